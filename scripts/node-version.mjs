@@ -1,7 +1,7 @@
 // Plain JavaScript: the set-up runs on whatever Node the machine has, before the pinned one is there.
 
 /** The oldest Node that can run the set-up (npm 10, node:fs features used by it). Everything else runs on the pinned Node. */
-export const OLDEST_SETUP_NODE = "20.0.0";
+const OLDEST_SETUP_NODE = "20.0.0";
 
 /**
  * Says why this Node can't run the set-up, or nothing when it can.

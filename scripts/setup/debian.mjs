@@ -18,7 +18,8 @@ const ADMIN_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /** Asked by Debian's install scripts before they start a service; exit status 101 means "don't". */
 const POLICY_FILE = "/usr/sbin/policy-rc.d";
-const POLICY = "#!/bin/sh\n# Siding's set-up: services stay down while packages are installed. Safe to delete.\nexit 101\n";
+const POLICY =
+  "#!/bin/sh\n# Siding's set-up: services stay down while packages are installed. Safe to delete.\nexit 101\n";
 
 /** How long apt waits for another apt, e.g. the daily update, to let go of dpkg's lock. */
 const DPKG_LOCK_WAIT_S = 300;
@@ -34,14 +35,17 @@ export function missingDebianPackages() {
 export async function installDebianPackages(missing) {
   const byHand = `apt-get install --no-install-recommends ${missing.join(" ")}`;
   if (findProgram("apt-get") === undefined) {
-    throw new SetupError(`missing: ${missing.join(", ")}. This is not a Debian; install them and run this again.`);
+    throw new SetupError(
+      `missing: ${missing.join(", ")}. This is not a Debian; install them and run this again.`,
+    );
   }
   if (process.getuid?.() !== 0) {
     throw new SetupError(`missing: ${missing.join(", ")}. Installing them needs root: sudo ${byHand}`);
   }
   say(`installing ${missing.join(", ")} from Debian`);
   const code = await withServicesKeptDown(() => installOrRepair(missing));
-  if (code !== 0) throw new SetupError(`could not install ${missing.join(", ")} (see above). By hand: ${byHand}`);
+  if (code !== 0)
+    throw new SetupError(`could not install ${missing.join(", ")} (see above). By hand: ${byHand}`);
   disableServices(missing);
   const still = missingDebianPackages();
   if (still.length > 0) throw new SetupError(`still missing after the install: ${still.join(", ")}`);
@@ -116,8 +120,10 @@ function assertNginxIsRecent() {
   const said = spawnSync(findProgram("nginx") ?? "nginx", ["-v"], { encoding: "utf8" }).stderr;
   const [, major, minor] = /nginx\/(\d+)\.(\d+)/.exec(said) ?? [];
   const [oldestMajor, oldestMinor] = OLDEST_NGINX;
-  const recent = Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
-  if (!recent) throw new SetupError(`nginx ${OLDEST_NGINX.join(".")} or newer is needed; this is: ${said.trim()}`);
+  const recent =
+    Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
+  if (!recent)
+    throw new SetupError(`nginx ${OLDEST_NGINX.join(".")} or newer is needed; this is: ${said.trim()}`);
 }
 
 /**

@@ -22,5 +22,7 @@ export async function holdLock() {
   if ((await flock("--nonblock")) === 0) return descriptor;
   say("another set-up of this checkout is running; waiting for it");
   if ((await flock("--timeout", String(LOCK_WAIT_S))) === 0) return descriptor;
-  throw new SetupError(`another set-up of this checkout has been running for ${LOCK_WAIT_S} s; end it and try again`);
+  throw new SetupError(
+    `another set-up of this checkout has been running for ${LOCK_WAIT_S} s; end it and try again`,
+  );
 }

@@ -1,0 +1,17 @@
+// `pnpm bench NAME …`: bench/NAME.ts, which reads its own arguments from process.argv.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { pinnedEnvironment, ROOT } from "./child.ts";
+
+const [name = ""] = process.argv.splice(2, 1);
+const names = readdirSync(join(ROOT, "bench"))
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+  .map((file) => file.slice(0, -".ts".length));
+
+if (!names.includes(name)) {
+  process.stderr.write(`there is no benchmark '${name}'; there is: ${names.join(", ")}\n`);
+  process.exit(2);
+}
+process.env.PATH = pinnedEnvironment().PATH ?? "";
+await import(`../bench/${name}.ts`);
