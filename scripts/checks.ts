@@ -25,7 +25,9 @@ export const CHECKS: readonly Check[] = [
   },
   {
     name: "boundaries",
-    tools: [["depcruise", "--config", ".dependency-cruiser.mjs", "packages", "bench", "scripts", "checks"]],
+    tools: [
+      ["depcruise", "--config", "dependency-cruiser.config.ts", "packages", "bench", "scripts", "checks"],
+    ],
   },
   {
     name: "unused",

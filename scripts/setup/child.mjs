@@ -19,6 +19,7 @@ const stopSignals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
  * @returns {Promise<number>}
  */
 export async function run(command, args, options) {
+  /** @type {import("node:child_process").StdioOptions} */
   const stdio = ["ignore", 2, 2, ...(options.keepOpen === undefined ? [] : [options.keepOpen])];
   const child = spawn(command, args, { cwd: ROOT, env: options.env ?? process.env, stdio, detached: true });
   let stopped = false;

@@ -11,7 +11,7 @@ const PACKAGE_OF = { nginx: "nginx", "nats-server": "nats-server", ss: "iproute2
 const SERVICE_OF = { nginx: "nginx.service", "nats-server": "nats-server.service" };
 
 /** Older ones lack what the edge's configuration relies on; this is Debian 12's. */
-const OLDEST_NGINX = [1, 22];
+const OLDEST_NGINX = /** @type {const} */ ([1, 22]);
 
 /** A person's PATH often lacks these, and nginx lives there. */
 const ADMIN_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

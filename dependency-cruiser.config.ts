@@ -1,3 +1,5 @@
+import type { IConfiguration, IForbiddenRuleType } from "dependency-cruiser";
+
 // Who may import whom: the house of ARCHITECTURE.md as rules. checks/planted.test.ts proves that each one bites.
 
 const SHARED = "^packages/shared/src/";
@@ -8,10 +10,10 @@ const TESTS = "\\.test\\.ts$";
 /** The control plane's floors, top to bottom. Rooms on one floor see each other, and everything below. */
 const FLOORS = [["http"], ["preview", "orchestrator", "messaging"], ["fleet"], ["ledger"], ["rollout"]];
 
-const floorOf = (rooms) => `${CONTROL_PLANE}(${rooms.join("|")})/`;
+const floorOf = (rooms: readonly string[]) => `${CONTROL_PLANE}(${rooms.join("|")})/`;
 
 /** One rule a floor: from it, nothing above it. */
-const floorRules = FLOORS.slice(1).map((rooms, index) => ({
+const floorRules: IForbiddenRuleType[] = FLOORS.slice(1).map((rooms, index) => ({
   name: `floor-${rooms.join("-")}-looks-down-only`,
   comment: "A floor of the control plane imports only itself and what is below it.",
   severity: "error",
@@ -20,16 +22,21 @@ const floorRules = FLOORS.slice(1).map((rooms, index) => ({
 }));
 
 /** Pure code sees itself and the given neighbours: no other code, no package, nothing of Node. */
-const pureFolder = (name, folder, neighbours = []) => ({
+const pureFolder = (
+  name: string,
+  folder: string,
+  neighbours: readonly string[] = [],
+): IForbiddenRuleType => ({
   name,
-  comment: "Pure folders import only themselves and shared: that is why they run in the simulator and the preview.",
+  comment:
+    "Pure folders import only themselves and shared: that is why they run in the simulator and the preview.",
   severity: "error",
   from: { path: folder, pathNot: TESTS },
   to: { pathNot: [folder, SHARED, ...neighbours] },
 });
 
 /** A package that drives real processes and speaks to them over the wire. */
-const outsider = (name, folder, neighbours = []) => ({
+const outsider = (name: string, folder: string, neighbours: readonly string[] = []): IForbiddenRuleType => ({
   name,
   comment: "It starts real processes; what it knows of them is the shared language.",
   severity: "error",
@@ -37,7 +44,7 @@ const outsider = (name, folder, neighbours = []) => ({
   to: { path: "^(packages/[^/]+|bench|scripts)/", pathNot: [folder, SHARED, ...neighbours] },
 });
 
-export default {
+const config = {
   forbidden: [
     {
       name: "no-cycles",
@@ -60,7 +67,8 @@ export default {
     },
     {
       name: "shared-stands-alone",
-      comment: "The language both sides speak depends on neither, and does no I/O; node:crypto is for digests.",
+      comment:
+        "The language both sides speak depends on neither, and does no I/O; node:crypto is for digests.",
       severity: "error",
       from: { path: SHARED, pathNot: TESTS },
       to: { pathNot: [SHARED, "node_modules/zod/", "^(node:)?crypto$"] },
@@ -82,7 +90,9 @@ export default {
       comment: "Virtual time only works on code without sockets: both sides' cores, none of their edges.",
       severity: "error",
       from: { path: "^packages/simulator/src/" },
-      to: { path: [`${CONTROL_PLANE}(http|messaging|main\\.ts|config\\.ts)`, `${AGENT}(main\\.ts|config\\.ts)`] },
+      to: {
+        path: [`${CONTROL_PLANE}(http|messaging|main\\.ts|config\\.ts)`, `${AGENT}(main\\.ts|config\\.ts)`],
+      },
     },
     outsider("playground-sees-no-inside", "^packages/playground/"),
     outsider("bench-sees-no-inside", "^bench/", ["^packages/playground/src/"]),
@@ -123,4 +133,6 @@ export default {
       mainFields: ["module", "main", "types"],
     },
   },
-};
+} satisfies IConfiguration;
+
+export default config;
