@@ -1,0 +1,71 @@
+import { z } from "zod";
+
+/** Where a host is within a rollout (design section 6). */
+export const HostPhase = z.enum([
+  "pending",
+  "staging",
+  "staged",
+  "leaving",
+  "draining",
+  "updating",
+  "verifying",
+  "joining",
+  "serving",
+  "failed",
+  "reverted",
+]);
+export type HostPhase = z.infer<typeof HostPhase>;
+
+/** `waiting`: nothing is in flight and a reason stands. */
+export const RolloutStatus = z.enum([
+  "scheduled",
+  "queued",
+  "pending",
+  "running",
+  "waiting",
+  "paused",
+  "rolling-back",
+  "succeeded",
+  "rolled-back",
+  "failed",
+  "aborted",
+]);
+export type RolloutStatus = z.infer<typeof RolloutStatus>;
+
+export const finishedStatuses = ["succeeded", "rolled-back", "failed", "aborted"] as const satisfies readonly RolloutStatus[];
+
+export function isFinished(status: RolloutStatus): boolean {
+  return (finishedStatuses as readonly RolloutStatus[]).includes(status);
+}
+
+/** Why a rollout does not go on at this instant. */
+export const WaitingCode = z.enum([
+  "staging",
+  "edge-confirm",
+  "draining",
+  "drain-others",
+  "updating",
+  "verifying",
+  "edge-verify",
+  "bake",
+  "capacity",
+  "max-unavailable",
+  "host-silent",
+  "hosts-unknown",
+  "blind",
+  "identity-conflict",
+  "pausing",
+  "paused",
+  "edge-refused",
+  "edge-silent",
+]);
+export type WaitingCode = z.infer<typeof WaitingCode>;
+
+/** Seen by REST as `{ code, message, hostId?, until? }`; inside, `untilMs` is on the ledger's clock. */
+export const WaitingReason = z.object({
+  code: WaitingCode,
+  message: z.string(),
+  hostId: z.string().optional(),
+  untilMs: z.number().optional(),
+});
+export type WaitingReason = z.infer<typeof WaitingReason>;

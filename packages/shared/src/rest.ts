@@ -1,0 +1,181 @@
+import { z } from "zod";
+import { notYet } from "./availability.ts";
+import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId, Version } from "./ids.ts";
+import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
+import { LoadSample, StepFailure, Timings } from "./report.ts";
+import { OnFailure, StrategyInput } from "./spec.ts";
+import { AmountInput, Duration } from "./units.ts";
+
+/** RFC 3339, as REST writes every instant. */
+const Instant = z.iso.datetime();
+
+/** Body of `POST /v1/services/{service}/releases`. */
+export const ReleaseBody = z.strictObject({
+  version: Version,
+  artifact: z.strictObject({
+    digest: Digest.optional(),
+    url: notYet("artifact.url lets the control plane fetch the artifact"),
+    sha256: z.string().optional(),
+  }),
+});
+
+export const ReleaseDocument = z.object({
+  service: ServiceName,
+  version: Version,
+  digest: Digest,
+  size: z.int(),
+  createdAt: Instant,
+});
+export type ReleaseDocument = z.infer<typeof ReleaseDocument>;
+
+/** Answer of `POST /v1/artifacts`. */
+export const ArtifactDocument = z.object({ digest: Digest, size: z.int() });
+
+/** Body of `POST /v1/services/{service}/rollouts`. */
+export const RolloutBody = z.strictObject({
+  version: Version.optional(),
+  strategy: StrategyInput.optional(),
+  verifyHold: Duration.optional(),
+  bakeTime: Duration.optional(),
+  maxFailures: AmountInput.optional(),
+  onFailure: OnFailure.optional(),
+  comment: z.string().max(1_000).optional(),
+  gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
+  queue: notYet("queue lets the rollout wait for the one that runs"),
+});
+export type RolloutBody = z.infer<typeof RolloutBody>;
+
+/** Optional body of pause, abort, rollback and the other controls: who reads the history wants to know why. */
+export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
+
+/** A target in an answer. */
+export const TargetDocument = z.object({ id: TargetId, version: Version, digest: Digest, specRevision: z.int() });
+
+export const RolloutHost = z.object({
+  hostId: HostId,
+  slot: Slot,
+  batch: z.int().nullable(),
+  phase: HostPhase,
+  since: Instant,
+  from: TargetId.nullable(),
+  timings: Timings,
+  error: StepFailure.optional(),
+});
+
+/** `ownMs` = `wallMs` less the longest of each part that nginx, the service or its clients need (design section 12). */
+export const BatchTimes = z.object({
+  index: z.int(),
+  hosts: z.array(HostId),
+  wallMs: z.number().nullable(),
+  ownMs: z.number().nullable(),
+  parts: Timings,
+});
+export type BatchTimes = z.infer<typeof BatchTimes>;
+
+export const RolloutDocument = z.object({
+  id: RolloutId,
+  service: ServiceName,
+  from: z.array(TargetDocument),
+  to: TargetDocument,
+  strategy: z.record(z.string(), z.unknown()),
+  status: RolloutStatus,
+  cause: z.object({ code: z.string(), message: z.string() }).optional(),
+  plan: z.object({
+    batches: z.array(z.array(HostId)),
+    absent: z.array(HostId),
+    minServing: z.int(),
+    base: z.int(),
+  }),
+  hosts: z.array(RolloutHost),
+  batches: z.array(BatchTimes),
+  waiting: z.array(
+    z.object({ code: WaitingCode, message: z.string(), hostId: z.string().optional(), until: Instant.optional() }),
+  ),
+  explanation: z.string(),
+  failures: z.int(),
+  maxFailures: z.int(),
+  reloads: z.record(z.string(), z.int()),
+  comment: z.string().optional(),
+  createdAt: Instant,
+  createdBy: z.string(),
+  finishedAt: Instant.optional(),
+});
+export type RolloutDocument = z.infer<typeof RolloutDocument>;
+
+export const Liveness = z.enum(["unknown", "alive", "silent"]);
+export type Liveness = z.infer<typeof Liveness>;
+
+export const HostDocument = z.object({
+  id: HostId,
+  address: Address.nullable(),
+  labels: Labels,
+  roles: z.array(z.string()),
+  liveness: Liveness,
+  since: Instant.nullable(),
+  lastSeen: Instant.nullable(),
+  load: LoadSample.nullable(),
+  agentVersion: z.string().nullable(),
+  instances: z.array(
+    z.object({
+      service: ServiceName,
+      slot: Slot,
+      target: TargetId.nullable(),
+      version: Version.nullable(),
+      state: z.string(),
+      health: z.enum(["unknown", "good", "bad"]),
+      listed: z.boolean(),
+      trouble: StepFailure.nullable(),
+    }),
+  ),
+});
+export type HostDocument = z.infer<typeof HostDocument>;
+
+export const EdgeDocument = z.object({
+  id: HostId,
+  liveness: Liveness,
+  lastSeen: Instant.nullable(),
+  counted: z.boolean(),
+  upstreams: z.array(
+    z.object({
+      upstream: z.string(),
+      wanted: z.int(),
+      serving: z.int().nullable(),
+      members: z.array(z.string()),
+      reloads: z.int(),
+      refused: z.string().nullable(),
+    }),
+  ),
+});
+export type EdgeDocument = z.infer<typeof EdgeDocument>;
+
+export const ServiceDocument = z.object({
+  name: ServiceName,
+  specRevision: z.int(),
+  spec: z.record(z.string(), z.unknown()),
+  hosts: z.array(HostId),
+  edges: z.array(HostId),
+  serving: z.array(z.object({ target: TargetId, version: Version, hosts: z.int() })),
+  rollout: RolloutId.nullable(),
+  releases: z.array(Version),
+});
+export type ServiceDocument = z.infer<typeof ServiceDocument>;
+
+export const FleetDocument = z.object({
+  summary: z.object({
+    hosts: z.int(),
+    alive: z.int(),
+    silent: z.int(),
+    unknown: z.int(),
+    edges: z.int(),
+    services: z.int(),
+    rollouts: z.int(),
+  }),
+  blind: z.boolean(),
+  hosts: z.array(HostDocument),
+});
+export type FleetDocument = z.infer<typeof FleetDocument>;
+
+/** Every list of the API. */
+export function listOf<S extends z.ZodType>(item: S) {
+  return z.object({ items: z.array(item), next: z.string().optional() });
+}

@@ -1,0 +1,191 @@
+import { z } from "zod";
+import { notYet } from "./availability.ts";
+import { defaults } from "./defaults.ts";
+import { Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
+import { TargetSpec } from "./target.ts";
+import { AmountInput, Duration, StoredAmount } from "./units.ts";
+
+/** Text that reaches a process or a config file: control characters are refused, not cleaned. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
+const PlainText = z.string().max(4_096).regex(/^[^\u0000-\u001f\u007f]*$/, "control characters are refused");
+
+const reservedEnv = /^(ADDRESS|PORT|SIDING_.*)$/;
+const EnvName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable's name has letters, digits and _")
+  .refine((name) => !reservedEnv.test(name), "ADDRESS, PORT and SIDING_* are set by the agent");
+
+const RunInput = z.strictObject({
+  command: z.array(PlainText.min(1)).min(1).max(256),
+  env: z.record(EnvName, PlainText).default({}),
+  stopGrace: Duration.default(defaults.stopGraceMs),
+  user: notYet("run.user runs the service as another user"),
+  envFile: notYet("run.envFile reads secrets from a file of the host"),
+});
+
+const HealthInput = z.strictObject({
+  http: z
+    .string()
+    .max(1_024)
+    .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$/, "a path that starts with '/'"),
+  interval: Duration.default(defaults.health.intervalMs).refine((ms) => ms >= 10, "at least 10ms"),
+  timeout: Duration.default(defaults.health.timeoutMs).refine((ms) => ms >= 10, "at least 10ms"),
+  rise: z.int().min(1).max(100).default(defaults.health.rise),
+  grace: Duration.default(defaults.health.graceMs),
+  tcp: notYet("health.tcp asks for a connection only"),
+  command: notYet("health.command runs a program"),
+});
+
+const DrainInput = z.strictObject({
+  deadline: Duration.default(defaults.drain.deadlineMs),
+  onDeadline: z.enum(["proceed", "fail"]).default(defaults.drain.onDeadline),
+  others: z.enum(["ignore", "wait"]).default(defaults.drain.others),
+});
+
+/** The stored form of a strategy. */
+export const Strategy = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("rolling"), batchSize: StoredAmount, maxUnavailable: StoredAmount.nullable() }),
+  z.object({ kind: z.literal("in-place"), groups: z.literal(2) }),
+]);
+export type Strategy = z.infer<typeof Strategy>;
+export type StrategyKind = Strategy["kind"];
+
+const RollingInput = z.strictObject({
+  kind: z.literal("rolling"),
+  batchSize: AmountInput.optional(),
+  maxUnavailable: AmountInput.optional(),
+  spread: notYet("spread keeps a batch within one value of a label"),
+  surge: notYet("surge lets standby hosts join first"),
+  overlap: notYet("overlap starts the new release beside the old one on the same host"),
+});
+const InPlaceInput = z.strictObject({ kind: z.literal("in-place"), groups: z.literal(2).default(2) });
+const laterStrategy = (kind: string, whatItMeans: string) =>
+  z
+    .looseObject({ kind: z.literal(kind) })
+    .superRefine((_, context) =>
+      context.addIssue({
+        code: "custom",
+        path: ["kind"],
+        message: `strategy '${kind}' ${whatItMeans}: not available in this release of Siding`,
+        params: { siding: "not-available-yet" },
+      }),
+    );
+
+/** A strategy as a person writes it. It replaces the spec's whole where a rollout gives one. */
+export const StrategyInput = z
+  .discriminatedUnion("kind", [
+    RollingInput,
+    InPlaceInput,
+    laterStrategy("all-at-once", "updates every host at the same time"),
+    laterStrategy("blue-green", "moves everything to the idle slot in one reload"),
+    laterStrategy("canary", "gives the new release a growing share of the traffic"),
+  ])
+  .transform((input): Strategy => {
+    if (input.kind === "in-place") return { kind: "in-place", groups: 2 };
+    const { batchSize, maxUnavailable } = input as z.output<typeof RollingInput>;
+    return {
+      kind: "rolling",
+      batchSize: batchSize ?? maxUnavailable ?? defaults.batchSize,
+      maxUnavailable: maxUnavailable ?? null,
+    };
+  });
+
+export const Balance = z.enum(["round-robin", "least-conn"]);
+export type Balance = z.infer<typeof Balance>;
+const BalanceInput = z.enum(["round-robin", "least-conn", "weighted", "ip-hash", "least-time"]).transform((value, context): Balance => {
+  if (value === "round-robin" || value === "least-conn") return value;
+  context.addIssue({
+    code: "custom",
+    message: `balance '${value}': not available in this release of Siding`,
+    params: { siding: "not-available-yet" },
+  });
+  return z.NEVER;
+});
+
+/** What a rollout does when more hosts fail than `maxFailures`. */
+export const OnFailure = z.enum(["pause", "rollback", "stop"]);
+export type OnFailure = z.infer<typeof OnFailure>;
+
+/** The stored form of a service spec: parsed once, defaults filled in, durations in milliseconds. */
+export const ServiceSpec = z.object({
+  name: ServiceName,
+  hosts: z.object({ match: Labels }),
+  target: TargetSpec,
+  capacity: z.object({ minServing: StoredAmount }),
+  edge: z.object({ match: Labels, upstream: UpstreamName, balance: Balance }),
+  strategy: Strategy,
+  onFailure: OnFailure,
+  maxFailures: StoredAmount,
+  verifyHoldMs: z.int().min(0),
+  bakeTimeMs: z.int().min(0),
+});
+export type ServiceSpec = z.infer<typeof ServiceSpec>;
+
+const Match = Labels.refine((match) => Object.keys(match).length > 0, "at least one label, else every host would match");
+
+const SpecShape = z.strictObject({
+  name: ServiceName,
+  hosts: z.strictObject({ match: Match }),
+  run: RunInput.optional(),
+  unit: notYet("unit runs the service as a systemd unit of yours"),
+  ports: z.strictObject({ blue: Port, green: Port }).optional(),
+  port: Port.optional(),
+  health: HealthInput,
+  drain: DrainInput.prefault({}),
+  capacity: z
+    .strictObject({
+      minServing: AmountInput.default(defaults.minServing),
+      loadCeiling: notYet("capacity.loadCeiling holds a batch back while the others are too busy"),
+    })
+    .prefault({}),
+  edge: z
+    .strictObject({ match: Match, upstream: UpstreamName.optional(), balance: BalanceInput.default(defaults.balance) })
+    .optional(),
+  strategy: StrategyInput.prefault({ kind: "rolling" }),
+  onFailure: OnFailure.default(defaults.onFailure),
+  maxFailures: AmountInput.default(defaults.maxFailures),
+  verifyHold: Duration.default(defaults.verifyHoldMs),
+  bakeTime: Duration.default(defaults.bakeTimeMs),
+  hooks: notYet("hooks run programs around the steps of a host"),
+  gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
+});
+
+/**
+ * A service spec as a person writes it (design section 8), to its stored form. Unknown keys are refused by name.
+ */
+export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
+  const refuse = (path: string, message: string, later = false) => {
+    context.addIssue({ code: "custom", path: [path], message, ...(later ? { params: { siding: "not-available-yet" } } : {}) });
+    return z.NEVER;
+  };
+  if (input.run === undefined) return refuse("run", "run.command says how the service is started");
+  if ((input.ports === undefined) === (input.port === undefined)) {
+    return refuse("ports", "either ports: { blue, green } or port, and not both");
+  }
+  if (input.ports && input.ports.blue === input.ports.green) return refuse("ports", "blue and green need ports of their own");
+  if (input.edge === undefined) return refuse("edge", "a service without an edge is not available in this release of Siding", true);
+  const { command, env, stopGrace: stopGraceMs } = input.run;
+  const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
+  return {
+    name: input.name,
+    hosts: input.hosts,
+    target: {
+      run: { command, env, stopGraceMs },
+      ports: input.ports ?? { blue: input.port as number, green: null },
+      health: { http, intervalMs, timeoutMs, rise, graceMs },
+      drain: { deadlineMs: input.drain.deadline, onDeadline: input.drain.onDeadline, others: input.drain.others },
+    },
+    capacity: { minServing: input.capacity.minServing },
+    edge: {
+      match: input.edge.match,
+      upstream: input.edge.upstream ?? UpstreamName.parse(input.name),
+      balance: input.edge.balance,
+    },
+    strategy: input.strategy,
+    onFailure: input.onFailure,
+    maxFailures: input.maxFailures,
+    verifyHoldMs: input.verifyHold,
+    bakeTimeMs: input.bakeTime,
+  };
+});
+export type SpecInput = z.input<typeof SpecInput>;

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { Digest, Port, Slot, TargetId, Version } from "./ids.ts";
+
+/** An immutable release: a version and the digest of its artifact. */
+export const Release = z.object({ version: Version, digest: Digest, sizeBytes: z.int().min(0) });
+export type Release = z.infer<typeof Release>;
+
+/** How a release is run. `command[0]` is looked up in PATH, relative paths start in the release's folder. */
+export const RunSpec = z.object({
+  command: z.array(z.string()).min(1),
+  env: z.record(z.string(), z.string()),
+  stopGraceMs: z.int().min(0),
+});
+export type RunSpec = z.infer<typeof RunSpec>;
+
+/** The port of each slot; `green: null` means that there is no idle slot. */
+export const PortsSpec = z.object({ blue: Port, green: Port.nullable() });
+export type PortsSpec = z.infer<typeof PortsSpec>;
+
+/**
+ * How health is asked. A good answer is any 2xx or 3xx to `GET http` within `timeoutMs`. An instance is healthy after `rise` good answers
+ * in a row, `intervalMs` apart, and failed when it has not got there `graceMs` after its start.
+ */
+export const HealthSpec = z.object({
+  http: z.string(),
+  intervalMs: z.int().min(1),
+  timeoutMs: z.int().min(1),
+  rise: z.int().min(1),
+  graceMs: z.int().min(0),
+});
+export type HealthSpec = z.infer<typeof HealthSpec>;
+
+/** How long requests in flight may take, what happens then, and whether peers that are no edges hold the drain. */
+export const DrainSpec = z.object({
+  deadlineMs: z.int().min(0),
+  onDeadline: z.enum(["proceed", "fail"]),
+  others: z.enum(["ignore", "wait"]),
+});
+export type DrainSpec = z.infer<typeof DrainSpec>;
+
+/** The part of a service spec that is rolled out, and rolled back, together with a release. */
+export const TargetSpec = z.object({ run: RunSpec, ports: PortsSpec, health: HealthSpec, drain: DrainSpec });
+export type TargetSpec = z.infer<typeof TargetSpec>;
+
+/** What an instance is moved to and back from: release + frozen spec revision (design section 2). */
+export const Target = z.object({ id: TargetId, release: Release, specRevision: z.int().min(1), spec: TargetSpec });
+export type Target = z.infer<typeof Target>;
+
+/** `v2@0123456789ab.3`: version, start of the digest, spec revision. */
+export function targetIdOf(release: Release, specRevision: number): TargetId {
+  return `${release.version}@${release.digest.slice(7, 19)}.${specRevision}` as TargetId;
+}
+
+export function makeTarget(release: Release, specRevision: number, spec: TargetSpec): Target {
+  return { id: targetIdOf(release, specRevision), release, specRevision, spec };
+}
+
+/** The port of a slot; null where the service has no such slot. */
+export function portOf(ports: PortsSpec, slot: Slot): number | null {
+  return ports[slot];
+}
