@@ -38,11 +38,12 @@ export const CHECKS: readonly Check[] = [
 export type Tally = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
 /** Runs every check, also after one has failed, and says on stderr how each went. */
-export async function runChecks(): Promise<Tally> {
+export async function runChecks(stop: AbortSignal): Promise<Tally> {
   let failed = 0;
   for (const check of CHECKS) {
     const startedAt = performance.now();
-    const complaints = await complaintsOf(check);
+    const complaints = await complaintsOf(check, stop);
+    stop.throwIfAborted();
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     process.stderr.write(
       `${complaints === "" ? "ok  " : "FAIL"} ${check.name} (${seconds} s)\n${complaints}`,
@@ -53,10 +54,10 @@ export async function runChecks(): Promise<Tally> {
 }
 
 /** What the failing tools of a check said; empty when it holds. */
-async function complaintsOf(check: Check): Promise<string> {
+async function complaintsOf(check: Check, stop: AbortSignal): Promise<string> {
   const complaints: string[] = [];
   for (const [tool, ...args] of check.tools) {
-    const end = await runTool(tool, args, "capture");
+    const end = await runTool(tool, args, { output: "capture", stop });
     if (end.code !== 0) complaints.push(`${end.output}\n${tool} ${args.join(" ")} ended with ${end.code}\n`);
   }
   return complaints.join("");

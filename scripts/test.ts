@@ -1,14 +1,38 @@
 // `npm test`: the checks, the unit tests, then the end-to-end tests on real processes. Ends with one line of counts.
 
 import { runChecks, type Tally } from "./checks.ts";
+import { makeRunFolder, sweep } from "./leftovers.ts";
+import { EXIT_INTERRUPTED, watchForStop } from "./stop.ts";
 import { runTestProject } from "./vitest.ts";
 
 refuseArguments(process.argv.slice(2));
-const tallies = [await runChecks(), await runTestProject("unit"), await runTestProject("e2e")];
-const total = tallies.reduce(sum);
-process.exitCode = total.failed === 0 ? 0 : 1;
-const skipped = total.skipped === 0 ? "" : `, ${total.skipped} skipped`;
-process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
+const stop = watchForStop();
+process.exitCode = await testEverything().catch((error: unknown) => {
+  if (!stop.aborted) throw error;
+  process.stderr.write("interrupted: not everything was tested\n");
+  return EXIT_INTERRUPTED;
+});
+
+async function testEverything(): Promise<number> {
+  const tallies = [await runChecks(stop), await runTests()];
+  const { passed, failed, skipped } = tallies.reduce(sum);
+  process.stdout.write(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** Both test projects in a temporary folder of their own. That nothing of them is left running counts as a test. */
+async function runTests(): Promise<Tally> {
+  const folder = makeRunFolder();
+  let left: string[] = [];
+  let tally: Tally;
+  try {
+    tally = sum(await runTestProject("unit", folder, stop), await runTestProject("e2e", folder, stop));
+  } finally {
+    left = await sweep(folder);
+    for (const leftover of left) process.stderr.write(`LEFT RUNNING by the tests, now killed: ${leftover}\n`);
+  }
+  return sum(tally, { passed: left.length === 0 ? 1 : 0, failed: left.length === 0 ? 0 : 1, skipped: 0 });
+}
 
 function sum(left: Tally, right: Tally): Tally {
   return {

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Tally } from "./checks.ts";
@@ -16,23 +15,32 @@ const Report = z.object({
   ),
 });
 
-/** Runs one of vitest.config.ts's projects with its usual output, and counts. */
-export async function runTestProject(project: "unit" | "e2e"): Promise<Tally> {
+/**
+ * Runs one of vitest.config.ts's projects with its usual output, and counts.
+ *
+ * @param folder what the tests get as their temporary folder
+ */
+export async function runTestProject(
+  project: "unit" | "e2e",
+  folder: string,
+  stop: AbortSignal,
+): Promise<Tally> {
   process.stderr.write(`\n== ${project} tests\n`);
-  const folder = mkdtempSync(join(tmpdir(), "siding-vitest-"));
-  const reportFile = join(folder, "report.json");
-  try {
-    const args = ["run", "--project", project, "--reporter=default", "--reporter=json"];
-    const end = await runTool("vitest", [...args, `--outputFile.json=${reportFile}`], "inherit");
-    const tally = tallyOf(Report.parse(JSON.parse(readFileSync(reportFile, "utf8"))));
-    // Vitest also fails for what no test is to blame for, e.g. an unhandled rejection: that must not get lost.
-    return end.code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
-  } catch (error) {
-    process.stderr.write(`the ${project} tests gave no report: ${String(error)}\n`);
+  const reportFile = join(folder, `${project}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
+  const end = await runTool("vitest", ["run", "--project", project, ...reporters], {
+    output: "inherit",
+    env: { TMPDIR: folder },
+    stop,
+  });
+  stop.throwIfAborted();
+  if (!existsSync(reportFile)) {
+    process.stderr.write(`the ${project} tests gave no report\n`);
     return { passed: 0, failed: 1, skipped: 0 };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
+  const tally = tallyOf(Report.parse(JSON.parse(readFileSync(reportFile, "utf8"))));
+  // Vitest also fails for what no test is to blame for, e.g. an unhandled rejection: that must not get lost.
+  return end.code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
 }
 
 function tallyOf(report: z.infer<typeof Report>): Tally {
