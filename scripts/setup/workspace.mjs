@@ -30,6 +30,8 @@ export async function installWorkspace(lock) {
   const args = ["--yes", PNPM, "install", "--frozen-lockfile"];
   const code = await run("npx", args, { env: cleanEnvironment(), keepOpen: lock, onStop: "terminate" });
   if (code !== 0) {
+    // pnpm itself gave up, e.g. without a network: what it left is whole and the next run goes on from there.
+    rmSync(STAMP, { force: true });
     throw new SetupError(
       "npm packages could not be installed (see above). If package.json was edited, " +
         `update the lockfile first: npx ${PNPM} install`,
