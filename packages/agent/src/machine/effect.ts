@@ -1,0 +1,92 @@
+import type { UpstreamContent } from "@siding/shared/command";
+import type { Address, Digest, ServiceName, Slot, UpstreamName } from "@siding/shared/ids";
+import type { Report } from "@siding/shared/report";
+import type { Release, Target } from "@siding/shared/target";
+import type { Journal, ProcessRef } from "./journal.ts";
+
+/** Names one asked effect, so that an answer to one that is no longer wanted is told apart. */
+export type OpId = string;
+
+/** Which instance of this host. */
+export interface InstanceRef {
+  readonly service: ServiceName;
+  readonly slot: Slot;
+}
+
+/** Whom a probe's answer is for: an instance of this host, or one that this edge watches. */
+export type ProbeOwner =
+  | ({ readonly kind: "instance" } & InstanceRef)
+  | { readonly kind: "watched"; readonly upstream: UpstreamName; readonly key: string };
+
+/**
+ * What a step wants done, in this order. `write-journal` is first where there is one, and is durable before any
+ * other of the same step is begun. Each effect with an `op` is answered by exactly one event with that `op`.
+ */
+export type Effect = Durable | Said | HostEffect | Probe | EdgeEffect;
+export type EffectKind = Effect["kind"];
+
+type Durable = { readonly kind: "write-journal"; readonly journal: Journal };
+
+/** Messages. They are only said while connected; nobody waits for them. */
+type Said =
+  | { readonly kind: "send-report"; readonly report: Report }
+  | { readonly kind: "send-beat"; readonly stateDigest: Digest; readonly intervalMs: number };
+
+export type HostEffect =
+  /** Find this agent's processes and releases again. Answer: `adopted`. */
+  | { readonly kind: "adopt"; readonly op: OpId; readonly known: readonly ProcessRef[] }
+  /** Fetch, verify and unpack; at once where that is done already. Answer: `staged`. */
+  | ({ readonly kind: "stage-release"; readonly op: OpId; readonly release: Release } & InstanceRef)
+  /** Give a staging up; its answer still comes. */
+  | { readonly kind: "cancel-stage"; readonly op: OpId }
+  /** Delete the releases of a service that are not in `keep`. No answer: what stays costs only space. */
+  | { readonly kind: "prune-releases"; readonly service: ServiceName; readonly keep: readonly Release[] }
+  /** Established connections on the port, by peer. Answer: `connections-counted`. */
+  | ({
+      readonly kind: "count-connections";
+      readonly op: OpId;
+      readonly process: ProcessRef;
+      readonly port: number;
+    } & InstanceRef)
+  /** SIGTERM, the grace, SIGKILL. Answer: `process-stopped`, when nothing of it is left. */
+  | ({
+      readonly kind: "stop-process";
+      readonly op: OpId;
+      readonly process: ProcessRef;
+      readonly graceMs: number;
+    } & InstanceRef)
+  /**
+   * Link the slot to the release, check that the port is free, start. Answer: `process-started`; then, when it
+   * ends, `process-exited`.
+   */
+  | ({
+      readonly kind: "start-process";
+      readonly op: OpId;
+      readonly startId: number;
+      readonly target: Target;
+      readonly port: number;
+    } & InstanceRef);
+
+/** `GET http://address:port` + path, once, on a connection of its own. Answer: `probed`. */
+export type Probe = {
+  readonly kind: "probe";
+  readonly op: OpId;
+  readonly owner: ProbeOwner;
+  readonly address: Address;
+  readonly port: number;
+  readonly path: string;
+  readonly timeoutMs: number;
+};
+
+export type EdgeEffect =
+  /** Find or start the inner nginx. Answer: `edge-started`. */
+  | { readonly kind: "start-edge"; readonly op: OpId }
+  /** Make nginx serve this, for certain, or keep what it serves. Answer: `upstream-applied`. */
+  | {
+      readonly kind: "apply-upstream";
+      readonly op: OpId;
+      readonly content: UpstreamContent;
+      readonly revision: number;
+    }
+  /** Bring a dead inner nginx back without losing a request. Answer: `edge-recovered`. */
+  | { readonly kind: "recover-edge"; readonly op: OpId };

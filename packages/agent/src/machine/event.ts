@@ -1,0 +1,117 @@
+import type { Command } from "@siding/shared/command";
+import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
+import type { StepFailure } from "@siding/shared/report";
+import type { Result } from "@siding/shared/result";
+import type { InstanceRef, OpId, ProbeOwner } from "./effect.ts";
+import type { ProcessRef } from "./journal.ts";
+
+/** Everything that can happen to an agent. */
+export type Event =
+  /** A parsed command from NATS. */
+  | { readonly kind: "command"; readonly command: Command }
+  /** NATS is (again) there; `beatOffset` from 0 to 1 spreads a fleet's beats over their interval. */
+  | { readonly kind: "connected"; readonly beatOffset: number }
+  | { readonly kind: "disconnected" }
+  /** The instant that the last step asked for as `wakeAtMs` has come. Harmless at any other time. */
+  | { readonly kind: "tick" }
+  | HostEvent
+  | { readonly kind: "probed"; readonly owner: ProbeOwner; readonly op: OpId; readonly answer: ProbeAnswer }
+  | EdgeEvent;
+
+export type HostEvent =
+  | {
+      readonly kind: "adopted";
+      readonly op: OpId;
+      readonly processes: readonly FoundProcess[];
+      readonly releases: readonly FoundRelease[];
+    }
+  | ({
+      readonly kind: "staged";
+      readonly op: OpId;
+      readonly result: Result<null, StageFailure>;
+    } & InstanceRef)
+  | ({
+      readonly kind: "connections-counted";
+      readonly op: OpId;
+      readonly result: Result<readonly PeerCount[], StepFailure>;
+    } & InstanceRef)
+  | ({
+      readonly kind: "process-stopped";
+      readonly op: OpId;
+      readonly result: Result<null, StepFailure>;
+    } & InstanceRef)
+  | ({
+      readonly kind: "process-started";
+      readonly op: OpId;
+      readonly result: Result<ProcessRef, StepFailure>;
+    } & InstanceRef)
+  /** A started or adopted process is gone, whoever ended it. Never before its `process-started`. */
+  | ({ readonly kind: "process-exited"; readonly startId: number; readonly exit: ProcessExit } & InstanceRef);
+
+export type EdgeEvent =
+  | { readonly kind: "edge-started"; readonly op: OpId; readonly result: Result<null, StepFailure> }
+  | {
+      readonly kind: "upstream-applied";
+      readonly op: OpId;
+      readonly upstream: UpstreamName;
+      readonly result: Result<Applied, ApplyFailure>;
+    }
+  | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
+  /** The inner nginx's master is gone and nobody asked for it. */
+  | { readonly kind: "edge-down"; readonly message: string };
+
+/** A process of this agent that outlived it. */
+export interface FoundProcess extends InstanceRef {
+  readonly targetId: string;
+  readonly startId: number;
+  readonly process: ProcessRef;
+}
+
+export interface FoundRelease {
+  readonly service: ServiceName;
+  readonly version: Version;
+  readonly digest: Digest;
+}
+
+/**
+ * `retry`: `until-deadline` for what heals by itself (nobody answers), `few` for what may (a transfer that broke off),
+ * `never` for what another try can't change.
+ */
+export interface StageFailure {
+  readonly failure: StepFailure;
+  readonly retry: "until-deadline" | "few" | "never";
+}
+
+export interface PeerCount {
+  readonly address: Address;
+  readonly count: number;
+}
+
+/** Code and signal are both null where the process was adopted, so that nobody could wait for it. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The end of what it printed. */
+  readonly output: string;
+}
+
+export type ProbeAnswer =
+  | { readonly kind: "status"; readonly status: number }
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "error"; readonly message: string };
+
+export interface Applied {
+  /** The edge's own count of what it rendered. */
+  readonly generation: number;
+  readonly reloaded: boolean;
+  readonly turnoverMs: number;
+}
+
+/**
+ * `refused`: nginx says no to this content, so that only another revision helps. `trouble`: it may go well later.
+ */
+export interface ApplyFailure {
+  readonly kind: "refused" | "trouble";
+  readonly message: string;
+}

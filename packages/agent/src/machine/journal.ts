@@ -1,0 +1,108 @@
+import type { InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
+import type {
+  CommandId,
+  ControlPlaneId,
+  Digest,
+  ServiceName,
+  Slot,
+  TargetId,
+  UpstreamName,
+} from "@siding/shared/ids";
+import type { StepFailure, Timings } from "@siding/shared/report";
+import type { Release, Target } from "@siding/shared/target";
+
+/**
+ * What survives a crash of the agent: everything that it promised, and what it needs to keep the promise. It is
+ * written before anything else that a step does.
+ *
+ * Times are milliseconds of the machine's monotonic clock, which runs on while the agent is dead. `bootId` names
+ * the clock: another one started at the last boot, so old times mean nothing.
+ */
+export interface Journal {
+  readonly v: typeof journalVersion;
+  readonly bootId: string;
+  readonly controlPlane: ControlPlaneSeen | null;
+  readonly instances: readonly InstanceJournal[];
+  readonly upstreams: readonly UpstreamJournal[];
+}
+
+export const journalVersion = 1;
+
+/** The newest control plane that gave a command; older ones, and another one of the same epoch, are refused. */
+export interface ControlPlaneSeen {
+  readonly epoch: number;
+  readonly controlPlaneId: ControlPlaneId;
+}
+
+export interface InstanceJournal {
+  readonly service: ServiceName;
+  readonly slot: Slot;
+  /** The newest accepted command, in hand or over. Its revision is the highest accepted one. */
+  readonly command: AcceptedCommand | null;
+  readonly wanted: Wanted | null;
+  /** How often this instance was started; the newest start has this number. Counted before the start. */
+  readonly starts: number;
+  /** The process of the newest start as the driver named it; finds it again where its marker is gone. */
+  readonly process: ProcessRef | null;
+  /** Newest last. */
+  readonly staged: readonly StagedTarget[];
+}
+
+/**
+ * The target whose process is kept running, also after a reboot. `proven` is set by rejoin: only what has served is
+ * started again when it ends by itself, since an end before that is verify's answer.
+ */
+export interface Wanted {
+  readonly target: Target;
+  readonly proven: boolean;
+}
+
+export interface StagedTarget {
+  readonly targetId: TargetId;
+  readonly release: Release;
+}
+
+export interface AcceptedCommand {
+  readonly commandId: CommandId;
+  readonly revision: number;
+  readonly body: InstanceCommandBody;
+  readonly deadlineMs: number;
+  readonly acceptedAtMs: number;
+  /** The time was counted anew once, after a boot: it is not given a third time. */
+  readonly recounted: boolean;
+  /** Of update and revert: the start that belongs to this command; null before it. */
+  readonly startId: number | null;
+  readonly outcome: Outcome;
+  readonly timings: Timings;
+}
+
+export type Outcome =
+  | { readonly kind: "running" }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly failure: StepFailure };
+
+/** A process as its driver names it (pid, start time and boot), so that a reused pid is another process. */
+export type ProcessRef = string;
+
+export interface UpstreamJournal {
+  readonly upstream: UpstreamName;
+  readonly commandId: CommandId;
+  /** The highest revision accepted, its digest and content. */
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly content: UpstreamContent;
+  /** The newest revision that nginx confirmed, and what that cost. */
+  readonly confirmed: ConfirmedRevision | null;
+  readonly reloads: number;
+}
+
+export interface ConfirmedRevision {
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly generation: number;
+  readonly turnoverMs: number;
+}
+
+export function emptyJournal(bootId: string): Journal {
+  return { v: journalVersion, bootId, controlPlane: null, instances: [], upstreams: [] };
+}

@@ -1,0 +1,162 @@
+import type { Address, HostId, Incarnation, Labels, TargetId, UpstreamName } from "@siding/shared/ids";
+import type { InstanceReport, Role, UpstreamReport } from "@siding/shared/report";
+import type { OpId } from "./effect.ts";
+import type { PeerCount, ProbeAnswer, ProcessExit } from "./event.ts";
+import type { ControlPlaneSeen, InstanceJournal, ProcessRef, UpstreamJournal } from "./journal.ts";
+
+/** What an agent is, from its config and its machine. It does not change while the agent runs. */
+export interface AgentIdentity {
+  readonly hostId: HostId;
+  readonly address: Address;
+  readonly labels: Labels;
+  readonly roles: readonly Role[];
+  readonly agentVersion: string;
+  readonly hostname: string;
+  /** Local addresses of this edge's probe and proxy sockets; empty without the edge role. */
+  readonly edgeAddresses: readonly Address[];
+  readonly beatIntervalMs: number;
+}
+
+/**
+ * Everything that an agent knows. Durable parts are named `journal`; the rest ends with the process. Instants are
+ * milliseconds of the monotonic clock of this boot.
+ */
+export interface MachineState {
+  readonly agent: AgentIdentity;
+  readonly incarnation: Incarnation;
+  readonly bootId: string;
+  readonly controlPlane: ControlPlaneSeen | null;
+  /** Until the agent knows what already runs it takes no commands and says nothing. */
+  readonly readiness: { readonly kind: "adopting"; readonly op: OpId } | { readonly kind: "ready" };
+  readonly link: Link;
+  /** By `service/slot`. */
+  readonly instances: ReadonlyMap<string, Instance>;
+  readonly upstreams: ReadonlyMap<UpstreamName, Upstream>;
+  readonly edge: EdgeCondition;
+  readonly said: Said;
+}
+
+export type Link = { readonly kind: "down" } | { readonly kind: "up"; readonly nextBeatAtMs: number };
+
+/** What was reported last, which is what the control plane knows. */
+export interface Said {
+  readonly sequence: number;
+  readonly instances: ReadonlyMap<string, InstanceReport>;
+  readonly upstreams: ReadonlyMap<string, UpstreamReport>;
+}
+
+/** One service in one slot of this host. */
+export interface Instance {
+  readonly journal: InstanceJournal;
+  readonly process: ProcessState;
+  readonly probing: Probing;
+  readonly health: "unknown" | "good" | "bad";
+  readonly staging: Staging;
+  readonly drain: DrainCount;
+  readonly supervision: Supervision;
+  /** When the numbers of a drain were last reported: they alone are said at most once a second. */
+  readonly countsSaidAtMs: number | null;
+  /** Counts the effects asked for this instance, so that each has a name of its own. */
+  readonly ops: number;
+}
+
+export type ProcessState =
+  | { readonly kind: "absent"; readonly exit: (ProcessExit & { readonly startId: number }) | null }
+  | {
+      readonly kind: "starting";
+      readonly op: OpId;
+      readonly startId: number;
+      readonly targetId: TargetId;
+      readonly sinceMs: number;
+    }
+  | ({ readonly kind: "running"; readonly sinceMs: number } & Running)
+  | ({ readonly kind: "stopping"; readonly op: OpId; readonly sinceMs: number } & Running);
+
+export interface Running {
+  readonly startId: number;
+  readonly targetId: TargetId;
+  readonly process: ProcessRef;
+}
+
+/** Good and bad answers of one address in a row, and when it is asked next. */
+export interface Probing {
+  /** Since when these are counted: the grace runs from here. */
+  readonly sinceMs: number;
+  readonly goodRun: number;
+  readonly badRun: number;
+  readonly everGood: boolean;
+  /** When the run of good answers reached `rise`; null while it has not. */
+  readonly healthySinceMs: number | null;
+  readonly lastAnswer: ProbeAnswer | null;
+  readonly next: ProbeTurn;
+}
+
+export type ProbeTurn =
+  | { readonly kind: "due"; readonly atMs: number }
+  | { readonly kind: "asked"; readonly op: OpId };
+
+export type Staging =
+  | { readonly kind: "idle" }
+  | { readonly kind: "asked"; readonly op: OpId; readonly digest: string; readonly tries: number }
+  | {
+      readonly kind: "retry";
+      readonly atMs: number;
+      readonly digest: string;
+      readonly tries: number;
+      readonly message: string;
+    };
+
+/** What is still connected while an instance drains. */
+export interface DrainCount {
+  readonly next: ProbeTurn;
+  /** Polls in a row that saw nothing that holds the drain. */
+  readonly zeroRun: number;
+  readonly held: number;
+  readonly peers: readonly PeerCount[];
+}
+
+/** When a process that ended by itself is started again. */
+export interface Supervision {
+  /** The agent has just started: what it finds missing ended with the machine or with it, not by itself. */
+  readonly recovering: boolean;
+  readonly restarts: number;
+  readonly notBeforeMs: number;
+  readonly lastStartFailure: string | null;
+}
+
+/** One upstream of this edge. */
+export interface Upstream {
+  readonly journal: UpstreamJournal;
+  /** What this incarnation had confirmed; what an earlier one had is asked again first. */
+  readonly serving: boolean;
+  readonly attempt: ApplyAttempt;
+  readonly refused: { readonly revision: number; readonly message: string } | null;
+  /** By `hostId/slot`. */
+  readonly watched: ReadonlyMap<string, WatchedState>;
+  readonly ops: number;
+}
+
+export type ApplyAttempt =
+  | { readonly kind: "due"; readonly atMs: number; readonly tries: number }
+  | { readonly kind: "asked"; readonly op: OpId; readonly revision: number; readonly tries: number }
+  | { readonly kind: "settled" };
+
+export interface WatchedState {
+  readonly attempt: number;
+  readonly probing: Probing;
+  readonly state: "pending" | "good" | "bad";
+}
+
+/** The inner nginx, as far as applying depends on it. `absent` without the edge role. */
+export type EdgeCondition =
+  | { readonly kind: "absent" }
+  | { readonly kind: "starting"; readonly op: OpId; readonly tries: number }
+  | { readonly kind: "up"; readonly tries: number }
+  | { readonly kind: "recovering"; readonly op: OpId; readonly tries: number }
+  | {
+      readonly kind: "broken";
+      readonly then: "start" | "recover";
+      readonly atMs: number;
+      readonly tries: number;
+      readonly message: string;
+    };
