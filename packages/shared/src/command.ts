@@ -55,7 +55,13 @@ export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;
 export type InstanceCommandKind = InstanceCommandBody["kind"];
 
 /** One instance in an upstream: an address that an edge routes to, and the target it was verified on. */
-export const Member = z.object({ hostId: HostId, slot: Slot, targetId: TargetId, address: Address, port: Port });
+export const Member = z.object({
+  hostId: HostId,
+  slot: Slot,
+  targetId: TargetId,
+  address: Address,
+  port: Port,
+});
 export type Member = z.infer<typeof Member>;
 
 /**

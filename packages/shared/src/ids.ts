@@ -14,12 +14,18 @@ export const ServiceName = z.string().regex(name, `a service name has ${nameRule
 export type ServiceName = z.infer<typeof ServiceName>;
 
 /** The name behind `proxy_pass http://NAME;` in the user's nginx. */
-export const UpstreamName = z.string().regex(name, `an upstream name has ${nameRule}`).brand<"UpstreamName">();
+export const UpstreamName = z
+  .string()
+  .regex(name, `an upstream name has ${nameRule}`)
+  .brand<"UpstreamName">();
 export type UpstreamName = z.infer<typeof UpstreamName>;
 
 export const Version = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/, "a version has letters, digits and . _ + -, 1 to 64 characters")
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/,
+    "a version has letters, digits and . _ + -, 1 to 64 characters",
+  )
   .brand<"Version">();
 export type Version = z.infer<typeof Version>;
 

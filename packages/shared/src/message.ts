@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Failure, err, failure, messageOf, ok, type Result } from "./result.ts";
+import { err, type Failure, failure, messageOf, ok, type Result } from "./result.ts";
 
 /** The version of the messages on NATS. Unknown newer fields pass; another version is refused by its number. */
 export const protocolVersion = 1;
@@ -13,9 +13,14 @@ const Versioned = z.looseObject({ v: z.int() });
  * Parses one NATS message. Errors: `message-too-large`, `message-not-json`, `message-version`, `message-invalid`,
  * each with a text that names the field.
  */
-export function parseMessage<S extends z.ZodType>(schema: S, bytes: Uint8Array): Result<z.output<S>, Failure> {
+export function parseMessage<S extends z.ZodType>(
+  schema: S,
+  bytes: Uint8Array,
+): Result<z.output<S>, Failure> {
   if (bytes.byteLength > maxMessageBytes) {
-    return err(failure("message-too-large", `a message of ${bytes.byteLength} bytes; at most ${maxMessageBytes}`));
+    return err(
+      failure("message-too-large", `a message of ${bytes.byteLength} bytes; at most ${maxMessageBytes}`),
+    );
   }
   let json: unknown;
   try {
@@ -26,12 +31,20 @@ export function parseMessage<S extends z.ZodType>(schema: S, bytes: Uint8Array):
   const versioned = Versioned.safeParse(json);
   if (!versioned.success) return err(failure("message-invalid", "a message is an object with a number 'v'"));
   if (versioned.data.v !== protocolVersion) {
-    return err(failure("message-version", `message version ${versioned.data.v}; this side speaks ${protocolVersion}`));
+    return err(
+      failure("message-version", `message version ${versioned.data.v}; this side speaks ${protocolVersion}`),
+    );
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return ok(parsed.data);
   const first = parsed.error.issues[0];
-  return err(failure("message-invalid", `${first?.path.join(".") || "message"}: ${first?.message ?? "invalid"}`, parsed.error));
+  return err(
+    failure(
+      "message-invalid",
+      `${first?.path.join(".") || "message"}: ${first?.message ?? "invalid"}`,
+      parsed.error,
+    ),
+  );
 }
 
 export function encodeMessage(message: unknown): Uint8Array {

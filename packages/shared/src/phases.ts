@@ -32,7 +32,12 @@ export const RolloutStatus = z.enum([
 ]);
 export type RolloutStatus = z.infer<typeof RolloutStatus>;
 
-export const finishedStatuses = ["succeeded", "rolled-back", "failed", "aborted"] as const satisfies readonly RolloutStatus[];
+export const finishedStatuses = [
+  "succeeded",
+  "rolled-back",
+  "failed",
+  "aborted",
+] as const satisfies readonly RolloutStatus[];
 
 export function isFinished(status: RolloutStatus): boolean {
   return (finishedStatuses as readonly RolloutStatus[]).includes(status);

@@ -68,6 +68,8 @@ export const ProbeReport = z.object({
   attempt: Revision,
   state: z.enum(["pending", "good", "bad"]),
   detail: z.string().max(1_024).optional(),
+  /** From the first probe of the attempt to the `rise`th good answer. */
+  tookMs: z.number().min(0).optional(),
 });
 export type ProbeReport = z.infer<typeof ProbeReport>;
 

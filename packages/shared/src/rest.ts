@@ -49,7 +49,12 @@ export type RolloutBody = z.infer<typeof RolloutBody>;
 export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
 
 /** A target in an answer. */
-export const TargetDocument = z.object({ id: TargetId, version: Version, digest: Digest, specRevision: z.int() });
+export const TargetDocument = z.object({
+  id: TargetId,
+  version: Version,
+  digest: Digest,
+  specRevision: z.int(),
+});
 
 export const RolloutHost = z.object({
   hostId: HostId,
@@ -89,7 +94,12 @@ export const RolloutDocument = z.object({
   hosts: z.array(RolloutHost),
   batches: z.array(BatchTimes),
   waiting: z.array(
-    z.object({ code: WaitingCode, message: z.string(), hostId: z.string().optional(), until: Instant.optional() }),
+    z.object({
+      code: WaitingCode,
+      message: z.string(),
+      hostId: z.string().optional(),
+      until: Instant.optional(),
+    }),
   ),
   explanation: z.string(),
   failures: z.int(),

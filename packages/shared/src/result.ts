@@ -2,7 +2,9 @@
  * Expected failures travel as values (style: "a throw means a bug or lost infrastructure").
  * `E` is a coded failure; see {@link Failure}.
  */
-export type Result<T, E = Failure> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
+export type Result<T, E = Failure> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: E };
 
 /** A coded failure. `code` is stable and for programs, `message` is for the person at 3 a.m. */
 export interface Failure<Code extends string = string> {

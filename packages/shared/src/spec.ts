@@ -6,8 +6,10 @@ import { TargetSpec } from "./target.ts";
 import { AmountInput, Duration, StoredAmount } from "./units.ts";
 
 /** Text that reaches a process or a config file: control characters are refused, not cleaned. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-const PlainText = z.string().max(4_096).regex(/^[^\u0000-\u001f\u007f]*$/, "control characters are refused");
+const PlainText = z
+  .string()
+  .max(4_096)
+  .refine((text) => !/\p{Cc}/u.test(text), "control characters are refused");
 
 const reservedEnv = /^(ADDRESS|PORT|SIDING_.*)$/;
 const EnvName = z
@@ -60,16 +62,14 @@ const RollingInput = z.strictObject({
 });
 const InPlaceInput = z.strictObject({ kind: z.literal("in-place"), groups: z.literal(2).default(2) });
 const laterStrategy = (kind: string, whatItMeans: string) =>
-  z
-    .looseObject({ kind: z.literal(kind) })
-    .superRefine((_, context) =>
-      context.addIssue({
-        code: "custom",
-        path: ["kind"],
-        message: `strategy '${kind}' ${whatItMeans}: not available in this release of Siding`,
-        params: { siding: "not-available-yet" },
-      }),
-    );
+  z.looseObject({ kind: z.literal(kind) }).superRefine((_, context) =>
+    context.addIssue({
+      code: "custom",
+      path: ["kind"],
+      message: `strategy '${kind}' ${whatItMeans}: not available in this release of Siding`,
+      params: { siding: "not-available-yet" },
+    }),
+  );
 
 /** A strategy as a person writes it. It replaces the spec's whole where a rollout gives one. */
 export const StrategyInput = z
@@ -92,15 +92,17 @@ export const StrategyInput = z
 
 export const Balance = z.enum(["round-robin", "least-conn"]);
 export type Balance = z.infer<typeof Balance>;
-const BalanceInput = z.enum(["round-robin", "least-conn", "weighted", "ip-hash", "least-time"]).transform((value, context): Balance => {
-  if (value === "round-robin" || value === "least-conn") return value;
-  context.addIssue({
-    code: "custom",
-    message: `balance '${value}': not available in this release of Siding`,
-    params: { siding: "not-available-yet" },
+const BalanceInput = z
+  .enum(["round-robin", "least-conn", "weighted", "ip-hash", "least-time"])
+  .transform((value, context): Balance => {
+    if (value === "round-robin" || value === "least-conn") return value;
+    context.addIssue({
+      code: "custom",
+      message: `balance '${value}': not available in this release of Siding`,
+      params: { siding: "not-available-yet" },
+    });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 /** What a rollout does when more hosts fail than `maxFailures`. */
 export const OnFailure = z.enum(["pause", "rollback", "stop"]);
@@ -121,7 +123,10 @@ export const ServiceSpec = z.object({
 });
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 
-const Match = Labels.refine((match) => Object.keys(match).length > 0, "at least one label, else every host would match");
+const Match = Labels.refine(
+  (match) => Object.keys(match).length > 0,
+  "at least one label, else every host would match",
+);
 
 const SpecShape = z.strictObject({
   name: ServiceName,
@@ -139,7 +144,11 @@ const SpecShape = z.strictObject({
     })
     .prefault({}),
   edge: z
-    .strictObject({ match: Match, upstream: UpstreamName.optional(), balance: BalanceInput.default(defaults.balance) })
+    .strictObject({
+      match: Match,
+      upstream: UpstreamName.optional(),
+      balance: BalanceInput.default(defaults.balance),
+    })
     .optional(),
   strategy: StrategyInput.prefault({ kind: "rolling" }),
   onFailure: OnFailure.default(defaults.onFailure),
@@ -155,15 +164,22 @@ const SpecShape = z.strictObject({
  */
 export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
   const refuse = (path: string, message: string, later = false) => {
-    context.addIssue({ code: "custom", path: [path], message, ...(later ? { params: { siding: "not-available-yet" } } : {}) });
+    context.addIssue({
+      code: "custom",
+      path: [path],
+      message,
+      ...(later ? { params: { siding: "not-available-yet" } } : {}),
+    });
     return z.NEVER;
   };
   if (input.run === undefined) return refuse("run", "run.command says how the service is started");
   if ((input.ports === undefined) === (input.port === undefined)) {
     return refuse("ports", "either ports: { blue, green } or port, and not both");
   }
-  if (input.ports && input.ports.blue === input.ports.green) return refuse("ports", "blue and green need ports of their own");
-  if (input.edge === undefined) return refuse("edge", "a service without an edge is not available in this release of Siding", true);
+  if (input.ports && input.ports.blue === input.ports.green)
+    return refuse("ports", "blue and green need ports of their own");
+  if (input.edge === undefined)
+    return refuse("edge", "a service without an edge is not available in this release of Siding", true);
   const { command, env, stopGrace: stopGraceMs } = input.run;
   const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
   return {
@@ -173,7 +189,11 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
       run: { command, env, stopGraceMs },
       ports: input.ports ?? { blue: input.port as number, green: null },
       health: { http, intervalMs, timeoutMs, rise, graceMs },
-      drain: { deadlineMs: input.drain.deadline, onDeadline: input.drain.onDeadline, others: input.drain.others },
+      drain: {
+        deadlineMs: input.drain.deadline,
+        onDeadline: input.drain.onDeadline,
+        others: input.drain.others,
+      },
     },
     capacity: { minServing: input.capacity.minServing },
     edge: {

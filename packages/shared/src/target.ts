@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Digest, Port, Slot, TargetId, Version } from "./ids.ts";
+import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 
 /** An immutable release: a version and the digest of its artifact. */
 export const Release = z.object({ version: Version, digest: Digest, sizeBytes: z.int().min(0) });
@@ -43,7 +43,12 @@ export const TargetSpec = z.object({ run: RunSpec, ports: PortsSpec, health: Hea
 export type TargetSpec = z.infer<typeof TargetSpec>;
 
 /** What an instance is moved to and back from: release + frozen spec revision (design section 2). */
-export const Target = z.object({ id: TargetId, release: Release, specRevision: z.int().min(1), spec: TargetSpec });
+export const Target = z.object({
+  id: TargetId,
+  release: Release,
+  specRevision: z.int().min(1),
+  spec: TargetSpec,
+});
 export type Target = z.infer<typeof Target>;
 
 /** `v2@0123456789ab.3`: version, start of the digest, spec revision. */

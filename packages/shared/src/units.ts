@@ -14,9 +14,14 @@ export const Duration = z
   .transform((text, context): number => {
     if (text === 0 || text === "0") return 0;
     const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
-    const valueMs = match ? Math.round(Number(match[1]) * factorMs[match[2] as keyof typeof factorMs]) : Number.NaN;
+    const valueMs = match
+      ? Math.round(Number(match[1]) * factorMs[match[2] as keyof typeof factorMs])
+      : Number.NaN;
     if (Number.isFinite(valueMs) && valueMs <= maxDurationMs) return valueMs;
-    context.addIssue({ code: "custom", message: `'${text}' is no duration; write 500ms, 20s, 10m, 2h or 1d` });
+    context.addIssue({
+      code: "custom",
+      message: `'${text}' is no duration; write 500ms, 20s, 10m, 2h or 1d`,
+    });
     return z.NEVER;
   })
   .meta({ description: "a duration: 500ms, 20s, 10m, 2h, 1d" });
@@ -34,7 +39,9 @@ export function formatMs(durationMs: number): string {
 }
 
 /** A count, or a share of the base (design section 3). */
-export type Amount = { readonly kind: "count"; readonly count: number } | { readonly kind: "percent"; readonly percent: number };
+export type Amount =
+  | { readonly kind: "count"; readonly count: number }
+  | { readonly kind: "percent"; readonly percent: number };
 
 /** The stored form of an amount. */
 export const StoredAmount = z.discriminatedUnion("kind", [
@@ -50,7 +57,10 @@ export const AmountInput = z
     const match = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(value);
     const percent = match ? Number(match[1]) : Number.NaN;
     if (percent >= 0 && percent <= 100) return { kind: "percent", percent };
-    context.addIssue({ code: "custom", message: `'${value}' is neither a whole number nor a percentage such as "25%"` });
+    context.addIssue({
+      code: "custom",
+      message: `'${value}' is neither a whole number nor a percentage such as "25%"`,
+    });
     return z.NEVER;
   })
   .meta({ description: 'a whole number, or a percentage such as "25%"' });

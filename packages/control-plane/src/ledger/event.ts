@@ -1,0 +1,95 @@
+import {
+  CommandId,
+  ControlPlaneId,
+  Digest,
+  HostId,
+  Incarnation,
+  RolloutId,
+  ServiceName,
+  Slot,
+  Version,
+} from "@siding/shared/ids";
+import { HostFacts, InstanceReport, RefusalCode, UpstreamReport } from "@siding/shared/report";
+import { ServiceSpec } from "@siding/shared/spec";
+import { z } from "zod";
+import { Action } from "../rollout/action.ts";
+import { RolloutRecord } from "../rollout/record.ts";
+
+/**
+ * Everything that changes the domain. The actions of the pure core are events as they stand; the others come from
+ * people (REST), from agents (reports) and from our own start.
+ */
+export const OutsideEvent = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("control-plane-started"),
+    epoch: z.int(),
+    controlPlaneId: ControlPlaneId,
+    version: z.string(),
+  }),
+  /** `specRevision` grows only where the rolled-out part changed; `written` is what the person sent. */
+  z.object({
+    type: z.literal("service-declared"),
+    spec: ServiceSpec,
+    written: z.record(z.string(), z.unknown()),
+    specRevision: z.int(),
+  }),
+  z.object({ type: z.literal("artifact-registered"), digest: Digest, sizeBytes: z.int() }),
+  z.object({
+    type: z.literal("release-registered"),
+    service: ServiceName,
+    version: Version,
+    digest: Digest,
+    sizeBytes: z.int(),
+  }),
+  z.object({
+    type: z.literal("rollout-created"),
+    rollout: RolloutRecord,
+    idempotencyKey: z.object({ key: z.string(), requestDigest: Digest }).nullable(),
+  }),
+  /** A person cuts the bake of the newest batch short. */
+  z.object({ type: z.literal("rollout-promoted"), rolloutId: RolloutId }),
+  /**
+   * An agent's report said something new. `full` replaces everything that was known of it; `voided` are commands that
+   * its new incarnation never heard of.
+   */
+  z.object({
+    type: z.literal("host-reported"),
+    hostId: HostId,
+    incarnation: Incarnation,
+    full: z.boolean(),
+    facts: HostFacts,
+    instances: z.array(InstanceReport),
+    upstreams: z.array(UpstreamReport),
+    voided: z.array(z.object({ service: ServiceName, slot: Slot, commandId: CommandId })),
+  }),
+  z.object({
+    type: z.literal("command-refused"),
+    hostId: HostId,
+    commandId: CommandId,
+    code: RefusalCode,
+    message: z.string(),
+  }),
+]);
+export type OutsideEvent = z.infer<typeof OutsideEvent>;
+
+export const EventBody = z.union([Action, OutsideEvent]);
+export type EventBody = z.infer<typeof EventBody>;
+export type EventType = EventBody["type"];
+
+/** An event as it stands in the log. */
+export interface LedgerEvent {
+  /** Its place in the log, and the revision of what it says. */
+  readonly sequence: number;
+  /** Wall clock, RFC 3339: for people only. */
+  readonly at: string;
+  /** The ledger's clock: elapsed milliseconds over all starts; deadlines are counted in it. */
+  readonly elapsedMs: number;
+  readonly by: string;
+  readonly body: EventBody;
+}
+
+/** The rollout that an event belongs to; null for the fleet's own. */
+export function rolloutOf(body: EventBody): RolloutId | null {
+  if (body.type === "rollout-created") return body.rollout.id;
+  return "rolloutId" in body ? body.rolloutId : null;
+}

@@ -1,0 +1,231 @@
+import type { HostId, RolloutId } from "@siding/shared/ids";
+import type { ActionOf } from "../rollout/action.ts";
+import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
+import type { LedgerEvent, OutsideEvent } from "./event.ts";
+import type { LedgerState, Touched } from "./state.ts";
+
+/** Replaces one rollout's record. A rollout that is not there is a bug of ours: events only name what was created. */
+function change(
+  state: LedgerState,
+  id: RolloutId,
+  edit: (rollout: RolloutRecord) => RolloutRecord,
+): readonly Touched[] {
+  const rollout = state.rollouts.get(id);
+  if (!rollout) throw new Error(`the ledger names rollout ${id}, which it never created`);
+  state.rollouts.set(id, edit(rollout));
+  return [{ table: "rollouts", key: id }];
+}
+
+function changeHosts(
+  rollout: RolloutRecord,
+  hostIds: readonly HostId[],
+  edit: (progress: HostProgress, hostId: HostId) => HostProgress,
+): RolloutRecord {
+  const hosts = { ...rollout.hosts };
+  for (const hostId of hostIds) {
+    const progress = hosts[hostId];
+    if (progress) hosts[hostId] = edit(progress, hostId);
+  }
+  return { ...rollout, hosts };
+}
+
+export function foldRolloutCreated(
+  state: LedgerState,
+  body: Extract<OutsideEvent, { type: "rollout-created" }>,
+): readonly Touched[] {
+  const { rollout, idempotencyKey } = body;
+  state.rollouts.set(rollout.id, rollout);
+  const touched: Touched[] = [{ table: "rollouts", key: rollout.id }];
+  const service = state.services.get(rollout.service);
+  if (service) {
+    state.services.set(rollout.service, { ...service, activeRollout: rollout.id });
+    touched.push({ table: "services", key: rollout.service });
+  }
+  if (idempotencyKey) {
+    state.idempotency.set(idempotencyKey.key, {
+      rolloutId: rollout.id,
+      requestDigest: idempotencyKey.requestDigest,
+    });
+    touched.push({ table: "idempotency", key: idempotencyKey.key });
+  }
+  return touched;
+}
+
+export function foldRolloutPromoted(state: LedgerState, id: RolloutId): readonly Touched[] {
+  return change(state, id, (rollout) => ({ ...rollout, promotedBatches: rollout.batches.length }));
+}
+
+/** Another plan. Hosts that go on keep their course, so that what was verified need not be verified again. */
+export function foldRolloutPlanned(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"rollout-planned">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => {
+    const fresh = body.plan.hosts.map((host) => host.hostId).filter((hostId) => !body.keep.includes(hostId));
+    const replanned = changeHosts({ ...rollout, plan: body.plan }, fresh, (progress) => ({
+      ...progress,
+      course: { kind: "planned" },
+    }));
+    return { ...replanned, resumedAtMs: event.elapsedMs };
+  });
+}
+
+export function foldBatchStarted(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"batch-started">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => ({
+    ...changeHosts(rollout, body.hosts, (progress) => ({
+      ...progress,
+      batch: rollout.batches.length,
+      timings: {},
+      course: { kind: "going", sinceRevision: event.sequence, failure: null },
+    })),
+    batches: [
+      ...rollout.batches,
+      {
+        hosts: body.hosts,
+        planned: body.planned,
+        startedAtMs: event.elapsedMs,
+        finishedAtMs: null,
+        turnoverMs: {},
+        edgeVerifyMs: 0,
+      },
+    ],
+  }));
+}
+
+export function foldBatchFinished(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"batch-finished">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => ({
+    ...rollout,
+    batches: rollout.batches.map((batch, index) =>
+      index === body.batch ? { ...batch, finishedAtMs: event.elapsedMs } : batch,
+    ),
+  }));
+}
+
+/**
+ * A failed host that was moved goes back to where it came from; one that was not touched, or that fails again on its
+ * way back, is left as it is.
+ */
+export function foldHostFailed(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"host-failed">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => {
+    const planned = rollout.plan.hosts.find((host) => host.hostId === body.hostId);
+    const counted = body.counts && !rollout.failed.includes(body.hostId);
+    const edited = changeHosts(rollout, [body.hostId], (progress) => {
+      const { course } = progress;
+      const returns =
+        course.kind === "going" &&
+        course.failure === null &&
+        rollout.plan.kind === "forward" &&
+        planned?.from !== null;
+      return {
+        ...progress,
+        course: returns
+          ? { kind: "going", sinceRevision: event.sequence, failure: body.failure }
+          : { kind: "settled", on: null, failure: body.failure, atMs: event.elapsedMs },
+      };
+    });
+    return counted ? { ...edited, failed: [...edited.failed, body.hostId] } : edited;
+  });
+}
+
+export function foldHostSettled(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"host-settled">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) =>
+    changeHosts(rollout, [body.hostId], (progress) => ({
+      ...progress,
+      course: {
+        kind: "settled",
+        on: body.on?.id ?? null,
+        failure: progress.course.kind === "planned" ? null : progress.course.failure,
+        atMs: event.elapsedMs,
+      },
+    })),
+  );
+}
+
+export function foldPhaseChanged(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"phase-changed">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) =>
+    changeHosts(rollout, [body.hostId], (progress) => ({
+      ...progress,
+      phase: body.phase,
+      phaseSinceMs: event.elapsedMs,
+      phaseSinceAt: event.at,
+    })),
+  );
+}
+
+export function foldIntentSet(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"intent-set">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => {
+    const resumed = body.intent === "forward";
+    return {
+      ...rollout,
+      intent: body.intent,
+      cause: body.cause,
+      resumedAtMs: resumed ? event.elapsedMs : rollout.resumedAtMs,
+      acceptedFailures: resumed ? rollout.failed.length : rollout.acceptedFailures,
+    };
+  });
+}
+
+export function foldStatusChanged(state: LedgerState, body: ActionOf<"status-changed">): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => ({
+    ...rollout,
+    status: body.status,
+    waiting: body.waiting,
+  }));
+}
+
+export function foldRolloutFinished(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"rollout-finished">,
+): readonly Touched[] {
+  const touched = change(state, body.rolloutId, (rollout) => ({
+    ...rollout,
+    status: body.status,
+    cause: body.cause,
+    waiting: [],
+    finishedAt: event.at,
+    reloads: reloadsSince(state, rollout),
+  }));
+  const rollout = state.rollouts.get(body.rolloutId);
+  const service = rollout && state.services.get(rollout.service);
+  if (!rollout || service?.activeRollout !== rollout.id) return touched;
+  state.services.set(rollout.service, { ...service, activeRollout: null });
+  return [...touched, { table: "services", key: rollout.service }];
+}
+
+/** Reloads that each edge has made for the rollout's upstream since it began. */
+export function reloadsSince(state: LedgerState, rollout: RolloutRecord): Record<HostId, number> {
+  if (rollout.reloads) return rollout.reloads;
+  const upstream = state.services.get(rollout.service)?.spec.edge.upstream ?? "";
+  const reloads: Record<HostId, number> = {};
+  for (const [hostId, host] of state.hosts) {
+    const now = host.upstreams[upstream]?.reloads;
+    if (now !== undefined) reloads[hostId] = Math.max(0, now - (rollout.reloadsBefore[hostId] ?? 0));
+  }
+  return reloads;
+}

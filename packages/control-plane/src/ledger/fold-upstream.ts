@@ -1,0 +1,51 @@
+import { contentDigest } from "@siding/shared/digest";
+import type { ActionOf } from "../rollout/action.ts";
+import type { LedgerEvent } from "./event.ts";
+import type { HostRecord, LedgerState, Touched, UpstreamRecord } from "./state.ts";
+
+/** A new revision: its number is the sequence of its commit. Listed instances are no longer drained. */
+export function foldUpstreamRevised(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"upstream-revised">,
+): readonly Touched[] {
+  const { content, service } = body;
+  const before = state.upstreams.get(content.upstream);
+  const next: UpstreamRecord = {
+    service,
+    revision: event.sequence,
+    revisedAtMs: event.elapsedMs,
+    digest: contentDigest(content),
+    content,
+    history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
+  };
+  state.upstreams.set(content.upstream, withoutForgotten(state, next));
+  const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
+  for (const member of content.members) {
+    const host = state.hosts.get(member.hostId);
+    const key = `${service}/${member.slot}`;
+    const instance = host?.instances[key];
+    if (!host || !instance?.drained) continue;
+    state.hosts.set(member.hostId, {
+      ...host,
+      instances: { ...host.instances, [key]: { ...instance, drained: false } },
+    });
+    touched.push({ table: "hosts", key: member.hostId });
+  }
+  return touched;
+}
+
+/** Drops the lists that no counted edge can be serving any more. */
+export function withoutForgotten(state: LedgerState, upstream: UpstreamRecord): UpstreamRecord {
+  const name = upstream.content.upstream;
+  const confirmed = [...state.hosts.values()]
+    .filter((host) => host.counted.includes(name))
+    .map((host) => confirmedRevision(host, name));
+  const oldest = Math.min(upstream.revision, ...confirmed);
+  const history = upstream.history.filter((list) => list.revision >= oldest);
+  return history.length === upstream.history.length ? upstream : { ...upstream, history };
+}
+
+export function confirmedRevision(host: HostRecord, upstream: string): number {
+  return host.upstreams[upstream]?.serving?.revision ?? 0;
+}

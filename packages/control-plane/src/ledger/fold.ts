@@ -1,0 +1,97 @@
+import type { LedgerEvent } from "./event.ts";
+import { foldCommandIssued, foldHostReported, foldHostServing } from "./fold-host.ts";
+import {
+  foldBatchFinished,
+  foldBatchStarted,
+  foldHostFailed,
+  foldHostSettled,
+  foldIntentSet,
+  foldPhaseChanged,
+  foldRolloutCreated,
+  foldRolloutFinished,
+  foldRolloutPlanned,
+  foldRolloutPromoted,
+  foldStatusChanged,
+} from "./fold-rollout.ts";
+import { foldUpstreamRevised } from "./fold-upstream.ts";
+import { type LedgerState, releaseKey, type Touched } from "./state.ts";
+
+/**
+ * Applies one event to the state: the one way in which anything changes, live, at a rebuild and in the simulator.
+ * Returns the records that were replaced. Pure but for the maps of `state`, which belong to it.
+ */
+export function fold(state: LedgerState, event: LedgerEvent): readonly Touched[] {
+  state.sequence = event.sequence;
+  state.elapsedMs = Math.max(state.elapsedMs, event.elapsedMs);
+  return foldBody(state, event);
+}
+
+function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
+  const { body } = event;
+  switch (body.type) {
+    case "control-plane-started":
+      state.epoch = body.epoch;
+      state.controlPlaneId = body.controlPlaneId;
+      return [];
+    case "service-declared":
+    case "artifact-registered":
+    case "release-registered":
+      return foldCatalogue(state, event, body);
+    case "rollout-created":
+      return foldRolloutCreated(state, body);
+    case "rollout-promoted":
+      return foldRolloutPromoted(state, body.rolloutId);
+    case "rollout-planned":
+      return foldRolloutPlanned(state, event, body);
+    case "batch-started":
+      return foldBatchStarted(state, event, body);
+    case "batch-finished":
+      return foldBatchFinished(state, event, body);
+    case "host-failed":
+      return foldHostFailed(state, event, body);
+    case "host-settled":
+      return [...foldHostSettled(state, event, body), ...foldHostServing(state, body)];
+    case "phase-changed":
+      return foldPhaseChanged(state, event, body);
+    case "intent-set":
+      return foldIntentSet(state, event, body);
+    case "status-changed":
+      return foldStatusChanged(state, body);
+    case "rollout-finished":
+      return foldRolloutFinished(state, event, body);
+    case "upstream-revised":
+      return foldUpstreamRevised(state, event, body);
+    case "command-issued":
+      return foldCommandIssued(state, event, body);
+    case "host-reported":
+      return foldHostReported(state, event, body);
+    case "command-refused":
+      return [];
+  }
+}
+
+type Catalogue = Extract<
+  LedgerEvent["body"],
+  { type: "service-declared" | "artifact-registered" | "release-registered" }
+>;
+
+/** What people declare: services, artifacts, releases. */
+function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue): readonly Touched[] {
+  switch (body.type) {
+    case "service-declared": {
+      const { spec, written, specRevision } = body;
+      const activeRollout = state.services.get(spec.name)?.activeRollout ?? null;
+      state.services.set(spec.name, { spec, written, specRevision, activeRollout });
+      return [{ table: "services", key: spec.name }];
+    }
+    case "artifact-registered":
+      state.artifacts.set(body.digest, { digest: body.digest, sizeBytes: body.sizeBytes });
+      return [{ table: "artifacts", key: body.digest }];
+    case "release-registered": {
+      const { service, version, digest, sizeBytes } = body;
+      const key = releaseKey(service, version);
+      state.releases.set(key, { service, version, digest, sizeBytes, createdAt: event.at });
+      return [{ table: "releases", key }];
+    }
+  }
+}

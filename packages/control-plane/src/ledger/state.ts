@@ -1,0 +1,159 @@
+import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
+import {
+  CommandId,
+  type ControlPlaneId,
+  Digest,
+  type HostId,
+  Incarnation,
+  RolloutId,
+  ServiceName,
+  Slot,
+  UpstreamName,
+  Version,
+} from "@siding/shared/ids";
+import { HostFacts, InstanceReport, StepFailure, UpstreamReport } from "@siding/shared/report";
+import { ServiceSpec } from "@siding/shared/spec";
+import { Target } from "@siding/shared/target";
+import { z } from "zod";
+import type { RolloutRecord } from "../rollout/record.ts";
+
+/** The newest command to an instance, and how far the reports say it has come. */
+export const CommandRecord = z.object({
+  commandId: CommandId,
+  rolloutId: RolloutId,
+  service: ServiceName,
+  slot: Slot,
+  revision: z.int(),
+  body: InstanceCommandBody,
+  issuedAtMs: z.number(),
+  deadlineMs: z.int(),
+  status: z.enum(["issued", "running", "done", "failed", "void"]),
+  settledAtMs: z.number().nullable(),
+  failure: StepFailure.nullable(),
+});
+export type CommandRecord = z.infer<typeof CommandRecord>;
+
+/** What the ledger holds of one instance: what it wants of it, and what its agent said of it. */
+export const InstanceRecord = z.object({
+  service: ServiceName,
+  slot: Slot,
+  target: Target.nullable(),
+  drained: z.boolean(),
+  command: CommandRecord.nullable(),
+  report: InstanceReport.nullable(),
+});
+export type InstanceRecord = z.infer<typeof InstanceRecord>;
+
+export const HostRecord = z.object({
+  hostId: z.string(),
+  incarnation: Incarnation.nullable(),
+  facts: HostFacts.nullable(),
+  /** Keyed by `service/slot`. */
+  instances: z.record(z.string(), InstanceRecord),
+  /** The edge role's upstreams, by name. */
+  upstreams: z.record(z.string(), UpstreamReport),
+  /** Upstreams that this edge has confirmed at least once: from then on it counts. */
+  counted: z.array(UpstreamName),
+});
+export type HostRecord = z.infer<typeof HostRecord>;
+
+export const ServiceRecord = z.object({
+  spec: ServiceSpec,
+  written: z.record(z.string(), z.unknown()),
+  specRevision: z.int(),
+  /** The rollout that is not finished; at most one at a time. */
+  activeRollout: RolloutId.nullable(),
+});
+export type ServiceRecord = z.infer<typeof ServiceRecord>;
+
+export const ReleaseRecord = z.object({
+  service: ServiceName,
+  version: Version,
+  digest: Digest,
+  sizeBytes: z.int(),
+  createdAt: z.string(),
+});
+export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
+
+export const ArtifactRecord = z.object({ digest: Digest, sizeBytes: z.int() });
+export type ArtifactRecord = z.infer<typeof ArtifactRecord>;
+
+export const UpstreamRecord = z.object({
+  service: ServiceName,
+  revision: z.int(),
+  revisedAtMs: z.number(),
+  digest: Digest,
+  content: UpstreamContent,
+  history: z.array(z.object({ revision: z.int(), members: z.array(Member) })),
+});
+export type UpstreamRecord = z.infer<typeof UpstreamRecord>;
+
+/** Answers that were given for an `Idempotency-Key`. */
+export const IdempotencyRecord = z.object({ rolloutId: RolloutId, requestDigest: Digest });
+export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
+
+/**
+ * The domain as the log says it. Records are immutable and replaced whole; the maps belong to the fold alone.
+ * Everything here can be made again from the events.
+ */
+export interface LedgerState {
+  sequence: number;
+  elapsedMs: number;
+  epoch: number;
+  controlPlaneId: ControlPlaneId | null;
+  readonly hosts: Map<HostId, HostRecord>;
+  readonly services: Map<ServiceName, ServiceRecord>;
+  /** By `service/version`. */
+  readonly releases: Map<string, ReleaseRecord>;
+  readonly artifacts: Map<Digest, ArtifactRecord>;
+  readonly upstreams: Map<UpstreamName, UpstreamRecord>;
+  readonly rollouts: Map<RolloutId, RolloutRecord>;
+  readonly idempotency: Map<string, IdempotencyRecord>;
+}
+
+export function emptyState(): LedgerState {
+  return {
+    sequence: 0,
+    elapsedMs: 0,
+    epoch: 0,
+    controlPlaneId: null,
+    hosts: new Map(),
+    services: new Map(),
+    releases: new Map(),
+    artifacts: new Map(),
+    upstreams: new Map(),
+    rollouts: new Map(),
+    idempotency: new Map(),
+  };
+}
+
+export function instanceSlotKey(service: ServiceName, slot: Slot): string {
+  return `${service}/${slot}`;
+}
+
+export function releaseKey(service: ServiceName, version: Version): string {
+  return `${service}/${version}`;
+}
+
+export function emptyHost(hostId: HostId): HostRecord {
+  return { hostId, incarnation: null, facts: null, instances: {}, upstreams: {}, counted: [] };
+}
+
+export function emptyInstance(service: ServiceName, slot: Slot): InstanceRecord {
+  return { service, slot, target: null, drained: false, command: null, report: null };
+}
+
+/** Which records an event replaced: what the tables must store again in the same transaction. */
+export interface Touched {
+  readonly table: TableName;
+  readonly key: string;
+}
+
+export type TableName =
+  | "hosts"
+  | "services"
+  | "releases"
+  | "artifacts"
+  | "upstreams"
+  | "rollouts"
+  | "idempotency";

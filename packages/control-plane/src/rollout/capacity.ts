@@ -1,0 +1,77 @@
+import type { Member } from "@siding/shared/command";
+import type { HostId } from "@siding/shared/ids";
+import type { Amount } from "@siding/shared/units";
+import { countedEdges, type HostView, hostIn, possibleLists, type Snapshot } from "./snapshot.ts";
+
+/**
+ * The arithmetic of design section 3. A capacity that must stay rounds up, a share that may leave rounds down:
+ * rounding never takes more hosts than was meant.
+ */
+
+/** Least number of serving instances. A percentage below 100 never asks for every host, else nothing could ever move. */
+export function minServingOf(amount: Amount, base: number): number {
+  if (amount.kind === "count") return amount.count;
+  const wanted = Math.ceil((amount.percent / 100) * base - rounding);
+  return amount.percent < 100 ? Math.max(0, Math.min(wanted, base - 1)) : wanted;
+}
+
+/** `batchSize`, `maxUnavailable`: down, and at least one host. */
+export function batchSizeOf(amount: Amount, base: number): number {
+  return Math.max(1, downOf(amount, base));
+}
+
+/** `maxFailures`: down; 0 means that the first failure counts. */
+export function maxFailuresOf(amount: Amount, base: number): number {
+  return downOf(amount, base);
+}
+
+function downOf(amount: Amount, base: number): number {
+  return amount.kind === "count" ? amount.count : Math.floor((amount.percent / 100) * base + rounding);
+}
+
+/** 28 % of 25 is 7.000000000000001 in binary fractions; far below any real share of a fleet. */
+const rounding = 1e-9;
+
+/** Hosts that capacity is counted over: those that have served. A first deployment has none. */
+export function baseOf(snapshot: Snapshot): readonly HostView[] {
+  return snapshot.hosts.filter((host) => host.instance.target !== null);
+}
+
+/** Serves what it is listed with, as far as is known; silence is not down. */
+export function isServingAs(host: HostView | undefined, member: Member): boolean {
+  return host !== undefined && host.instance.running === member.targetId && host.instance.health !== "bad";
+}
+
+export function servingIn(snapshot: Snapshot, members: readonly Member[]): readonly HostId[] {
+  return members
+    .filter((member) => isServingAs(hostIn(snapshot, member.hostId), member))
+    .map((member) => member.hostId);
+}
+
+/** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
+export function servingNow(snapshot: Snapshot): number {
+  const lists = countedEdges(snapshot).flatMap((edge) => possibleLists(snapshot, edge));
+  const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];
+  return Math.min(...all.map((members) => servingIn(snapshot, members).length));
+}
+
+export type CapacityVerdict =
+  | { readonly kind: "fits" }
+  | { readonly kind: "short"; readonly serving: number; readonly minServing: number };
+
+/**
+ * May the upstream be revised to `next`? An action costs the serving instances that it removes; one that removes none
+ * is always allowed. Else serving stays at the minimum on every edge, old list or new, and the last one is never taken.
+ */
+export function judgeRevision(snapshot: Snapshot, next: readonly Member[]): CapacityVerdict {
+  const minServing = minServingOf(snapshot.spec.capacity.minServing, baseOf(snapshot).length);
+  const remaining = servingIn(snapshot, next);
+  const removed = servingIn(snapshot, snapshot.upstream.content.members).filter(
+    (hostId) => !remaining.includes(hostId),
+  );
+  if (removed.length === 0) return { kind: "fits" };
+  const serving = Math.min(remaining.length, servingNow(snapshot));
+  return serving >= Math.max(minServing, 1)
+    ? { kind: "fits" }
+    : { kind: "short", serving: remaining.length, minServing };
+}

@@ -1,0 +1,121 @@
+import type { InstanceCommandKind, Member, UpstreamContent } from "@siding/shared/command";
+import type {
+  Address,
+  CommandId,
+  HostId,
+  ServiceName,
+  Slot,
+  TargetId,
+  UpstreamName,
+} from "@siding/shared/ids";
+import type { ProbeReport, StepFailure } from "@siding/shared/report";
+import type { ServiceSpec } from "@siding/shared/spec";
+import type { Target } from "@siding/shared/target";
+
+/**
+ * A consistent view of one service's part of the fleet at one instant: all that the pure core ever sees.
+ * Built by fleet/snapshot.ts; instants are on the ledger's clock (elapsed milliseconds, persisted with commits).
+ */
+export interface Snapshot {
+  readonly service: ServiceName;
+  readonly spec: ServiceSpec;
+  /** Matched hosts that run the service, in the order of their ids. */
+  readonly hosts: readonly HostView[];
+  /** Matched edges, in the order of their ids. */
+  readonly edges: readonly EdgeView[];
+  readonly upstream: UpstreamView;
+  /** So many agents fell silent together that we must be the blind ones (design, "Blindness"). */
+  readonly blind: boolean;
+}
+
+/** `unknown` until a beat has come since our own start; silence is not death. */
+export type LivenessView =
+  | { readonly kind: "unknown"; readonly sinceMs: number }
+  | { readonly kind: "alive" }
+  | { readonly kind: "silent"; readonly sinceMs: number };
+
+export interface HostView {
+  readonly hostId: HostId;
+  readonly liveness: LivenessView;
+  /** Two living agents claim this id: nothing may be done to it. */
+  readonly conflict: boolean;
+  /** From the agent's facts; null before its first report. */
+  readonly address: Address | null;
+  readonly instance: InstanceView;
+}
+
+/** The instance of a host in its serving slot. */
+export interface InstanceView {
+  readonly slot: Slot;
+  /** Ledger fact: the target that it last joined with; null when it never served. */
+  readonly target: Target | null;
+  /** Reported: whose process runs. */
+  readonly running: TargetId | null;
+  readonly staged: readonly TargetId[];
+  readonly health: "unknown" | "good" | "bad";
+  readonly trouble: StepFailure | null;
+  /** Ledger fact: drained since it was last listed. */
+  readonly drained: boolean;
+  /** The newest command to it. */
+  readonly command: CommandView | null;
+}
+
+export interface CommandView {
+  readonly commandId: CommandId;
+  readonly kind: InstanceCommandKind;
+  readonly targetId: TargetId;
+  readonly revision: number;
+  readonly issuedAtMs: number;
+  readonly deadlineMs: number;
+  /** `void`: another incarnation of the agent never heard of it, so it must be decided again. */
+  readonly status: "issued" | "running" | "done" | "failed" | "void";
+  /** When it became done, failed or void. */
+  readonly settledAtMs: number | null;
+  readonly failure: StepFailure | null;
+  readonly inFlight: { readonly count: number; readonly others: readonly Address[] } | null;
+}
+
+export interface EdgeView {
+  readonly hostId: HostId;
+  readonly liveness: LivenessView;
+  /** Counts after its first confirmation; an uncounted edge holds nothing up. */
+  readonly counted: boolean;
+  /** The newest revision that it serves for certain, every older worker gone; 0 before the first. */
+  readonly confirmed: number;
+  /** The newest revision that it could not serve, with nginx's own words. */
+  readonly refused: { readonly revision: number; readonly message: string } | null;
+  readonly probes: readonly ProbeReport[];
+  /** Local addresses of its sockets: peers with these hold a drain. */
+  readonly addresses: readonly Address[];
+}
+
+/** What the ledger wants of an upstream, and what an edge may still serve. */
+export interface UpstreamView {
+  readonly name: UpstreamName;
+  /** 0: nothing was ever said. */
+  readonly revision: number;
+  readonly revisedAtMs: number;
+  readonly content: UpstreamContent;
+  /** Lists by revision, oldest first, the newest included: as far back as some edge may still serve one. */
+  readonly history: readonly MemberList[];
+}
+
+export interface MemberList {
+  readonly revision: number;
+  readonly members: readonly Member[];
+}
+
+export function hostIn(snapshot: Snapshot, hostId: HostId): HostView | undefined {
+  return snapshot.hosts.find((host) => host.hostId === hostId);
+}
+
+export function countedEdges(snapshot: Snapshot): readonly EdgeView[] {
+  return snapshot.edges.filter((edge) => edge.counted);
+}
+
+/** Every list that an edge may be serving: the confirmed one and whatever was sent since. */
+export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (readonly Member[])[] {
+  return snapshot.upstream.history
+    .filter((list) => list.revision >= edge.confirmed)
+    .map((list) => list.members);
+}
