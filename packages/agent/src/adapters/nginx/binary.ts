@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process";
+import { err, failure, ok } from "@siding/shared/result";
+import type { EdgeResult } from "../../ports/edge.ts";
+import type { InnerFolder } from "./layout.ts";
+
+/** What this build of nginx can do: detected, never assumed. */
+export interface NginxFeatures {
+  readonly version: string;
+  /** Response trailers can be passed on (from 1.27.2). */
+  readonly passTrailers: boolean;
+  /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
+  readonly tempPaths: readonly string[];
+}
+
+/** nginx answers within milliseconds; a disk that hangs shall not hang the agent. */
+const commandTimeoutMs = 10_000;
+
+const modulesWithTempPath = ["fastcgi", "uwsgi", "scgi"];
+
+/** Reads the text of `nginx -V`; null where it is none. */
+export function parseFeatures(text: string): NginxFeatures | null {
+  const match = /^nginx version: [^/\s]+\/(\d+)\.(\d+)\.(\d+)/m.exec(text);
+  if (!match) return null;
+  const [major, minor, patch] = match.slice(1).map(Number) as [number, number, number];
+  return {
+    version: `${major}.${minor}.${patch}`,
+    passTrailers: major * 1_000_000 + minor * 1_000 + patch >= 1_027_002,
+    tempPaths: modulesWithTempPath.filter((module) => !text.includes(`--without-http_${module}_module`)),
+  };
+}
+
+/** Asks the nginx at `path` what it is. */
+export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatures>> {
+  const run = await runNginx(path, ["-V"], "/");
+  const features = run.failed ? null : parseFeatures(run.output);
+  if (features) return ok(features);
+  return err(failure("edge-nginx-missing", `no nginx at '${path}': ${run.output}`));
+}
+
+/** `nginx -t`: whether nginx accepts the config, in its own words where it does not. */
+export async function testConfig(path: string, folder: InnerFolder): Promise<EdgeResult<void>> {
+  const run = await runNginx(path, ["-t", "-q", "-c", folder.config], folder.path);
+  return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
+}
+
+/** Starts a master that is no child of ours, so that it outlives the agent. Returns when it has taken its sockets. */
+export async function launch(path: string, folder: InnerFolder): Promise<EdgeResult<void>> {
+  const run = await runNginx(path, ["-c", folder.config, "-g", "daemon on;"], folder.path);
+  return run.failed ? err(failure("edge-nginx-down", `nginx did not start: ${run.output}`)) : ok(undefined);
+}
+
+/** The most that a report carries of what nginx said. */
+const maxOutput = 4_000;
+
+function runNginx(path: string, args: string[], cwd: string): Promise<{ failed: boolean; output: string }> {
+  return new Promise((resolve) => {
+    execFile(path, args, { cwd, timeout: commandTimeoutMs }, (error, stdout, stderr) => {
+      const said = `${stderr}${stdout}`.trim();
+      const output = said === "" && error ? error.message : said;
+      resolve({ failed: error !== null, output: output.slice(0, maxOutput) });
+    });
+  });
+}

@@ -1,0 +1,242 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { HostId } from "@siding/shared/ids";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { isRetired, processOf } from "./processes.ts";
+import type { Origin } from "./testing/origin.ts";
+import { Rig, value, web } from "./testing/rig.ts";
+import { ask, StrictClients } from "./testing/strict-client.ts";
+
+let rig: Rig;
+let one: Origin;
+let two: Origin;
+
+beforeEach(async () => {
+  rig = new Rig();
+  [one, two] = [await rig.origin("one"), await rig.origin("two")];
+});
+afterEach(() => rig.close());
+
+/** An edge that serves `one`, behind a front. */
+async function serving() {
+  value(await rig.edge.start());
+  value(await rig.edge.apply(web([one.member]), 1));
+  return rig.front();
+}
+
+test("routes to the members that were applied, behind a front that is never reloaded", async () => {
+  const facts = value(await rig.edge.start());
+  expect(facts).toMatchObject({ inner: "started", served: [], warnings: [] });
+
+  const first = value(await rig.edge.apply(web([one.member]), 11));
+  expect(first).toMatchObject({ revision: 11, generation: 1, reloads: 1, reloaded: true });
+  const front = await rig.front();
+  expect((await ask(front)).body).toBe("one");
+
+  const second = value(await rig.edge.apply(web([two.member]), 12));
+  expect(second).toMatchObject({ revision: 12, generation: 2, reloads: 2, reloaded: true });
+  for (let turn = 0; turn < 20; turn += 1) expect((await ask(front)).body).toBe("two");
+});
+
+test("an upstream without members answers 503, and routes once it has some", async () => {
+  value(await rig.edge.start());
+  value(await rig.edge.apply(web([]), 1));
+  const front = await rig.front();
+  expect((await ask(front)).status).toBe(503);
+  expect((await ask({ ...front, method: "POST", body: Buffer.alloc(5_000_000) })).status).toBe(503);
+  value(await rig.edge.apply(web([one.member]), 2));
+  expect((await ask(front)).body).toBe("one");
+});
+
+test("a revision that changes nothing which nginx reads is noted without a reload", async () => {
+  await serving();
+  const workers = rig.workerPids;
+  const watch = [{ ...two.member, attempt: 2 }];
+  const noted = value(await rig.edge.apply(web([one.member], { watch }), 2));
+  expect(noted).toMatchObject({ revision: 2, generation: 1, reloads: 1, reloaded: false });
+  expect(rig.workerPids).toEqual(workers);
+  expect((await rig.restartAgent()).served).toMatchObject([
+    { revision: 2, digest: noted.digest, generation: 1 },
+  ]);
+});
+
+test("upstreams stand apart: a change of one is no change of another", async () => {
+  await serving();
+  const other = { ...web([two.member]), upstream: "other" as ReturnType<typeof web>["upstream"] };
+  value(await rig.edge.apply(other, 5));
+  expect((await rig.restartAgent()).served).toMatchObject([
+    { upstream: "other", revision: 5, generation: 1 },
+    { upstream: "web", revision: 1, generation: 1 },
+  ]);
+});
+
+test("a config that nginx refuses leaves the last good one, and says why in nginx's words", async () => {
+  const front = await serving();
+  const broken = join(rig.current, "upstreams", "zz.conf");
+  const before = readFileSync(join(rig.current, "upstreams", "web.conf"), "utf8");
+  writeFileSync(broken, "this is no directive;\n");
+  const refused = await rig.edge.apply(web([two.member]), 2);
+  expect(refused).toMatchObject({
+    ok: false,
+    error: { code: "edge-config-refused", message: expect.stringContaining('unknown directive "this"') },
+  });
+  expect(readFileSync(join(rig.current, "upstreams", "web.conf"), "utf8")).toBe(before);
+  expect((await ask(front)).body).toBe("one");
+
+  // An agent that starts anew knows its folder, and what does not belong there.
+  expect((await rig.restartAgent()).served).toMatchObject([{ revision: 1 }]);
+  expect(existsSync(broken)).toBe(false);
+  expect(value(await rig.edge.apply(web([two.member]), 2))).toMatchObject({ reloaded: true, generation: 3 });
+});
+
+test("a stopped master takes the reload without effect; the last good content is put back", async () => {
+  rig = await withShortDeadline(rig);
+  const front = await serving();
+  process.kill(rig.masterPid, "SIGSTOP");
+  const futile = await rig.edge.apply(web([two.member]), 2);
+  expect(futile).toMatchObject({ ok: false, error: { code: "edge-reload-without-effect" } });
+  expect((await ask(front)).body).toBe("one");
+
+  process.kill(rig.masterPid, "SIGCONT");
+  // Not even the same content is taken for served now: what the master read meanwhile is unknown.
+  expect(value(await rig.edge.apply(web([one.member]), 3))).toMatchObject({ reloaded: true, revision: 3 });
+  expect((await ask(front)).body).toBe("one");
+  expect(value(await rig.edge.apply(web([two.member]), 4))).toMatchObject({ reloaded: true, revision: 4 });
+  expect((await ask(front)).body).toBe("two");
+});
+
+async function withShortDeadline(former: Rig): Promise<Rig> {
+  await former.close();
+  const short = new Rig({ confirmDeadlineMs: 800 });
+  [one, two] = [await short.origin("one"), await short.origin("two")];
+  return short;
+}
+
+test("a worker that can't hear the reload keeps it from being confirmed", async () => {
+  rig = await withShortDeadline(rig);
+  await serving();
+  const [deaf] = rig.workerPids;
+  if (deaf === undefined) throw new Error("no worker");
+  process.kill(deaf, "SIGSTOP");
+  const unsure = await rig.edge.apply(web([two.member]), 2);
+  expect(unsure).toMatchObject({
+    ok: false,
+    error: { code: "edge-reload-without-effect", message: expect.stringContaining(`pid ${deaf}`) },
+  });
+  process.kill(deaf, "SIGCONT");
+  value(await rig.edge.apply(web([two.member]), 3));
+});
+
+test("once confirmed, no old worker takes a connection: the removed member sees no new request", async () => {
+  const front = await serving();
+  const clients = new StrictClients(front.port, 12);
+  for (let revision = 2; revision < 12; revision += 1) {
+    const [stays, leaves] = revision % 2 === 0 ? [two, one] : [one, two];
+    const old = rig.workerPids.map(processOf).filter((worker) => worker !== null);
+    value(await rig.edge.apply(web([stays.member]), revision));
+    expect(old.every(isRetired)).toBe(true);
+    await untilIdle(leaves);
+    const seen = leaves.seen;
+    await clients.more(200);
+    expect(leaves.seen).toBe(seen);
+  }
+  await clients.stop();
+  expect(clients.failures).toEqual([]);
+});
+
+/** The drain as a host does it: no connection in three looks. */
+async function untilIdle(origin: Origin): Promise<void> {
+  for (let empty = 0; empty < 3; ) {
+    empty = (await origin.openConnections()) === 0 ? empty + 1 : 0;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test("reloads under strict keep-alive clients lose nothing", async () => {
+  const front = await serving();
+  const clients = new StrictClients(front.port, 12);
+  const members = [one.member, two.member];
+  for (let revision = 2; revision < 22; revision += 1) {
+    value(
+      await rig.edge.apply(
+        web(revision % 2 === 0 ? members : members.slice(revision % 3 > 0 ? 1 : 0)),
+        revision,
+      ),
+    );
+    await clients.more(150);
+  }
+  await clients.stop();
+  expect(clients.failures).toEqual([]);
+  expect(clients.requests).toBeGreaterThan(3_000);
+});
+
+test("a killed master is noticed and replaced without a lost request", async () => {
+  const front = await serving();
+  const clients = new StrictClients(front.port, 12);
+  for (let death = 1; death <= 3; death += 1) {
+    const noticed = new Promise<void>((resolve) => {
+      const unwatch = rig.edge.watchDown(() => {
+        unwatch();
+        resolve();
+      });
+    });
+    const orphans = rig.workerPids.map(processOf).filter((worker) => worker !== null);
+    expect(orphans.length).toBeGreaterThan(0);
+    process.kill(rig.masterPid, "SIGKILL");
+    await noticed;
+    const refused = await rig.edge.apply(web([two.member]), 100 + death);
+    expect(refused).toMatchObject({ ok: false, error: { code: "edge-nginx-down" } });
+    await clients.more(300);
+    value(await rig.edge.recover());
+    expect(orphans.every(isRetired)).toBe(true);
+    await clients.more(300);
+    value(await rig.edge.apply(web([death % 2 === 0 ? one.member : two.member]), 200 + death));
+    await clients.more(300);
+  }
+  await clients.stop();
+  expect(clients.failures).toEqual([]);
+  expect(clients.requests).toBeGreaterThan(2_000);
+});
+
+test("recovers when the workers have died with their master", async () => {
+  const front = await serving();
+  const pids = [rig.masterPid, ...rig.workerPids];
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  value(await rig.edge.recover());
+  expect((await ask(front)).body).toBe("one");
+});
+
+test("an agent that starts anew takes a healthy nginx over without touching it", async () => {
+  const front = await serving();
+  const before = { master: rig.masterPid, workers: rig.workerPids };
+  const facts = await rig.restartAgent();
+  expect(facts).toMatchObject({
+    inner: "taken-over",
+    served: [{ upstream: "web", revision: 1, generation: 1 }],
+  });
+  expect({ master: rig.masterPid, workers: rig.workerPids }).toEqual(before);
+  expect(value(await rig.edge.apply(web([two.member]), 2))).toMatchObject({ generation: 2, reloads: 2 });
+  expect((await ask(front)).body).toBe("two");
+});
+
+test("an agent that starts after a reboot serves what was confirmed before", async () => {
+  const front = await serving();
+  await rig.edge.stop();
+  expect((await ask(front)).status).toBe(502);
+  expect(await rig.restartAgent()).toMatchObject({
+    inner: "started",
+    served: [{ revision: 1, generation: 1 }],
+  });
+  expect((await ask(front)).body).toBe("one");
+});
+
+test("an nginx that is not there, and a member that nginx can't name, are said by name", async () => {
+  const missing = new Rig({ nginx: "/nonexistent/nginx" });
+  expect(await missing.edge.start()).toMatchObject({ ok: false, error: { code: "edge-nginx-missing" } });
+  await missing.close();
+  value(await rig.edge.start());
+  const long = HostId.parse("x".repeat(63));
+  const deep = { ...web([one.member]), upstream: long as unknown as ReturnType<typeof web>["upstream"] };
+  const applied = await rig.edge.apply(deep, 1);
+  if (!applied.ok) expect(applied.error.code).toBe("edge-path-refused");
+});

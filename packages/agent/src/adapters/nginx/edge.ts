@@ -1,0 +1,261 @@
+import { chmod, mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { UpstreamContent } from "@siding/shared/command";
+import type { UpstreamName } from "@siding/shared/ids";
+import { err, failure, messageOf, ok } from "@siding/shared/result";
+import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult, ServedUpstream } from "../../ports/edge.ts";
+import { readFeatures } from "./binary.ts";
+import {
+  type ChangeContext,
+  type Changed,
+  change,
+  concluded,
+  isServedAlready,
+  noteRevision,
+} from "./change.ts";
+import { ensureText } from "./durable-file.ts";
+import { findInner, type Inner, isRunning, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
+import { type EdgeFolders, EdgeLayout } from "./layout.ts";
+import { readLimits } from "./machine-limits.ts";
+import { retireOrphans } from "./orphans.ts";
+import { type MainSettings, renderInclude, renderMain, renderUpstream } from "./render.ts";
+import { loadStates, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
+import { servedGeneration } from "./status.ts";
+import { endAll } from "./stop.ts";
+
+export interface NginxEdgeConfig extends EdgeFolders {
+  /** The nginx program. */
+  readonly nginx: string;
+  /** Who the workers run as, where the agent is root; null leaves it to how nginx was built. */
+  readonly workerUser: string | null;
+  /** How long a reload may take to show its effect. */
+  readonly confirmDeadlineMs: number;
+}
+
+/**
+ * Its workers go on when a master dies, so nothing is lost by looking seldom; a look costs 20 microseconds and the
+ * agent shall idle below 0.1 % of a core.
+ */
+const lookForDeathEveryMs = 250;
+
+/** The `inner` mode of design section 5: an nginx of our own between the user's nginx and the hosts. */
+export class NginxEdge implements Edge {
+  readonly #config: NginxEdgeConfig;
+  readonly #states = new Map<UpstreamName, UpstreamState>();
+  #settings: MainSettings | null = null;
+  #inner: Inner | null = null;
+  /** The calls' queue: the end of the last one that was made. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(config: NginxEdgeConfig) {
+    this.#config = config;
+  }
+
+  start(): Promise<EdgeResult<EdgeFacts>> {
+    return this.#inTurn(async () => {
+      const settings = await this.#prepare();
+      if (!settings.ok) return settings;
+      this.#settings = settings.value;
+      const states = await loadStates(settings.value.layout);
+      if (!states.ok) return states;
+      for (const state of states.value) this.#states.set(state.upstream, state);
+      return this.#serveConfirmed(settings.value);
+    });
+  }
+
+  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>> {
+    return this.#inTurn(async () => {
+      const context = this.#context();
+      if (!context.ok) return context;
+      const fits = context.value.settings.layout.fits(content.upstream);
+      if (!fits.ok) return fits;
+      const state = this.#states.get(content.upstream) ?? unknownUpstream(content.upstream);
+      const same = await isServedAlready(context.value, state, content);
+      const act = same ? noteRevision : change;
+      const served = this.#noted(await act(context.value, state, { content, revision }));
+      if (!served.ok) return served;
+      // Only now: the user's nginx shall not be offered a name behind which nobody listens.
+      await this.#writeInclude(context.value.settings.layout, content.upstream);
+      return ok({ ...served.value, reloaded: !same });
+    });
+  }
+
+  recover(): Promise<EdgeResult<{ recoveryMs: number }>> {
+    return this.#inTurn(async () => {
+      const settings = this.#settings;
+      if (!settings) return err(failure("edge-nginx-down", "the edge was not started"));
+      const startedAt = performance.now();
+      if (!isRunning(this.#inner)) {
+        const replaced = await this.#replace(settings);
+        if (!replaced.ok) return replaced;
+      }
+      const retired = await this.#retireOrphans(settings.layout);
+      return retired.ok ? ok({ recoveryMs: performance.now() - startedAt }) : retired;
+    });
+  }
+
+  watchDown(callback: () => void): () => void {
+    let reported: Inner | null = null;
+    const timer = setInterval(() => {
+      const inner = this.#inner;
+      if (inner === null || inner === reported || isRunning(inner)) return;
+      reported = inner;
+      callback();
+    }, lookForDeathEveryMs);
+    return () => clearInterval(timer);
+  }
+
+  async stop(): Promise<void> {
+    const stopped = await this.#inTurn(async () => {
+      const settings = this.#settings;
+      this.#inner = null;
+      this.#settings = null;
+      if (settings) await endAll(settings.layout);
+      return ok(undefined);
+    });
+    if (!stopped.ok) throw new Error(stopped.error.message, { cause: stopped.error.cause });
+  }
+
+  async #prepare(): Promise<EdgeResult<MainSettings>> {
+    const { nginx, workerUser, includeDir, runDir, dataDir } = this.#config;
+    const layout = EdgeLayout.of({ includeDir, runDir, dataDir });
+    if (!layout.ok) return layout;
+    const features = await readFeatures(nginx);
+    if (!features.ok) return features;
+    const { folders, includes, states } = layout.value;
+    for (const path of [includes, folders.runDir, states]) await mkdir(path, { recursive: true });
+    await chmod(folders.runDir, 0o755);
+    return ok({ layout: layout.value, features: features.value, limits: await readLimits(), workerUser });
+  }
+
+  async #serveConfirmed(settings: MainSettings): Promise<EdgeResult<EdgeFacts>> {
+    const { layout, features } = settings;
+    const warnings = await closedFolders(layout.folders.runDir);
+    this.#inner = await findInner(layout);
+    const inner = this.#inner ? "taken-over" : "started";
+    if (this.#inner) warnings.push(...(await this.#takeOver(this.#inner, settings)));
+    else {
+      const replaced = await this.#replace(settings);
+      if (!replaced.ok) return replaced;
+    }
+    const orphans = await this.#retireOrphans(layout);
+    if (!orphans.ok) warnings.push(orphans.error.message);
+    for (const { upstream } of this.#served()) await this.#writeInclude(layout, upstream);
+    return ok({ nginxVersion: features.version, inner, served: this.#served(), warnings });
+  }
+
+  /** Leaves a healthy nginx alone, and settles what an earlier agent left undecided. Returns what it could not. */
+  async #takeOver(inner: Inner, settings: MainSettings): Promise<string[]> {
+    const warnings: string[] = [];
+    const context = this.#contextOf(inner, settings);
+    for (const state of [...this.#states.values()]) {
+      const settled = await settle(context, state);
+      this.#states.set(state.upstream, settled.state);
+      if (!settled.result.ok) warnings.push(`${state.upstream}: ${settled.result.error.message}`);
+    }
+    await this.#ensureFiles(inner, settings);
+    return warnings;
+  }
+
+  /** The files as this agent would write them; nginx reads them at the next reload. */
+  async #ensureFiles({ folder }: Inner, settings: MainSettings): Promise<void> {
+    const served = [...this.#states.values()].flatMap((state) => state.served ?? []);
+    await ensureText(folder.config, renderMain(settings, folder));
+    for (const { content, generation } of served) {
+      const text = renderUpstream(folder, settings.limits, content, generation);
+      await ensureText(folder.upstreamFile(content.upstream), text);
+    }
+    await removeStrayFiles(
+      folder,
+      served.map(({ content }) => content.upstream),
+    );
+  }
+
+  /** A new inner nginx with what was confirmed; it decides whatever was undecided. */
+  async #replace(settings: MainSettings): Promise<EdgeResult<void>> {
+    const states = [...this.#states.values()];
+    const renditions = states.flatMap((state) => state.served ?? []);
+    const started = await startInner(this.#config.nginx, settings, renditions);
+    if (!started.ok) return started;
+    await putInCharge(settings.layout, started.value);
+    this.#inner = started.value;
+    for (const state of states.filter(({ attempt }) => attempt !== null)) {
+      const decided = { ...state, attempt: null };
+      await saveState(settings.layout, decided);
+      this.#states.set(state.upstream, decided);
+    }
+    return ok(undefined);
+  }
+
+  #retireOrphans(layout: EdgeLayout): Promise<EdgeResult<void>> {
+    return retireOrphans(layout, [...this.#states.keys()], this.#config.confirmDeadlineMs);
+  }
+
+  async #writeInclude(layout: EdgeLayout, upstream: UpstreamName): Promise<void> {
+    await ensureText(layout.includeFile(upstream), renderInclude(layout, upstream));
+  }
+
+  #noted({ state, result }: Changed): EdgeResult<ServedUpstream> {
+    this.#states.set(state.upstream, state);
+    const served = servedOf(state);
+    if (!result.ok) return result;
+    if (served === null) throw new Error(`'${state.upstream}' was applied and is not served`);
+    return ok(served);
+  }
+
+  #served(): ServedUpstream[] {
+    return [...this.#states.values()].flatMap((state) => servedOf(state) ?? []);
+  }
+
+  #context(): EdgeResult<ChangeContext> {
+    if (this.#settings && isRunning(this.#inner)) return ok(this.#contextOf(this.#inner, this.#settings));
+    return err(failure("edge-nginx-down", "the inner nginx has no master process"));
+  }
+
+  #contextOf(inner: Inner, settings: MainSettings): ChangeContext {
+    const { nginx: binary, confirmDeadlineMs } = this.#config;
+    return { binary, settings, confirmDeadlineMs, inner };
+  }
+
+  /** One call after the other: two reloads at once could not be told apart. */
+  #inTurn<T>(work: () => Promise<EdgeResult<T>>): Promise<EdgeResult<T>> {
+    const turn = this.#last.then(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        return err(failure("edge-write-failed" as const, messageOf(error), error));
+      }
+    });
+    this.#last = turn.catch(() => {}); // Its caller hears of it; the next call is not concerned.
+    return turn;
+  }
+}
+
+/** Makes sure of an upstream in a running nginx: by looking where that is enough, else by a reload. */
+async function settle(context: ChangeContext, state: UpstreamState): Promise<Changed> {
+  const { upstream, served, attempt } = state;
+  const answer = await servedGeneration(context.inner.folder, upstream);
+  if (attempt === null && answer === (served?.generation ?? null)) return { state, result: ok(undefined) };
+  const ended = await concluded(context, state);
+  if (ended) return { state: ended, result: ok(undefined) };
+  if (served) return change(context, state, served);
+  const forgotten = { ...state, attempt: null };
+  await saveState(context.settings.layout, forgotten);
+  return { state: forgotten, result: ok(undefined) };
+}
+
+/** Folders on the way to the sockets that are closed to others: workers of another user would answer 502. */
+async function closedFolders(path: string): Promise<string[]> {
+  const closed: string[] = [];
+  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+    const { mode } = await stat(folder);
+    if ((mode & 0o001) === 0)
+      closed.push(`${folder} is closed to nginx workers of other users; chmod o+x opens it`);
+  }
+  return closed;
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === "number";
+}

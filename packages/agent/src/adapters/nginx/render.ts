@@ -1,0 +1,213 @@
+import { isIP } from "node:net";
+import type { Member, UpstreamContent } from "@siding/shared/command";
+import type { UpstreamName } from "@siding/shared/ids";
+import type { NginxFeatures } from "./binary.ts";
+import type { EdgeLayout, InnerFolder } from "./layout.ts";
+
+/** What the machine allows. */
+export interface Limits {
+  /** The hard limit on open files. */
+  readonly openFiles: number;
+  /** The longest listen queue that the kernel grants. */
+  readonly backlog: number;
+}
+
+export interface MainSettings {
+  readonly layout: EdgeLayout;
+  readonly features: NginxFeatures;
+  readonly limits: Limits;
+  /** Who the workers run as; null leaves it to how nginx was built. */
+  readonly workerUser: string | null;
+}
+
+/** 430 bytes each, touched when a worker starts: more would cost memory and turnover. Two serve one request. */
+const mostConnections = 16_384;
+/** Room for log, sockets and channels beside the connections. */
+const spareFiles = 64;
+
+/** Never the limit: the user's own nginx has the timeouts. */
+const never = "30d";
+/** No front's headers may be too long for inner; fronts are seldom set above 32k. */
+const headerBytes = "64k";
+
+/** Headers that nginx keeps to itself or acts upon unless told otherwise: they are the front's to see. */
+const hiddenByNginx = [
+  "Date",
+  "Server",
+  "X-Pad",
+  "X-Accel-Expires",
+  "X-Accel-Redirect",
+  "X-Accel-Limit-Rate",
+  "X-Accel-Buffering",
+  "X-Accel-Charset",
+];
+const obeyedByNginx = [
+  "X-Accel-Expires",
+  "X-Accel-Redirect",
+  "X-Accel-Limit-Rate",
+  "X-Accel-Buffering",
+  "X-Accel-Charset",
+  "Expires",
+  "Cache-Control",
+  "Set-Cookie",
+  "Vary",
+];
+
+const banner = "# Written by the Siding agent; changes made here are lost.";
+
+/** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
+export function renderMain(settings: MainSettings, folder: InnerFolder): string {
+  const { layout, features, limits, workerUser } = settings;
+  const openFiles = Math.min(limits.openFiles, 65_536);
+  const connections = Math.max(64, Math.min(mostConnections, openFiles - spareFiles));
+  return lines(
+    banner,
+    workerUser === null ? null : `user ${plainUser(workerUser)};`,
+    "worker_processes auto;",
+    `worker_rlimit_nofile ${openFiles};`,
+    `pid ${folder.pidFile};`,
+    // Lower levels write a line for each request to a dead host: unbounded, and the front logs it anyway.
+    `error_log ${layout.errorLog} crit;`,
+    "",
+    "events {",
+    `    worker_connections ${connections};`,
+    "}",
+    "",
+    "http {",
+    indent(passEverything(features, folder)),
+    "",
+    indent(statusServer(folder, "_", 0)),
+    "",
+    `    include ${folder.upstreams}/*.conf;`,
+    "}",
+  );
+}
+
+function passEverything(features: NginxFeatures, folder: InnerFolder): string {
+  return lines(
+    "access_log off;",
+    "server_tokens off;",
+    "default_type text/plain;",
+    "server_names_hash_bucket_size 128;",
+    "proxy_headers_hash_bucket_size 128;",
+    "",
+    "client_max_body_size 0;",
+    "client_header_buffer_size 4k;",
+    `large_client_header_buffers 8 ${headerBytes};`,
+    "underscores_in_headers on;",
+    "ignore_invalid_headers off;",
+    `client_header_timeout ${never};`,
+    `client_body_timeout ${never};`,
+    `send_timeout ${never};`,
+    // An idle connection from the front could be closed by a reload just when a request is on its way.
+    "keepalive_timeout 0;",
+    "",
+    "proxy_http_version 1.1;",
+    "proxy_buffering off;",
+    // Else a slow upload opens a new connection to a removed host seconds after the drain.
+    "proxy_request_buffering off;",
+    `proxy_buffer_size ${headerBytes};`,
+    `proxy_buffers 4 ${headerBytes};`,
+    `proxy_busy_buffers_size 128k;`,
+    "proxy_redirect off;",
+    "proxy_set_header Host $http_host;",
+    "proxy_set_header Upgrade $http_upgrade;",
+    "proxy_set_header Connection $siding_connection;",
+    ...hiddenByNginx.map((header) => `proxy_pass_header ${header};`),
+    `proxy_ignore_headers ${obeyedByNginx.join(" ")};`,
+    features.passTrailers ? "proxy_pass_trailers on;" : null,
+    // Shorter than any front's read timeout, so that another host is tried before the front gives up.
+    "proxy_connect_timeout 5s;",
+    `proxy_send_timeout ${never};`,
+    `proxy_read_timeout ${never};`,
+    "proxy_next_upstream error timeout;",
+    "",
+    `client_body_temp_path ${folder.temp}/body;`,
+    `proxy_temp_path ${folder.temp}/proxy;`,
+    ...features.tempPaths.map((module) => `${module}_temp_path ${folder.temp}/${module};`),
+    "",
+    "map $http_upgrade $siding_connection {",
+    "    default upgrade;",
+    "    '' close;",
+    "}",
+  );
+}
+
+/** Answers which generation a worker has read: the only proof that a reload had an effect. */
+function statusServer(folder: InnerFolder, name: string, generation: number): string {
+  return lines(
+    "server {",
+    `    listen unix:${folder.statusSocket};`,
+    `    server_name ${name};`,
+    `    return 200 "${generation}\\n";`,
+    "}",
+  );
+}
+
+/**
+ * The file of one upstream. It says nothing of the revision, so that a revision that changes nothing which nginx reads
+ * has the same text and needs no reload.
+ */
+export function renderUpstream(
+  folder: InnerFolder,
+  limits: Limits,
+  content: UpstreamContent,
+  generation: number,
+): string {
+  const { upstream, members } = content;
+  const serves = members.length > 0;
+  return lines(
+    banner,
+    serves ? `${upstreamBlock(content)}\n` : null,
+    "server {",
+    `    listen unix:${folder.socket(upstream)} backlog=${limits.backlog};`,
+    "    location / {",
+    serves ? `        proxy_pass http://${upstream};` : "        return 503;",
+    "    }",
+    "}",
+    "",
+    statusServer(folder, upstream, generation),
+  );
+}
+
+function upstreamBlock(content: UpstreamContent): string {
+  return lines(
+    `upstream ${content.upstream} {`,
+    // All workers share one rotation and one count of connections. A server takes about a kilobyte.
+    `    zone ${content.upstream} ${64 + 2 * content.members.length}k;`,
+    content.balance === "least-conn" ? "    least_conn;" : null,
+    // Who is a member is the ledger's to say: restarting all in turn would otherwise mark all of them failed.
+    ...content.members.map((member) => `    server ${socketAddress(member)} max_fails=0;`),
+    "}",
+  );
+}
+
+/** What the user's nginx includes. It never changes, so the user's nginx needs no reload for a rollout. */
+export function renderInclude(layout: EdgeLayout, upstream: UpstreamName): string {
+  return lines(
+    banner,
+    `upstream ${upstream} {`,
+    `    server unix:${layout.stableSocket(upstream)} max_fails=0;`,
+    "}",
+  );
+}
+
+function socketAddress({ address, port }: Pick<Member, "address" | "port">): string {
+  const family = isIP(address);
+  if (family === 0 || address.includes("%")) throw new Error(`not an address: ${JSON.stringify(address)}`);
+  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function plainUser(user: string): string {
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) throw new Error(`not a user's name: ${JSON.stringify(user)}`);
+  return user;
+}
+
+function lines(...parts: readonly (string | null)[]): string {
+  const text = parts.filter((part) => part !== null).join("\n");
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replace(/^(?=.)/gm, "    ");
+}

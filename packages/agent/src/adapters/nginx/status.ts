@@ -1,0 +1,48 @@
+import { connect } from "node:net";
+import type { InnerFolder } from "./layout.ts";
+
+/** A worker that does not answer in this time is asked again by whoever waits. */
+const answerTimeoutMs = 1_000;
+/** The answer is a number and a few headers. */
+const maxAnswerBytes = 4_096;
+
+/** The generation of an upstream that some worker serves now; null where none answers, or it knows no such upstream. */
+export async function servedGeneration(folder: InnerFolder, upstream: string): Promise<number | null> {
+  const answer = await ask(folder.statusSocket, `GET / HTTP/1.0\r\nHost: ${upstream}\r\n\r\n`);
+  const match = /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(\d+)\n$/.exec(answer ?? "");
+  const generation = match ? Number(match[1]) : null;
+  // 0 is what the server without a name answers: this nginx lives, but has not read the upstream.
+  return generation === 0 && upstream !== anyUpstream ? null : generation;
+}
+
+/** Asks for nothing but a sign of life. */
+export const anyUpstream = "_";
+
+/**
+ * Returns when every connection that was waiting on the socket before has been accepted: the queue is first in, first
+ * out, and nginx itself refuses a request without a host, so no service sees it.
+ */
+export async function flushQueue(socket: string): Promise<void> {
+  await ask(socket, "GET / HTTP/1.1\r\n\r\n");
+}
+
+/** Sends a request and returns the whole answer; null where the connection fails or times out. */
+function ask(socket: string, request: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const connection = connect({ path: socket });
+    const finish = (result: string | null) => {
+      connection.destroy();
+      resolve(result);
+    };
+    connection.setEncoding("latin1");
+    connection.setTimeout(answerTimeoutMs, () => finish(null));
+    connection.on("connect", () => connection.write(request));
+    connection.on("data", (chunk: string) => {
+      answer += chunk;
+      if (answer.length > maxAnswerBytes) finish(null);
+    });
+    connection.on("end", () => finish(answer));
+    connection.on("error", () => finish(null));
+  });
+}

@@ -1,0 +1,88 @@
+import { open } from "node:fs/promises";
+import { err, failure, ok } from "@siding/shared/result";
+import type { EdgeResult } from "../../ports/edge.ts";
+import { type Inner, isRunning } from "./inner.ts";
+import { isRetired, type ProcessRef, signal } from "./processes.ts";
+import { servedGeneration } from "./status.ts";
+import { until } from "./waiting.ts";
+
+export interface Turnover {
+  readonly inner: Inner;
+  readonly upstream: string;
+  readonly generation: number;
+  /** Every worker that lived before the reload. */
+  readonly oldWorkers: readonly ProcessRef[];
+  readonly withinMs: number;
+}
+
+/** A look costs a tenth of a millisecond and is on the way of every rollout. */
+const lookEveryMs = 2;
+
+/**
+ * Reloads, and returns when the new generation is served and no old worker takes connections any more (facts.md, "When
+ * a new config really serves"): that `nginx -s reload` returned 0 proves nothing, and old and new workers answer side by
+ * side for a while.
+ */
+export async function reload(turnover: Turnover): Promise<EdgeResult<void>> {
+  const { inner, upstream, generation, oldWorkers, withinMs } = turnover;
+  if (!signal(inner.master, "SIGHUP")) return masterGone();
+  const giveUpAt = performance.now() + withinMs;
+  const stillWithin = () => ({ everyMs: lookEveryMs, withinMs: giveUpAt - performance.now() });
+
+  const answers = async () => (await servedGeneration(inner.folder, upstream)) === generation;
+  const answered = await until(async () => !isRunning(inner) || (await answers()), stillWithin());
+  if (!isRunning(inner)) return masterGone();
+  if (!answered)
+    return withoutEffect(`nginx was told to reload and does not serve '${upstream}' anew`, withinMs);
+
+  retire(oldWorkers);
+  const retired = await until(() => oldWorkers.every(isRetired), stillWithin());
+  if (retired) return ok(undefined);
+  const staying = oldWorkers.filter((worker) => !isRetired(worker)).map(({ pid }) => pid);
+  return withoutEffect(
+    `nginx workers from before the reload still take connections (pid ${staying.join(", ")})`,
+    withinMs,
+  );
+}
+
+/**
+ * Asks the old workers to finish as the master is about to. The master waits for 100 ms first, "to allow new processes
+ * to start"; that a new one has answered is better than waiting. The master only finds them gone a little earlier.
+ */
+export function retire(oldWorkers: readonly ProcessRef[]): void {
+  for (const worker of oldWorkers) signal(worker, "SIGQUIT");
+}
+
+function masterGone() {
+  return err(failure("edge-nginx-down", "the inner nginx has no master process"));
+}
+
+function withoutEffect(what: string, withinMs: number) {
+  return err(failure("edge-reload-without-effect", `${what} after ${withinMs} ms`));
+}
+
+/** The most of the error log that is worth a report. */
+const maxWords = 2_000;
+
+/** Remembers where nginx's error log ends, to tell later what nginx has said since. */
+export async function listenTo(log: string): Promise<() => Promise<string>> {
+  const from = await sizeOf(log);
+  return async () => {
+    const to = await sizeOf(log);
+    if (to <= from) return "";
+    await using file = await open(log, "r");
+    const length = Math.min(to - from, maxWords);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, to - length);
+    return buffer.toString("utf8", 0, bytesRead).trim();
+  };
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    await using file = await open(path, "r");
+    return (await file.stat()).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+import type { UpstreamContent } from "@siding/shared/command";
+import type { Digest, UpstreamName } from "@siding/shared/ids";
+import type { Failure, Result } from "@siding/shared/result";
+
+/**
+ * - `edge-nginx-missing`: no nginx at the configured path, or it does not run.
+ * - `edge-nginx-down`: the inner nginx has no living master; `recover` brings one back.
+ * - `edge-config-refused`: nginx does not accept the configuration; the message is nginx's own.
+ * - `edge-reload-without-effect`: asked to reload, nginx did not serve the new content within the deadline.
+ * - `edge-write-failed`: a file could not be read or written.
+ * - `edge-path-refused`: a configured folder has a path that nginx or a unix socket can't take.
+ * - `edge-state-unreadable`: what was remembered of an upstream is not in a form that this agent knows.
+ */
+export type EdgeFailureCode =
+  | "edge-nginx-missing"
+  | "edge-nginx-down"
+  | "edge-config-refused"
+  | "edge-reload-without-effect"
+  | "edge-write-failed"
+  | "edge-path-refused"
+  | "edge-state-unreadable";
+
+export type EdgeResult<T> = Result<T, Failure<EdgeFailureCode>>;
+
+/** What nginx serves of one upstream for certain: confirmed, and every older worker retired. Survives restarts. */
+export interface ServedUpstream {
+  readonly upstream: UpstreamName;
+  readonly revision: number;
+  readonly digest: Digest;
+  /** This edge's own count of what it rendered for the upstream. */
+  readonly generation: number;
+  /** Reloads that this upstream caused on this edge, ever. */
+  readonly reloads: number;
+  /** From writing the file to the retirement of the last old worker, of the newest confirmed reload. */
+  readonly turnoverMs: number;
+}
+
+export interface AppliedUpstream extends ServedUpstream {
+  /** False where nothing that nginx reads had changed. */
+  readonly reloaded: boolean;
+}
+
+export interface EdgeFacts {
+  readonly nginxVersion: string;
+  /** Whether the start found the inner nginx running, or started it. */
+  readonly inner: "taken-over" | "started";
+  readonly served: readonly ServedUpstream[];
+  /** Things that a person should put right; the edge works on. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The nginx of an edge, mode `inner`. Effects only: which revision is the newest, and what is tried again, is decided
+ * by the machine. Calls are carried out one after the other.
+ */
+export interface Edge {
+  /** Serves what was last confirmed. An inner nginx that runs and serves it is taken over untouched. */
+  start(): Promise<EdgeResult<EdgeFacts>>;
+  /**
+   * Makes nginx serve the content, and returns when it does for certain. After a failure the last confirmed content is
+   * in place again. An empty member list answers 503 and keeps the name alive.
+   */
+  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>>;
+  /** After the death of the inner master: a new one beside its orphaned workers, then these are retired. */
+  recover(): Promise<EdgeResult<{ readonly recoveryMs: number }>>;
+  /** Calls back once for each death of the inner master. Returns the way to stop watching. */
+  watchDown(callback: () => void): () => void;
+  /** Ends the inner nginx in order. The end of the agent alone must not. */
+  stop(): Promise<void>;
+}
