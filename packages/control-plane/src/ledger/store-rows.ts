@@ -1,0 +1,171 @@
+import { ControlPlaneId } from "@siding/shared/ids";
+import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import type Database from "better-sqlite3";
+import { and, asc, eq, gt, max } from "drizzle-orm";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { z } from "zod";
+import { RolloutRecord } from "../rollout/record.ts";
+import { EventBody, type LedgerEvent, rolloutOf } from "./event.ts";
+import {
+  ArtifactRecord,
+  emptyState,
+  HostRecord,
+  IdempotencyRecord,
+  type LedgerState,
+  ReleaseRecord,
+  ServiceRecord,
+  type TableName,
+  type Touched,
+  UpstreamRecord,
+} from "./state.ts";
+import { eventsTable, metaTable, recordTables, tableNames } from "./tables.ts";
+
+/** Drizzle, and the connection below it for what it has no words for. */
+export type LedgerDatabase = BetterSQLite3Database & { readonly $client: Database.Database };
+
+const schemas: Readonly<Record<TableName, z.ZodType>> = {
+  hosts: HostRecord,
+  services: ServiceRecord,
+  releases: ReleaseRecord,
+  artifacts: ArtifactRecord,
+  upstreams: UpstreamRecord,
+  rollouts: RolloutRecord,
+  idempotency: IdempotencyRecord,
+};
+
+const Head = z.object({
+  sequence: z.int(),
+  elapsedMs: z.number(),
+  epoch: z.int(),
+  controlPlaneId: ControlPlaneId.nullable(),
+});
+const headKey = "head";
+
+/** The records of one kind, seen without their types: keys and values are what `schemas` has just judged. */
+export function recordsOf(state: LedgerState, table: TableName): Map<string, unknown> {
+  return state[table] as Map<string, unknown>;
+}
+
+/** Reads the state that the tables hold. Errors: `ledger-damaged`, naming table and key. */
+export function loadState(database: LedgerDatabase): Result<LedgerState> {
+  const state = emptyState();
+  for (const table of tableNames) {
+    for (const row of database.select().from(recordTables[table]).all()) {
+      const record = parseBody(schemas[table], `row '${row.key}' of table ${table}`, row.body);
+      if (!record.ok) return record;
+      recordsOf(state, table).set(row.key, record.value);
+    }
+  }
+  return loadHead(database, state);
+}
+
+function loadHead(database: LedgerDatabase, state: LedgerState): Result<LedgerState> {
+  const row = database.select().from(metaTable).where(eq(metaTable.key, headKey)).get();
+  const last = lastSequence(database);
+  if (!row) return last === 0 ? ok(state) : err(damaged("row 'head' of table meta", "it is missing"));
+  const head = parseBody(Head, "row 'head' of table meta", row.body);
+  if (!head.ok) return head;
+  if (head.value.sequence !== last) {
+    return err(
+      damaged("row 'head' of table meta", `the log ends at ${last}, the records at ${head.value.sequence}`),
+    );
+  }
+  Object.assign(state, head.value);
+  return ok(state);
+}
+
+function lastSequence(database: LedgerDatabase): number {
+  const row = database
+    .select({ last: max(eventsTable.sequence) })
+    .from(eventsTable)
+    .get();
+  return row?.last ?? 0;
+}
+
+/** Appends events and stores the records that they replaced. To be called within one transaction. */
+export function writeCommit(
+  database: LedgerDatabase,
+  state: LedgerState,
+  events: readonly LedgerEvent[],
+  touched: readonly Touched[],
+): void {
+  for (const event of events) database.insert(eventsTable).values(rowOf(event)).run();
+  const distinct = new Map(touched.map((record) => [`${record.table} ${record.key}`, record]));
+  for (const { table, key } of distinct.values()) writeRecord(database, state, table, key);
+  writeHead(database, state);
+}
+
+export function writeRecord(
+  database: LedgerDatabase,
+  state: LedgerState,
+  table: TableName,
+  key: string,
+): void {
+  const to = recordTables[table];
+  const body = JSON.stringify(recordsOf(state, table).get(key));
+  database.insert(to).values({ key, body }).onConflictDoUpdate({ target: to.key, set: { body } }).run();
+}
+
+export function writeHead(database: LedgerDatabase, state: LedgerState): void {
+  const { sequence, elapsedMs, epoch, controlPlaneId } = state;
+  const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId });
+  database
+    .insert(metaTable)
+    .values({ key: headKey, body })
+    .onConflictDoUpdate({ target: metaTable.key, set: { body } })
+    .run();
+}
+
+function rowOf(event: LedgerEvent): typeof eventsTable.$inferInsert {
+  const { sequence, at, elapsedMs, by, body } = event;
+  return {
+    sequence,
+    at,
+    elapsedMs,
+    by,
+    type: body.type,
+    rolloutId: rolloutOf(body),
+    body: JSON.stringify(body),
+  };
+}
+
+export interface EventQuery {
+  /** Exclusive. */
+  readonly after: number;
+  readonly limit: number;
+  readonly rolloutId?: string;
+}
+
+/** A page of the log in its order. Errors: `ledger-damaged`, naming the event. */
+export function readEvents(database: LedgerDatabase, query: EventQuery): Result<readonly LedgerEvent[]> {
+  const later = gt(eventsTable.sequence, query.after);
+  const rows = database
+    .select()
+    .from(eventsTable)
+    .where(query.rolloutId === undefined ? later : and(eq(eventsTable.rolloutId, query.rolloutId), later))
+    .orderBy(asc(eventsTable.sequence))
+    .limit(query.limit)
+    .all();
+  const events: LedgerEvent[] = [];
+  for (const { sequence, at, elapsedMs, by, body } of rows) {
+    const parsed = parseBody(EventBody, `event ${sequence}`, body);
+    if (!parsed.ok) return parsed;
+    events.push({ sequence, at, elapsedMs, by, body: parsed.value });
+  }
+  return ok(events);
+}
+
+function parseBody<S extends z.ZodType>(schema: S, what: string, text: string): Result<z.output<S>> {
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    if (parsed.success) return ok(parsed.data);
+    const first = parsed.error.issues[0];
+    return err(damaged(what, `${first?.path.join(".")}: ${first?.message}`, parsed.error));
+  } catch (cause) {
+    return err(damaged(what, `not JSON: ${messageOf(cause)}`, cause));
+  }
+}
+
+function damaged(what: string, why: string, cause?: unknown): Failure {
+  return failure("ledger-damaged", `${what} can't be read: ${why}`, cause);
+}

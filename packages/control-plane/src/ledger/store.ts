@@ -1,0 +1,136 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import Database from "better-sqlite3";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import { LedgerClock, type TimeSource } from "./clock.ts";
+import type { EventBody, LedgerEvent } from "./event.ts";
+import { fold } from "./fold.ts";
+import { migrate } from "./migrations.ts";
+import type { LedgerState } from "./state.ts";
+import { type EventQuery, type LedgerDatabase, loadState, readEvents, writeCommit } from "./store-rows.ts";
+
+/** Somebody else with the file open (a backup, a person's sqlite3) holds a commit up at most this long. */
+const busyTimeoutMs = 1_000;
+
+type CommitListener = (events: readonly LedgerEvent[]) => void;
+
+/**
+ * The one place where anything changes: {@link Ledger.commit}. The state in memory is always what the log on the disk
+ * says; nothing leaves this process (a command, an answer) before its commit is durable.
+ */
+export class Ledger {
+  readonly clock: LedgerClock;
+  readonly #database: LedgerDatabase;
+  readonly #listeners = new Set<CommitListener>();
+  #state: LedgerState;
+
+  constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
+    this.#database = database;
+    this.#state = state;
+    this.clock = new LedgerClock(time, state.elapsedMs);
+  }
+
+  /** Belongs to the ledger: read it at once, keep records of it at will, never the maps. */
+  get state(): LedgerState {
+    return this.#state;
+  }
+
+  /**
+   * Appends events and folds them, in one transaction, or changes nothing. `expected` is the sequence that the caller
+   * decided on. Errors: `stale` (somebody committed since), `storage-failed` (disk full, I/O error, file locked).
+   */
+  commit(expected: number, bodies: readonly EventBody[], by: string): Result<readonly LedgerEvent[]> {
+    if (expected !== this.#state.sequence) {
+      return err(failure("stale", `decided at ${expected}, the log is at ${this.#state.sequence}`));
+    }
+    if (bodies.length === 0) return ok([]);
+    const at = this.clock.at();
+    const elapsedMs = this.clock.nowMs();
+    const events = bodies.map((body, index) => ({ sequence: expected + 1 + index, at, elapsedMs, by, body }));
+    const written = this.#write(events);
+    if (!written.ok) return written;
+    for (const listener of this.#listeners) listener(events);
+    return ok(events);
+  }
+
+  #write(events: readonly LedgerEvent[]): Result<void> {
+    try {
+      const write = () => {
+        const touched = events.flatMap((event) => fold(this.#state, event));
+        writeCommit(this.#database, this.#state, events, touched);
+      };
+      this.#database.transaction(write, { behavior: "immediate" });
+      return ok(undefined);
+    } catch (cause) {
+      // The fold has run ahead of the disk: what the tables say is the truth.
+      this.#state = orThrow(loadState(this.#database));
+      if (cause instanceof Database.SqliteError) return err(storageFailed(cause));
+      throw cause;
+    }
+  }
+
+  events(query: EventQuery): Result<readonly LedgerEvent[]> {
+    return readEvents(this.#database, query);
+  }
+
+  /** Tells of each commit after it is durable. Returns what ends it. */
+  onCommit(listener: CommitListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#database.$client.close();
+  }
+}
+
+function storageFailed(cause: Error & { code: string }): Failure {
+  return failure(
+    "storage-failed",
+    `the ledger could not be written: ${cause.message} (${cause.code})`,
+    cause,
+  );
+}
+
+/** Where the tables can't be read back, there is nothing true left to go on with: the process ends. */
+function orThrow(state: Result<LedgerState>): LedgerState {
+  if (state.ok) return state.value;
+  throw new Error(state.error.message, { cause: state.error });
+}
+
+/**
+ * Opens the file, creating it where there is none, and brings it to the newest version. Errors: those of
+ * {@link migrate}, and `ledger-unreadable`.
+ */
+export function openDatabase(file: string): Result<LedgerDatabase> {
+  let client: Database.Database | undefined;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    client = new Database(file, { timeout: busyTimeoutMs });
+    // FULL: what was published survives a power cut. WAL: reading a backup off it does not stop us.
+    for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]) {
+      client.pragma(pragma);
+    }
+    const migrated = migrate(client, file);
+    if (migrated.ok) return ok(drizzle({ client }));
+    client.close();
+    return migrated;
+  } catch (cause) {
+    client?.close();
+    return err(
+      failure("ledger-unreadable", `${file} can't be opened as a ledger: ${messageOf(cause)}`, cause),
+    );
+  }
+}
+
+/** Opens the ledger for work. Errors: those of {@link openDatabase} and {@link loadState}. */
+export function openLedger(file: string, time: TimeSource): Result<Ledger> {
+  const database = openDatabase(file);
+  if (!database.ok) return database;
+  const state = loadState(database.value);
+  if (state.ok) return ok(new Ledger(database.value, state.value, time));
+  database.value.$client.close();
+  const advice = "'main.ts --config FILE rebuild' makes the records again from the log";
+  return err(failure(state.error.code, `${file}: ${state.error.message}; ${advice}`, state.error.cause));
+}
