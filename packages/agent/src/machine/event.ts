@@ -1,5 +1,5 @@
 import type { Command } from "@siding/shared/command";
-import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
+import type { Address, Digest, ServiceName, TargetId, UpstreamName, Version } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
 import type { InstanceRef, OpId, ProbeOwner } from "./effect.ts";
@@ -49,12 +49,16 @@ export type HostEvent =
   | ({ readonly kind: "process-exited"; readonly startId: number; readonly exit: ProcessExit } & InstanceRef);
 
 export type EdgeEvent =
-  | { readonly kind: "edge-started"; readonly op: OpId; readonly result: Result<null, StepFailure> }
+  | {
+      readonly kind: "edge-started";
+      readonly op: OpId;
+      readonly result: Result<readonly ServedRevision[], StepFailure>;
+    }
   | {
       readonly kind: "upstream-applied";
       readonly op: OpId;
       readonly upstream: UpstreamName;
-      readonly result: Result<Applied, ApplyFailure>;
+      readonly result: Result<ServedRevision, ApplyFailure>;
     }
   | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
   /** The inner nginx's master is gone and nobody asked for it. */
@@ -62,7 +66,7 @@ export type EdgeEvent =
 
 /** A process of this agent that outlived it. */
 export interface FoundProcess extends InstanceRef {
-  readonly targetId: string;
+  readonly targetId: TargetId;
   readonly startId: number;
   readonly process: ProcessRef;
 }
@@ -101,10 +105,13 @@ export type ProbeAnswer =
   | { readonly kind: "timeout" }
   | { readonly kind: "error"; readonly message: string };
 
-export interface Applied {
-  /** The edge's own count of what it rendered. */
+/** What nginx serves of an upstream for certain, and what its reloads cost. Survives restarts of the agent. */
+export interface ServedRevision {
+  readonly upstream: UpstreamName;
+  readonly revision: number;
+  readonly digest: Digest;
   readonly generation: number;
-  readonly reloaded: boolean;
+  readonly reloads: number;
   readonly turnoverMs: number;
 }
 

@@ -42,19 +42,29 @@ export interface InstanceJournal {
   readonly wanted: Wanted | null;
   /** How often this instance was started; the newest start has this number. Counted before the start. */
   readonly starts: number;
-  /** The process of the newest start as the driver named it; finds it again where its marker is gone. */
-  readonly process: ProcessRef | null;
+  /** The newest start: what stopping and draining its process need to know. */
+  readonly started: Started | null;
   /** Newest last. */
   readonly staged: readonly StagedTarget[];
 }
 
-/**
- * The target whose process is kept running, also after a reboot. `proven` is set by rejoin: only what has served is
- * started again when it ends by itself, since an end before that is verify's answer.
- */
+/** The target whose process is kept running, also after a reboot. Only update and revert change it. */
 export interface Wanted {
   readonly target: Target;
+  /**
+   * Set by rejoin: only what has served is started again when it ends by itself, since an end before that is
+   * verify's answer.
+   */
   readonly proven: boolean;
+  /** The start that belongs to this wish; null until it is begun, so any running process is an older one. */
+  readonly startId: number | null;
+}
+
+export interface Started {
+  readonly startId: number;
+  readonly target: Target;
+  /** As the driver named it; finds the process again where its marker is gone. Null until the start is confirmed. */
+  readonly process: ProcessRef | null;
 }
 
 export interface StagedTarget {
@@ -70,8 +80,6 @@ export interface AcceptedCommand {
   readonly acceptedAtMs: number;
   /** The time was counted anew once, after a boot: it is not given a third time. */
   readonly recounted: boolean;
-  /** Of update and revert: the start that belongs to this command; null before it. */
-  readonly startId: number | null;
   readonly outcome: Outcome;
   readonly timings: Timings;
 }
@@ -84,6 +92,7 @@ export type Outcome =
 /** A process as its driver names it (pid, start time and boot), so that a reused pid is another process. */
 export type ProcessRef = string;
 
+/** What is accepted; what nginx serves of it the edge remembers itself. */
 export interface UpstreamJournal {
   readonly upstream: UpstreamName;
   readonly commandId: CommandId;
@@ -91,16 +100,6 @@ export interface UpstreamJournal {
   readonly revision: number;
   readonly digest: Digest;
   readonly content: UpstreamContent;
-  /** The newest revision that nginx confirmed, and what that cost. */
-  readonly confirmed: ConfirmedRevision | null;
-  readonly reloads: number;
-}
-
-export interface ConfirmedRevision {
-  readonly revision: number;
-  readonly digest: Digest;
-  readonly generation: number;
-  readonly turnoverMs: number;
 }
 
 export function emptyJournal(bootId: string): Journal {

@@ -1,7 +1,8 @@
+import type { Watched } from "@siding/shared/command";
 import type { Address, HostId, Incarnation, Labels, TargetId, UpstreamName } from "@siding/shared/ids";
-import type { InstanceReport, Role, UpstreamReport } from "@siding/shared/report";
+import type { InstanceReport, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
 import type { OpId } from "./effect.ts";
-import type { PeerCount, ProbeAnswer, ProcessExit } from "./event.ts";
+import type { PeerCount, ProbeAnswer, ProcessExit, ServedRevision } from "./event.ts";
 import type { ControlPlaneSeen, InstanceJournal, ProcessRef, UpstreamJournal } from "./journal.ts";
 
 /** What an agent is, from its config and its machine. It does not change while the agent runs. */
@@ -26,8 +27,7 @@ export interface MachineState {
   readonly incarnation: Incarnation;
   readonly bootId: string;
   readonly controlPlane: ControlPlaneSeen | null;
-  /** Until the agent knows what already runs it takes no commands and says nothing. */
-  readonly readiness: { readonly kind: "adopting"; readonly op: OpId } | { readonly kind: "ready" };
+  readonly readiness: Readiness;
   readonly link: Link;
   /** By `service/slot`. */
   readonly instances: ReadonlyMap<string, Instance>;
@@ -35,6 +35,11 @@ export interface MachineState {
   readonly edge: EdgeCondition;
   readonly said: Said;
 }
+
+/** Until the agent knows what already runs and is served, it takes no commands and says nothing. */
+export type Readiness =
+  | { readonly kind: "waiting"; readonly forProcesses: boolean; readonly forEdge: boolean }
+  | { readonly kind: "ready" };
 
 export type Link = { readonly kind: "down" } | { readonly kind: "up"; readonly nextBeatAtMs: number };
 
@@ -111,8 +116,10 @@ export interface DrainCount {
   readonly next: ProbeTurn;
   /** Polls in a row that saw nothing that holds the drain. */
   readonly zeroRun: number;
-  readonly held: number;
-  readonly peers: readonly PeerCount[];
+  /** The newest count; null while there is none. */
+  readonly peers: readonly PeerCount[] | null;
+  /** Why the newest poll counted nothing. */
+  readonly trouble: string | null;
 }
 
 /** When a process that ended by itself is started again. */
@@ -121,16 +128,17 @@ export interface Supervision {
   readonly recovering: boolean;
   readonly restarts: number;
   readonly notBeforeMs: number;
-  readonly lastStartFailure: string | null;
+  readonly startFailure: StepFailure | null;
 }
 
 /** One upstream of this edge. */
 export interface Upstream {
   readonly journal: UpstreamJournal;
-  /** What this incarnation had confirmed; what an earlier one had is asked again first. */
-  readonly serving: boolean;
+  readonly served: ServedRevision | null;
   readonly attempt: ApplyAttempt;
   readonly refused: { readonly revision: number; readonly message: string } | null;
+  /** When the newest accepted revision is overdue: it is still tried then, and said to be refused. */
+  readonly overdueAtMs: number | null;
   /** By `hostId/slot`. */
   readonly watched: ReadonlyMap<string, WatchedState>;
   readonly ops: number;
@@ -142,7 +150,7 @@ export type ApplyAttempt =
   | { readonly kind: "settled" };
 
 export interface WatchedState {
-  readonly attempt: number;
+  readonly watched: Watched;
   readonly probing: Probing;
   readonly state: "pending" | "good" | "bad";
 }
@@ -151,11 +159,11 @@ export interface WatchedState {
 export type EdgeCondition =
   | { readonly kind: "absent" }
   | { readonly kind: "starting"; readonly op: OpId; readonly tries: number }
-  | { readonly kind: "up"; readonly tries: number }
+  | { readonly kind: "up"; readonly tries: number; readonly sinceMs: number }
   | { readonly kind: "recovering"; readonly op: OpId; readonly tries: number }
   | {
       readonly kind: "broken";
-      readonly then: "start" | "recover";
+      readonly again: "start" | "recover";
       readonly atMs: number;
       readonly tries: number;
       readonly message: string;

@@ -1,0 +1,63 @@
+import { type HealthSpec, portOf } from "@siding/shared/target";
+import { describeAnswer } from "./answer.ts";
+import type { ProbeAnswer } from "./event.ts";
+import { type Moment, type Move, nextOp, refOf, still } from "./move.ts";
+import { countAnswer, freshProbing, isAsked, isDue } from "./probing.ts";
+import type { Instance } from "./state.ts";
+import { stepFailure } from "./step-failure.ts";
+
+/** A serving process is called bad after this many bad answers in a row: one slow answer is no news. */
+const fallAnswers = 3;
+
+/** The agent's own check of the wanted process: it goes on for as long as that runs and does not drain. */
+export function checkHealth(instance: Instance, { nowMs, agent }: Moment): Move {
+  const checked = checkedNow(instance);
+  if (checked === null || !isDue(instance.probing.next, nowMs)) return still(instance);
+  const { op, instance: counted } = nextOp(instance);
+  const { port, spec } = checked;
+  const { http: path, timeoutMs } = spec;
+  const owner = { kind: "instance", ...refOf(instance) } as const;
+  return {
+    instance: { ...counted, probing: { ...counted.probing, next: { kind: "asked", op } } },
+    effects: [{ kind: "probe", op, owner, address: agent.address, port, path, timeoutMs }],
+  };
+}
+
+/** Counts an answer of the process that is checked now; one to an older question is dropped. */
+export function healthAnswered(instance: Instance, op: string, answer: ProbeAnswer, nowMs: number): Instance {
+  const spec = checkedNow(instance)?.spec;
+  if (spec === undefined || !isAsked(instance.probing, op)) return instance;
+  const probing = countAnswer(instance.probing, answer, spec, nowMs);
+  const starting = !probing.everGood && nowMs - probing.sinceMs < spec.graceMs;
+  const fallen = probing.badRun >= fallAnswers && !starting;
+  const health = probing.goodRun >= spec.rise ? "good" : fallen ? "bad" : instance.health;
+  return { ...instance, probing, health };
+}
+
+/** Forgets every answer: of another process, or of before a drain or a verify. */
+export function askAnew(instance: Instance, nowMs: number): Instance {
+  return { ...instance, probing: freshProbing(nowMs), health: "unknown" };
+}
+
+export function healthTrouble(instance: Instance) {
+  if (instance.health !== "bad") return null;
+  const { badRun, lastAnswer } = instance.probing;
+  return stepFailure(
+    "health-bad",
+    `the last ${badRun} health checks failed; the last: ${describeAnswer(lastAnswer)}`,
+  );
+}
+
+export function healthWakeAtMs(instance: Instance): number | null {
+  const { next } = instance.probing;
+  return next.kind === "due" && checkedNow(instance) !== null ? next.atMs : null;
+}
+
+/** Null while nothing is to be asked: no process, one that is on its way out, or one that drains. */
+function checkedNow({ process, journal }: Instance): { port: number; spec: HealthSpec } | null {
+  const { wanted, command, slot } = journal;
+  if (process.kind !== "running" || wanted?.startId !== process.startId) return null;
+  const port = portOf(wanted.target.spec.ports, slot);
+  if (port === null || command?.body.kind === "drain") return null;
+  return { port, spec: wanted.target.spec.health };
+}

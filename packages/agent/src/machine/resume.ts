@@ -1,0 +1,61 @@
+import type { Incarnation } from "@siding/shared/ids";
+import { tryAgain } from "./edge.ts";
+import type { Effect } from "./effect.ts";
+import { asleep } from "./instance.ts";
+import type { AcceptedCommand, InstanceJournal, Journal } from "./journal.ts";
+import { instanceRefKey } from "./move.ts";
+import type { AgentIdentity, MachineState } from "./state.ts";
+import { carryOnAll, type Step } from "./step.ts";
+import { unconfirmed } from "./upstream.ts";
+
+/** A start of the agent: the first one has an empty journal. */
+export interface Awakening {
+  readonly agent: AgentIdentity;
+  readonly journal: Journal;
+  /** Random, of this start. */
+  readonly incarnation: Incarnation;
+  /** Names the boot of this machine, and with it the clock that `nowMs` is on. */
+  readonly bootId: string;
+}
+
+/**
+ * The first step of an agent. It knows what it promised and asks what became of it; commands in hand go on when that
+ * is answered. Their time ran on while the agent was dead; after a boot it is counted anew, once.
+ */
+export function resume({ agent, journal, incarnation, bootId }: Awakening, nowMs: number): Step {
+  const booted = journal.bootId !== bootId;
+  const instances = journal.instances.map((each) => (booted ? onNewClock(each, nowMs) : each));
+  const isHost = agent.roles.includes("host");
+  const isEdge = agent.roles.includes("edge");
+  const firstTry = isEdge ? tryAgain("start", 1) : null;
+  const state: MachineState = {
+    agent,
+    incarnation,
+    bootId,
+    controlPlane: journal.controlPlane,
+    readiness: { kind: "waiting", forProcesses: isHost, forEdge: isEdge },
+    link: { kind: "down" },
+    instances: new Map(instances.map((each) => [instanceRefKey(each), asleep(each, nowMs)])),
+    upstreams: new Map(journal.upstreams.map((each) => [each.upstream, unconfirmed(each, nowMs)])),
+    edge: firstTry?.edge ?? { kind: "absent" },
+    said: { sequence: 0, instances: new Map(), upstreams: new Map() },
+  };
+  const known = journal.instances.flatMap(({ started }) => (started?.process ? [started.process] : []));
+  const effects: Effect[] = [
+    ...(isHost ? [{ kind: "adopt", op: "adopt", known } as const] : []),
+    ...(firstTry === null ? [] : [firstTry.effect]),
+  ];
+  const before = { ...state, bootId: journal.bootId };
+  return carryOnAll(before, { state, effects, refusal: null, say: { kind: "changes" } }, nowMs);
+}
+
+function onNewClock(journal: InstanceJournal, nowMs: number): InstanceJournal {
+  const { command } = journal;
+  return command === null ? journal : { ...journal, command: recounted(command, nowMs) };
+}
+
+function recounted(command: AcceptedCommand, nowMs: number): AcceptedCommand {
+  if (command.outcome.kind !== "running") return command;
+  const acceptedAtMs = command.recounted ? nowMs - command.deadlineMs : nowMs;
+  return { ...command, acceptedAtMs, recounted: true };
+}

@@ -1,0 +1,146 @@
+import type { ApplyRevision } from "@siding/shared/command";
+import type { UpstreamReport } from "@siding/shared/report";
+import type { Result } from "@siding/shared/result";
+import type { Effect, OpId } from "./effect.ts";
+import type { ApplyFailure, ServedRevision } from "./event.ts";
+import type { UpstreamJournal } from "./journal.ts";
+import type { Upstream } from "./state.ts";
+import { probeReports, upstreamOp, watch } from "./watch.ts";
+
+/** Trouble with a reload is mostly over at once; a broken edge is not tried more often than every five seconds. */
+const firstBackoffMs = 100;
+const longestBackoffMs = 5_000;
+const maxMessageLength = 4_000;
+
+export function backoffMs(tries: number): number {
+  return Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.max(0, tries - 1));
+}
+
+/** An upstream whose newest accepted revision this incarnation has not confirmed yet. */
+export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
+  return {
+    journal,
+    served: null,
+    attempt: { kind: "due", atMs: nowMs, tries: 0 },
+    refused: null,
+    overdueAtMs: null,
+    watched: watch(new Map(), journal.content, nowMs),
+    ops: 0,
+  };
+}
+
+/** A newer revision was accepted; one that is being applied goes on and is followed by this one. */
+export function acceptRevision(known: Upstream | undefined, command: ApplyRevision, nowMs: number): Upstream {
+  const { commandId, revision, digest, content } = command;
+  const { upstream } = content;
+  const overdueAtMs = nowMs + command.deadlineMs;
+  const journal = { upstream, commandId, revision, digest, content };
+  if (known === undefined) {
+    return { ...unconfirmed(journal, nowMs), overdueAtMs };
+  }
+  return {
+    ...known,
+    journal,
+    attempt: known.attempt.kind === "asked" ? known.attempt : { kind: "due", atMs: nowMs, tries: 0 },
+    refused: null,
+    overdueAtMs,
+    watched: watch(known.watched, content, nowMs),
+  };
+}
+
+/** Hands the newest accepted revision to nginx. */
+export function apply(upstream: Upstream): { upstream: Upstream; effects: Effect[] } {
+  const { attempt, journal } = upstream;
+  if (attempt.kind !== "due") return { upstream, effects: [] };
+  const ops = upstream.ops + 1;
+  const op = upstreamOp(journal.upstream, ops);
+  const { content, revision } = journal;
+  return {
+    upstream: { ...upstream, ops, attempt: { kind: "asked", op, revision, tries: attempt.tries + 1 } },
+    effects: [{ kind: "apply-upstream", op, content, revision }],
+  };
+}
+
+/** nginx has answered. What it refused is not tried again; where it was in trouble it is, after a while. */
+export function applied(
+  upstream: Upstream,
+  op: OpId,
+  result: Result<ServedRevision, ApplyFailure>,
+  nowMs: number,
+): Upstream {
+  const { attempt, journal } = upstream;
+  if (attempt.kind !== "asked" || attempt.op !== op) return upstream;
+  const newest = attempt.revision === journal.revision;
+  const next: Upstream = {
+    ...upstream,
+    attempt: newest ? { kind: "settled" } : { kind: "due", atMs: nowMs, tries: 0 },
+  };
+  if (result.ok) {
+    return { ...next, served: result.value, ...(newest ? { refused: null, overdueAtMs: null } : {}) };
+  }
+  return newest ? notApplied(next, result.error, attempt.tries, nowMs) : next;
+}
+
+function notApplied(upstream: Upstream, failure: ApplyFailure, tries: number, nowMs: number): Upstream {
+  const refused = refusal(upstream.journal.revision, failure.message);
+  switch (failure.kind) {
+    case "refused":
+      return { ...upstream, refused, overdueAtMs: null };
+    case "trouble":
+      return { ...upstream, refused, attempt: { kind: "due", atMs: nowMs + backoffMs(tries), tries } };
+  }
+}
+
+/** The edge has started and says what it serves; only what it does not serve yet is applied. */
+export function foundServed(upstream: Upstream, served: ServedRevision | undefined, nowMs: number): Upstream {
+  if (served === undefined) return upstream;
+  const { revision, digest } = upstream.journal;
+  const newest = served.revision === revision && served.digest === digest;
+  return {
+    ...upstream,
+    served,
+    refused: null,
+    attempt: newest ? { kind: "settled" } : { kind: "due", atMs: nowMs, tries: 0 },
+  };
+}
+
+/** The newest revision is not confirmed in its time: that is said, and trying goes on. */
+export function sayOverdue(upstream: Upstream, nowMs: number): Upstream {
+  const { overdueAtMs, journal, refused } = upstream;
+  if (overdueAtMs === null || nowMs < overdueAtMs) return upstream;
+  const why = refused === null ? "nginx has not answered" : refused.message;
+  const message = `revision ${journal.revision} was not confirmed in its time; ${why}`;
+  return { ...upstream, overdueAtMs: null, refused: refusal(journal.revision, message) };
+}
+
+/** The edge itself is in trouble: what is accepted and not confirmed waits for it. */
+export function sayEdgeTrouble(upstream: Upstream, message: string): Upstream {
+  return { ...upstream, refused: refusal(upstream.journal.revision, message) };
+}
+
+/** The edge works again: its trouble is over, and what was not confirmed meanwhile is tried once more. */
+export function edgeBack(upstream: Upstream, nowMs: number): Upstream {
+  const { served, journal, attempt } = upstream;
+  if (served?.revision === journal.revision) return { ...upstream, refused: null };
+  return attempt.kind === "asked"
+    ? upstream
+    : { ...upstream, attempt: { kind: "due", atMs: nowMs, tries: 0 } };
+}
+
+export function upstreamReport(upstream: Upstream): UpstreamReport {
+  const { journal, served, refused } = upstream;
+  return {
+    upstream: journal.upstream,
+    revision: journal.revision,
+    serving: served && { revision: served.revision, digest: served.digest },
+    refused,
+    generation: served?.generation ?? 0,
+    reloads: served?.reloads ?? 0,
+    turnoverMs: served?.turnoverMs ?? 0,
+    probes: probeReports(upstream),
+  };
+}
+
+function refusal(revision: number, message: string) {
+  return { revision, message: message.slice(0, maxMessageLength) };
+}

@@ -1,0 +1,81 @@
+import type { Target } from "@siding/shared/target";
+import { formatMs } from "@siding/shared/units";
+import { describeAnswer } from "./answer.ts";
+import { askAnew } from "./health.ts";
+import type { AcceptedCommand } from "./journal.ts";
+import { commandInHand, type Moment, type Move, still, withJournal } from "./move.ts";
+import { fail, succeed } from "./outcome.ts";
+import { absenceTrouble } from "./process.ts";
+import type { Instance } from "./state.ts";
+import { stepFailure } from "./step-failure.ts";
+import { willStart } from "./supervision.ts";
+
+/** Verify was accepted: good answers of before do not count. */
+export function beginVerify(instance: Instance, target: Target, nowMs: number): Instance {
+  const known = adoptTarget(instance, target);
+  return isWanted(known, target) ? askAnew(known, nowMs) : fail(known, wrongTarget(known, target));
+}
+
+export function carryOnVerify(instance: Instance, { nowMs }: Moment): Move {
+  const command = commandInHand(instance);
+  if (command?.body.kind !== "verify") return still(instance);
+  const { process, probing } = instance;
+  const { graceMs } = command.body.target.spec.health;
+  if (process.kind === "absent" && !willStart(instance)) return still(fail(instance, nothingRuns(instance)));
+  const { healthySinceMs } = probing;
+  if (process.kind === "running" && healthySinceMs !== null) {
+    const held = nowMs - healthySinceMs >= command.body.holdMs;
+    return still(held ? succeed(instance, { verifyMs: nowMs - command.acceptedAtMs }) : instance);
+  }
+  return still(nowMs - probing.sinceMs >= graceMs ? fail(instance, graceOver(instance, graceMs)) : instance);
+}
+
+export function verifyWakeAtMs(instance: Instance, command: AcceptedCommand): number | null {
+  if (command.body.kind !== "verify") return null;
+  const { healthySinceMs, sinceMs } = instance.probing;
+  const holding = instance.process.kind === "running" && healthySinceMs !== null;
+  return holding ? healthySinceMs + command.body.holdMs : sinceMs + command.body.target.spec.health.graceMs;
+}
+
+/** Rejoin was accepted: the instance serves. */
+export function beginRejoin(instance: Instance, target: Target): Instance {
+  const known = adoptTarget(instance, target);
+  const { wanted } = known.journal;
+  if (wanted === null || !isWanted(known, target)) return fail(known, wrongTarget(known, target));
+  return succeed(withJournal(known, { wanted: { ...wanted, proven: true } }));
+}
+
+/**
+ * A process that was found without a journal says by its marker which target it is, and the command brings the
+ * target itself: from here on it is wanted.
+ */
+function adoptTarget(instance: Instance, target: Target): Instance {
+  const { process, journal } = instance;
+  if (journal.wanted !== null || process.kind !== "running" || process.targetId !== target.id)
+    return instance;
+  const { startId } = process;
+  return withJournal(instance, {
+    wanted: { target, proven: false, startId },
+    started: { startId, target, process: process.process },
+  });
+}
+
+function isWanted(instance: Instance, target: Target): boolean {
+  return instance.journal.wanted?.target.id === target.id;
+}
+
+function wrongTarget(instance: Instance, target: Target) {
+  const { wanted } = instance.journal;
+  const have = wanted === null ? "no target" : wanted.target.id;
+  return stepFailure("wrong-target", `asked about ${target.id}; this instance is on ${have}`);
+}
+
+function nothingRuns(instance: Instance) {
+  return absenceTrouble(instance) ?? stepFailure("process-exited", "no process of this instance runs");
+}
+
+function graceOver(instance: Instance, graceMs: number) {
+  const trouble = absenceTrouble(instance);
+  const why = trouble?.message ?? `the last answer: ${describeAnswer(instance.probing.lastAnswer)}`;
+  return stepFailure("health-grace", `not healthy within ${formatMs(graceMs)}; ${why}`, trouble?.output);
+}
