@@ -26,6 +26,17 @@ export function isRetired(worker: ProcessRef): boolean {
   return !isAlive(worker) || titleOf(worker.pid).includes("is shutting down");
 }
 
+/** True for an nginx worker that has got as far as its event loop; until then it bears its master's title. */
+export function isWorker(pid: number): boolean {
+  return titleOf(pid).startsWith("nginx: worker process");
+}
+
+/** The pids of a process's children; none where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+export function childrenOf({ pid }: ProcessRef): number[] {
+  const children = readProc(pid, `task/${pid}/children`) ?? "";
+  return children.split(" ").filter(Boolean).map(Number);
+}
+
 /** Signals the process; false where it is gone. Its pid may have been given away, so it is looked at first. */
 export function signal(target: ProcessRef, name: NodeJS.Signals): boolean {
   if (!isAlive(target)) return false;
@@ -75,7 +86,7 @@ function titleOf(pid: number): string {
   return readProc(pid, "cmdline") ?? "";
 }
 
-function readProc(pid: number, file: "stat" | "cmdline"): string | null {
+function readProc(pid: number, file: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { type Inner, isRunning } from "./inner.ts";
-import { isRetired, type ProcessRef, signal } from "./processes.ts";
+import { childrenOf, isRetired, isWorker, type ProcessRef, signal } from "./processes.ts";
 import { servedGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
@@ -29,25 +29,48 @@ export async function reload(turnover: Turnover): Promise<EdgeResult<void>> {
   const giveUpAt = performance.now() + withinMs;
   const stillWithin = () => ({ everyMs: lookEveryMs, withinMs: giveUpAt - performance.now() });
 
-  const answers = async () => (await servedGeneration(inner.folder, upstream)) === generation;
-  const answered = await until(async () => !isRunning(inner) || (await answers()), stillWithin());
+  let hastened = false;
+  const answered = await until(async () => {
+    if (!isRunning(inner)) return true;
+    if (!hastened && hasNewWorker(inner, oldWorkers)) {
+      hastened = true;
+      retire(oldWorkers);
+    }
+    return (await servedGeneration(inner.folder, upstream)) === generation;
+  }, stillWithin());
   if (!isRunning(inner)) return masterGone();
   if (!answered)
     return withoutEffect(`nginx was told to reload and does not serve '${upstream}' anew`, withinMs);
 
-  retire(oldWorkers);
-  const retired = await until(() => oldWorkers.every(isRetired), stillWithin());
+  const staying = () => oldWorkers.filter((worker) => !isRetired(worker));
+  const retired = await until(() => {
+    // Again and again: a signal that comes just before a worker falls asleep is not heard until its next event.
+    retire(staying());
+    return staying().length === 0;
+  }, stillWithin());
   if (retired) return ok(undefined);
-  const staying = oldWorkers.filter((worker) => !isRetired(worker)).map(({ pid }) => pid);
   return withoutEffect(
-    `nginx workers from before the reload still take connections (pid ${staying.join(", ")})`,
+    `nginx workers from before the reload still take connections (pid ${pidsOf(staying())})`,
     withinMs,
   );
 }
 
+function pidsOf(processes: readonly ProcessRef[]): string {
+  return processes.map(({ pid }) => pid).join(", ");
+}
+
+/**
+ * True once a worker of the new configuration is ready. The status socket alone would tell it late: of several workers
+ * that wait on one socket the kernel prefers the one that has waited longest, which is an old one.
+ */
+function hasNewWorker({ master }: Inner, oldWorkers: readonly ProcessRef[]): boolean {
+  const old = new Set(oldWorkers.map(({ pid }) => pid));
+  return childrenOf(master).some((pid) => !old.has(pid) && isWorker(pid));
+}
+
 /**
  * Asks the old workers to finish as the master is about to. The master waits for 100 ms first, "to allow new processes
- * to start"; that a new one has answered is better than waiting. The master only finds them gone a little earlier.
+ * to start"; that one has started is better than waiting. The master finds the old ones gone a little earlier.
  */
 export function retire(oldWorkers: readonly ProcessRef[]): void {
   for (const worker of oldWorkers) signal(worker, "SIGQUIT");
