@@ -73,6 +73,14 @@ export class Program {
     }
   }
 
+  /** Gives what `waiting` gives, unless the program ends first: that is an error, with the end of its log. */
+  async survives<T>(waiting: Promise<T>): Promise<T> {
+    const over = this.ended.then((end) => {
+      throw new Error(`${this.name} ended with ${end}\n${this.logTail(20)}`);
+    });
+    return Promise.race([waiting, over]);
+  }
+
   send(message: object): void {
     if (this.running && this.#child.connected) this.#child.send(message);
   }

@@ -47,16 +47,16 @@ export class Yard {
 
   /** Starts a program. Errors: throws once closing has begun, so that nothing is started behind the broom. */
   start(spec: ProgramSpec): Program {
-    if (this.#closing !== undefined)
-      throw new Error(`not starting ${spec.name}: everything is being stopped`);
-    const program = new Program(spec, this.path("logs", `${spec.name}.log`));
-    this.#programs.push(program);
-    return program;
+    if (this.#closing === undefined) return this.#start(spec);
+    throw new Error(`not starting ${spec.name}: everything is being stopped`);
   }
 
-  /** Runs a program to its end. Errors: throws with the end of its output where that end is not 0. */
+  /**
+   * Runs a program to its end, also one that helps to close. Errors: throws with the end of its output where that end
+   * is not 0.
+   */
   async run(spec: ProgramSpec): Promise<void> {
-    const program = this.start(spec);
+    const program = this.#start(spec);
     const end = await program.ended;
     if (end !== "0") throw new Error(`${spec.name} ended with ${end}\n${program.logTail(20)}`);
   }
@@ -80,6 +80,12 @@ export class Yard {
     return this.#programs
       .map((program) => `--- ${program.name} (pid ${program.pid})\n${program.logTail(lines)}\n`)
       .join("");
+  }
+
+  #start(spec: ProgramSpec): Program {
+    const program = new Program(spec, this.path("logs", `${spec.name}.log`));
+    this.#programs.push(program);
+    return program;
   }
 
   async #close(): Promise<string[]> {

@@ -1,0 +1,31 @@
+import type { Target } from "./connection.ts";
+import type { TrafficPlan } from "./plan.ts";
+
+/** Far above every answer that is on its way: what takes longer is lost. */
+const TIMEOUT_MS = 10_000;
+
+/** Some 600 requests a second: enough to notice a gap of milliseconds, not so many that they are what takes time. */
+const LIGHT: TrafficPlan["groups"] = [
+  { kind: "keep-alive", clients: 16, thinkMs: 20 },
+  { kind: "close", clients: 4, thinkMs: 20 },
+  { kind: "post", clients: 4, thinkMs: 20 },
+  { kind: "slow-upload", clients: 4, thinkMs: 50 },
+];
+
+/** Some 3,000 requests a second, which leaves two cores room to deploy. */
+const HEAVY: TrafficPlan["groups"] = [
+  { kind: "keep-alive", clients: 60, thinkMs: 8 },
+  { kind: "close", clients: 12, thinkMs: 8 },
+  { kind: "post", clients: 12, thinkMs: 8 },
+  { kind: "slow-upload", clients: 12, thinkMs: 50 },
+];
+
+/** Strict clients of every kind against a target, until they are stopped. */
+export function lightTraffic(target: Target, versions: readonly string[]): TrafficPlan {
+  return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit: null, groups: LIGHT };
+}
+
+/** The same kinds in a crowd, for so many requests. */
+export function heavyTraffic(target: Target, versions: readonly string[], limit: number): TrafficPlan {
+  return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit, groups: HEAVY };
+}

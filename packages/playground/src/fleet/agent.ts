@@ -1,0 +1,101 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { stringify } from "yaml";
+import type { Program } from "../processes/program.ts";
+import type { Yard } from "../processes/yard.ts";
+import { AGENT_PROGRAM } from "./repository.ts";
+
+const STOP_GRACE_MS = 10_000;
+
+export type AgentOptions = {
+  readonly hostId: string;
+  readonly address: string;
+  readonly role: "host" | "edge";
+  readonly tokenFile: string;
+  readonly natsUrl: string;
+  readonly controlPlaneUrl: string;
+};
+
+/** An agent that can be killed and started again; what it has started lives on meanwhile. */
+export class Agent {
+  readonly hostId: string;
+  readonly address: string;
+  /** Everything on disk that belongs to this host. */
+  readonly folder: string;
+  readonly #yard: Yard;
+  readonly #configFile: string;
+  #program: Program | undefined;
+
+  constructor(yard: Yard, options: AgentOptions) {
+    this.hostId = options.hostId;
+    this.address = options.address;
+    this.folder = yard.path(options.hostId);
+    this.#yard = yard;
+    this.#configFile = `${this.folder}/agent.yaml`;
+    for (const folder of [this.folder, this.includeDir, this.runDir]) mkdirSync(folder, { recursive: true });
+    writeFileSync(this.#configFile, stringify(this.#config(options)));
+  }
+
+  /** What the user's nginx includes. */
+  get includeDir(): string {
+    return `${this.folder}/nginx`;
+  }
+
+  /** Where the inner nginx lives. */
+  get runDir(): string {
+    return `${this.folder}/run`;
+  }
+
+  get releasesDir(): string {
+    return `${this.folder}/releases`;
+  }
+
+  start(): void {
+    this.#program = this.#yard.start({
+      name: `agent-${this.hostId}`,
+      command: process.execPath,
+      args: [AGENT_PROGRAM, "--config", this.#configFile],
+    });
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    await this.#program?.stop(STOP_GRACE_MS);
+  }
+
+  /** Stops the agent, and everything that it has started. */
+  async teardown(): Promise<void> {
+    await this.stop();
+    await this.#yard.run({
+      name: `teardown-${this.hostId}`,
+      command: process.execPath,
+      args: [AGENT_PROGRAM, "--config", this.#configFile, "--teardown"],
+    });
+  }
+
+  get running(): boolean {
+    return this.#program?.running ?? false;
+  }
+
+  #config({ hostId, address, role, tokenFile, natsUrl, controlPlaneUrl }: AgentOptions): object {
+    return {
+      hostId,
+      address,
+      labels: { role: role === "host" ? "web" : "edge" },
+      roles: [role],
+      tokenFile,
+      nats: { url: natsUrl },
+      controlPlane: { url: controlPlaneUrl },
+      dataDir: `${this.folder}/data`,
+      releasesDir: this.releasesDir,
+      beatInterval: "10s",
+      ...(role === "edge"
+        ? { edge: { nginx: "nginx", includeDir: this.includeDir, runDir: this.runDir, mode: "inner" } }
+        : {}),
+    };
+  }
+}
