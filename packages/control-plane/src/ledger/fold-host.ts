@@ -45,6 +45,33 @@ export function foldCommandIssued(
   return [{ table: "hosts", key: body.hostId }];
 }
 
+/**
+ * An agent refused. What it will never do is a failure; what may pass (another incarnation or epoch is about to be
+ * known) is only noted, and said when the command is overdue.
+ */
+export function foldCommandRefused(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: Extract<OutsideEvent, { type: "command-refused" }>,
+): readonly Touched[] {
+  const host = state.hosts.get(body.hostId);
+  const found = Object.entries(host?.instances ?? {}).find(
+    ([, instance]) => instance.command?.commandId === body.commandId,
+  );
+  if (!host || !found?.[1].command || found[1].command.status !== "issued") return [];
+  const [key, instance] = found;
+  const failure = { code: body.code, message: body.message };
+  const never = body.code === "wrong-host" || body.code === "wrong-role" || body.code === "not-available-yet";
+  const command = never
+    ? settle(found[1].command, "failed", event.elapsedMs, failure)
+    : { ...found[1].command, failure };
+  state.hosts.set(body.hostId, {
+    ...host,
+    instances: { ...host.instances, [key]: { ...instance, command } },
+  });
+  return [{ table: "hosts", key: body.hostId }];
+}
+
 /** The serving fact: the instance joined with this target on every counted edge. Left out, it keeps its last one. */
 export function foldHostServing(state: LedgerState, body: ActionOf<"host-settled">): readonly Touched[] {
   const host = state.hosts.get(body.hostId);

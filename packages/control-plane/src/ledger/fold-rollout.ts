@@ -81,7 +81,7 @@ export function foldBatchStarted(
       ...progress,
       batch: rollout.batches.length,
       timings: {},
-      course: { kind: "going", sinceRevision: event.sequence, failure: null },
+      course: { kind: "going", sinceRevision: event.sequence, failure: null, back: null },
     })),
     batches: [
       ...rollout.batches,
@@ -110,31 +110,22 @@ export function foldBatchFinished(
   }));
 }
 
-/**
- * A failed host that was moved goes back to where it came from; one that was not touched, or that fails again on its
- * way back, is left as it is.
- */
+/** A failed host goes to `back`; without one it is left as it is: one that was never touched still serves its `from`. */
 export function foldHostFailed(
   state: LedgerState,
   event: LedgerEvent,
   body: ActionOf<"host-failed">,
 ): readonly Touched[] {
   return change(state, body.rolloutId, (rollout) => {
+    const { back, failure } = body;
     const planned = rollout.plan.hosts.find((host) => host.hostId === body.hostId);
     const counted = body.counts && !rollout.failed.includes(body.hostId);
     const edited = changeHosts(rollout, [body.hostId], (progress) => {
-      const { course } = progress;
-      const returns =
-        course.kind === "going" &&
-        course.failure === null &&
-        rollout.plan.kind === "forward" &&
-        planned?.from !== null;
-      return {
-        ...progress,
-        course: returns
-          ? { kind: "going", sinceRevision: event.sequence, failure: body.failure }
-          : { kind: "settled", on: null, failure: body.failure, atMs: event.elapsedMs },
-      };
+      const on = progress.course.kind === "planned" ? (planned?.from?.id ?? null) : null;
+      const course: HostProgress["course"] = back
+        ? { kind: "going", sinceRevision: event.sequence, failure, back }
+        : { kind: "settled", on, failure, atMs: event.elapsedMs };
+      return { ...progress, course };
     });
     return counted ? { ...edited, failed: [...edited.failed, body.hostId] } : edited;
   });

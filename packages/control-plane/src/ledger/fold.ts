@@ -1,5 +1,5 @@
 import type { LedgerEvent } from "./event.ts";
-import { foldCommandIssued, foldHostReported, foldHostServing } from "./fold-host.ts";
+import { foldCommandIssued, foldCommandRefused, foldHostReported, foldHostServing } from "./fold-host.ts";
 import {
   foldBatchFinished,
   foldBatchStarted,
@@ -66,7 +66,7 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
     case "host-reported":
       return foldHostReported(state, event, body);
     case "command-refused":
-      return [];
+      return foldCommandRefused(state, event, body);
   }
 }
 

@@ -3,7 +3,7 @@ import {
   CommandId,
   type ControlPlaneId,
   Digest,
-  type HostId,
+  HostId,
   Incarnation,
   RolloutId,
   ServiceName,
@@ -45,7 +45,7 @@ export const InstanceRecord = z.object({
 export type InstanceRecord = z.infer<typeof InstanceRecord>;
 
 export const HostRecord = z.object({
-  hostId: z.string(),
+  hostId: HostId,
   incarnation: Incarnation.nullable(),
   facts: HostFacts.nullable(),
   /** Keyed by `service/slot`. */

@@ -41,6 +41,8 @@ export const Action = z.discriminatedUnion("type", [
     failure: StepFailure,
     /** False for a host that could not be asked: unknown is not down, so it spends no budget. */
     counts: z.boolean(),
+    /** Where the host goes instead; null where it is left as it is. */
+    back: Target.nullable(),
   }),
   /** Nothing more is done to the host in this plan; `on` is the target that it serves, null when it is left out. */
   z.object({

@@ -18,12 +18,17 @@ export type Intent = z.infer<typeof Intent>;
  * How far a host has come in a plan.
  *
  * - `planned`: untouched by this plan.
- * - `going`: its batch has started; after a failure it goes back to where it came from.
+ * - `going`: its batch has started; after a failure it goes to `back`.
  * - `settled`: nothing more is done to it. `on` is what it serves, null when it is left out of traffic.
  */
 export const Course = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("planned") }),
-  z.object({ kind: z.literal("going"), sinceRevision: z.int(), failure: StepFailure.nullable() }),
+  z.object({
+    kind: z.literal("going"),
+    sinceRevision: z.int(),
+    failure: StepFailure.nullable(),
+    back: Target.nullable(),
+  }),
   z.object({
     kind: z.literal("settled"),
     on: TargetId.nullable(),

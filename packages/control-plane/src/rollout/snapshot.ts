@@ -3,6 +3,7 @@ import type {
   Address,
   CommandId,
   HostId,
+  RolloutId,
   ServiceName,
   Slot,
   TargetId,
@@ -62,6 +63,7 @@ export interface InstanceView {
 
 export interface CommandView {
   readonly commandId: CommandId;
+  readonly rolloutId: RolloutId;
   readonly kind: InstanceCommandKind;
   readonly targetId: TargetId;
   readonly revision: number;
@@ -109,8 +111,13 @@ export function hostIn(snapshot: Snapshot, hostId: HostId): HostView | undefined
   return snapshot.hosts.find((host) => host.hostId === hostId);
 }
 
+/**
+ * The edges whose confirmation is needed. Before any has confirmed for the first time all are, so that nothing counts
+ * as served by nobody.
+ */
 export function countedEdges(snapshot: Snapshot): readonly EdgeView[] {
-  return snapshot.edges.filter((edge) => edge.counted);
+  const counted = snapshot.edges.filter((edge) => edge.counted);
+  return counted.length > 0 ? counted : snapshot.edges;
 }
 
 /** Every list that an edge may be serving: the confirmed one and whatever was sent since. */

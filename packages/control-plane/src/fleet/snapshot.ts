@@ -1,0 +1,142 @@
+import type { UpstreamContent } from "@siding/shared/command";
+import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
+import type { ServiceSpec } from "@siding/shared/spec";
+import { confirmedRevision } from "../ledger/fold-upstream.ts";
+import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+import type {
+  CommandView,
+  EdgeView,
+  HostView,
+  InstanceView,
+  Snapshot,
+  UpstreamView,
+} from "../rollout/snapshot.ts";
+import { hasConflict, isBlind, type LiveFleet, livenessOf } from "./live.ts";
+
+/** The slot in which instances serve; a second one comes with the strategies that need it. */
+export const servingSlot: Slot = "blue";
+
+/** One consistent view of a service for the pure core, from the ledger and the beats. Undefined: no such service. */
+export function snapshotOf(
+  state: LedgerState,
+  live: LiveFleet,
+  service: ServiceName,
+  nowMs: number,
+): Snapshot | undefined {
+  const record = state.services.get(service);
+  if (!record) return undefined;
+  return {
+    service,
+    spec: record.spec,
+    hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
+    edges: edgesOf(state, record.spec).map((edge) => edgeView(live, record.spec, edge, nowMs)),
+    upstream: upstreamView(state, record.spec),
+    blind: isBlind(live, knownHosts(state), nowMs),
+  };
+}
+
+/** Every host that has ever reported: whose silence can mean something. */
+export function knownHosts(state: LedgerState): readonly HostId[] {
+  return [...state.hosts.values()].filter((host) => host.facts !== null).map((host) => host.hostId);
+}
+
+export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+  if (!host.facts?.roles.includes(role)) return false;
+  return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
+}
+
+/** Matched hosts, and those of a rollout that is under way: matches count from the next one. */
+export function hostsOf(state: LedgerState, { spec, activeRollout }: ServiceRecord): readonly HostRecord[] {
+  const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? {};
+  return inOrder(
+    [...state.hosts.values()].filter(
+      (host) => matches(host, "host", spec.hosts.match) || planned[host.hostId] !== undefined,
+    ),
+  );
+}
+
+export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRecord[] {
+  return inOrder([...state.hosts.values()].filter((host) => matches(host, "edge", spec.edge.match)));
+}
+
+function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
+  return hosts.toSorted((left, right) => left.hostId.localeCompare(right.hostId, "en", { numeric: true }));
+}
+
+function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
+  return {
+    hostId: host.hostId,
+    liveness: livenessOf(live, host.hostId, nowMs),
+    conflict: hasConflict(live, host.hostId, nowMs),
+    address: host.facts?.address ?? null,
+    instance: instanceView(service, host),
+  };
+}
+
+function instanceView(service: ServiceName, host: HostRecord): InstanceView {
+  const record = host.instances[instanceSlotKey(service, servingSlot)];
+  const report = record?.report;
+  return {
+    slot: servingSlot,
+    target: record?.target ?? null,
+    running: report?.running ?? null,
+    staged: report?.staged ?? [],
+    health: report?.health ?? "unknown",
+    trouble: report?.trouble ?? null,
+    drained: record?.drained ?? false,
+    command: record?.command ? commandView(record) : null,
+  };
+}
+
+function commandView(record: NonNullable<HostRecord["instances"][string]>): CommandView | null {
+  const { command, report } = record;
+  if (!command) return null;
+  const reported = report?.command?.commandId === command.commandId ? report.command : null;
+  return {
+    commandId: command.commandId,
+    rolloutId: command.rolloutId,
+    kind: command.body.kind,
+    targetId: command.body.target.id,
+    revision: command.revision,
+    issuedAtMs: command.issuedAtMs,
+    deadlineMs: command.deadlineMs,
+    status: command.status,
+    settledAtMs: command.settledAtMs,
+    failure: command.failure,
+    inFlight: reported?.inFlight ?? null,
+  };
+}
+
+function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: number): EdgeView {
+  const report = edge.upstreams[spec.edge.upstream];
+  return {
+    hostId: edge.hostId,
+    liveness: livenessOf(live, edge.hostId, nowMs),
+    counted: edge.counted.includes(spec.edge.upstream),
+    confirmed: confirmedRevision(edge, spec.edge.upstream),
+    refused: report?.refused ?? null,
+    probes: report?.probes ?? [],
+    addresses: edge.facts?.edgeAddresses ?? [],
+  };
+}
+
+function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
+  const record = state.upstreams.get(spec.edge.upstream);
+  if (!record) {
+    return {
+      name: spec.edge.upstream,
+      revision: 0,
+      revisedAtMs: 0,
+      content: firstContent(spec),
+      history: [],
+    };
+  }
+  const { revision, revisedAtMs, content, history } = record;
+  return { name: spec.edge.upstream, revision, revisedAtMs, content, history };
+}
+
+/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
+export function firstContent(spec: ServiceSpec): UpstreamContent {
+  const { upstream, balance } = spec.edge;
+  return { upstream, members: [], shares: [], balance, watch: [], health: spec.target.health };
+}

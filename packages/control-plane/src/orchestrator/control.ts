@@ -1,0 +1,73 @@
+import type { RolloutId } from "@siding/shared/ids";
+import { isFinished } from "@siding/shared/phases";
+import { err, ok, type Result } from "@siding/shared/result";
+import type { EventBody } from "../ledger/event.ts";
+import type { LedgerState } from "../ledger/state.ts";
+import type { Intent, RolloutRecord } from "../rollout/record.ts";
+import type { Refusal } from "./refusal.ts";
+
+export const controlVerbs = ["pause", "resume", "promote", "abort", "rollback"] as const;
+export type ControlVerb = (typeof controlVerbs)[number];
+
+/** What a person says to a rollout. The answer changes what is wanted; the loop does the rest. Said twice is said once. */
+export function controlRollout(
+  state: LedgerState,
+  id: RolloutId,
+  verb: ControlVerb,
+  context: { readonly by: string; readonly comment?: string | undefined },
+): Result<readonly EventBody[], Refusal> {
+  const rollout = state.rollouts.get(id);
+  if (!rollout) return err({ code: "unknown-rollout", message: `there is no rollout ${id}` });
+  if (isFinished(rollout.status)) return finished(rollout, verb);
+  const why = context.comment ? `: ${context.comment}` : "";
+  const cause = (code: string, done: string) => ({ code, message: `${done} by ${context.by}${why}` });
+  switch (verb) {
+    case "pause":
+      return rollout.intent === "forward"
+        ? intent(rollout, "pause", cause("paused-by-person", "paused"))
+        : same(rollout, verb);
+    case "resume":
+      return rollout.intent === "pause" ? intent(rollout, "forward", null) : same(rollout, verb);
+    case "promote":
+      return promote(rollout);
+    case "abort":
+      return intent(rollout, "abort", cause("aborted-by-person", "aborted"));
+    case "rollback":
+      return intent(rollout, "rollback", cause("rolled-back-by-person", "rolled back"));
+  }
+}
+
+function intent(
+  rollout: RolloutRecord,
+  wanted: Intent,
+  cause: RolloutRecord["cause"],
+): Result<readonly EventBody[], Refusal> {
+  if (rollout.intent === wanted) return ok([]);
+  return ok([{ type: "intent-set", rolloutId: rollout.id, intent: wanted, cause }]);
+}
+
+/** Pausing what is paused is done already; pausing a way back would leave hosts out of traffic. */
+function same(rollout: RolloutRecord, verb: ControlVerb): Result<readonly EventBody[], Refusal> {
+  if (verb === "pause" && rollout.intent === "pause") return ok([]);
+  if (verb === "resume" && rollout.intent === "forward") return ok([]);
+  const message = `rollout ${rollout.id} is on its way back (${rollout.intent}): it is brought to its end, ${verb} changes nothing`;
+  return err({ code: "rollout-finished", message });
+}
+
+function promote(rollout: RolloutRecord): Result<readonly EventBody[], Refusal> {
+  const baking = rollout.waiting.some(({ code }) => code === "bake");
+  if (!baking)
+    return err({ code: "no-gate", message: `no gate of rollout ${rollout.id} waits for a person` });
+  return ok([{ type: "rollout-promoted", rolloutId: rollout.id }]);
+}
+
+function finished(rollout: RolloutRecord, verb: ControlVerb): Result<readonly EventBody[], Refusal> {
+  if (verb === "rollback") {
+    const message = `rollout ${rollout.id} has ${rollout.status}: rolling back a finished rollout is not available in this release of Siding; start a rollout to the earlier version`;
+    return err({ code: "not-available-yet", message });
+  }
+  return err({
+    code: "rollout-finished",
+    message: `rollout ${rollout.id} has ${rollout.status}; ${verb} comes too late`,
+  });
+}

@@ -1,0 +1,82 @@
+import type { RolloutId } from "@siding/shared/ids";
+import { isFinished } from "@siding/shared/phases";
+import { type LiveFleet, silentAtMs } from "../fleet/live.ts";
+import { knownHosts, snapshotOf } from "../fleet/snapshot.ts";
+import type { EventBody } from "../ledger/event.ts";
+import type { LedgerState } from "../ledger/state.ts";
+import type { Action, Decision } from "../rollout/action.ts";
+import { advance as advanceCore } from "../rollout/advance.ts";
+import { check as checkCore, type Violation } from "../rollout/check.ts";
+import type { RolloutRecord } from "../rollout/record.ts";
+import type { Snapshot } from "../rollout/snapshot.ts";
+
+/** The pure core that decides: production's, or one with a planted mistake in the simulator's tests. */
+export interface Core {
+  readonly advance: (rollout: RolloutRecord, snapshot: Snapshot, nowMs: number) => Decision;
+  readonly check: (
+    rollout: RolloutRecord,
+    snapshot: Snapshot,
+    actions: readonly Action[],
+  ) => readonly Violation[];
+}
+
+const productionCore: Core = { advance: advanceCore, check: checkCore };
+
+export interface Deliberation {
+  /** To be committed together, then ask again until there are none. */
+  readonly events: readonly EventBody[];
+  /** Ledger clock; null when only news can change anything. */
+  readonly wakeAtMs: number | null;
+}
+
+/** One pass over every rollout that is not finished. */
+export function decide(
+  state: LedgerState,
+  live: LiveFleet,
+  nowMs: number,
+  core: Core = productionCore,
+): Deliberation {
+  const active = [...state.services.values()].flatMap(({ activeRollout }) => activeRollout ?? []);
+  const decisions = active.map((id) => decideOne(state, live, id, nowMs, core));
+  const silences =
+    active.length > 0 ? knownHosts(state).map((hostId) => silentAtMs(live, hostId, nowMs)) : [];
+  const instants = [...decisions.map((decision) => decision.wakeAtMs), ...silences].filter(
+    (atMs) => atMs !== null,
+  );
+  return {
+    events: decisions.flatMap((decision) => decision.events),
+    wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
+  };
+}
+
+function decideOne(
+  state: LedgerState,
+  live: LiveFleet,
+  id: RolloutId,
+  nowMs: number,
+  core: Core,
+): Deliberation {
+  const rollout = state.rollouts.get(id);
+  const snapshot = rollout && snapshotOf(state, live, rollout.service, nowMs);
+  if (!rollout || !snapshot || isFinished(rollout.status)) return { events: [], wakeAtMs: null };
+  const decision = core.advance(rollout, snapshot, nowMs);
+  const violations = core.check(rollout, snapshot, decision.actions);
+  if (violations.length === 0) return { events: decision.actions, wakeAtMs: decision.wakeAtMs };
+  return { events: refused(rollout, violations), wakeAtMs: decision.wakeAtMs };
+}
+
+/**
+ * A decision that breaks a rule is not committed: the rollout pauses and names the rule. Nothing of the decision
+ * happens; what is in hand stays where it is until a person has looked.
+ */
+function refused(rollout: RolloutRecord, violations: readonly Violation[]): readonly EventBody[] {
+  if (rollout.cause?.code === "rule-broken" && rollout.status === "paused") return [];
+  const text = violations.map(({ rule, message }) => `rule ${rule}: ${message}`).join("; ");
+  const message = `the checker refused the next decision (${text}). This is a mistake in Siding: nothing of it was done. Please report it, then abort or roll back`;
+  const cause = { code: "rule-broken", message };
+  const waiting = [{ code: "paused" as const, message }];
+  return [
+    { type: "intent-set", rolloutId: rollout.id, intent: "pause", cause },
+    { type: "status-changed", rolloutId: rollout.id, status: "paused", waiting },
+  ];
+}

@@ -1,0 +1,99 @@
+import { canonicalJson } from "@siding/shared/digest";
+import type { Digest, ServiceName, Version } from "@siding/shared/ids";
+import { err, ok, type Result } from "@siding/shared/result";
+import type { ServiceSpec } from "@siding/shared/spec";
+import { firstContent } from "../fleet/snapshot.ts";
+import type { EventBody } from "../ledger/event.ts";
+import { type LedgerState, releaseKey } from "../ledger/state.ts";
+import type { Refusal } from "./refusal.ts";
+
+/**
+ * Declares a service. The spec revision grows only where the rolled-out part changed. The first declaration also says
+ * its upstream for the first time, so that the edges write the files that the user's nginx needs before anything is
+ * deployed. Refuses ports and upstreams that another service has.
+ */
+export function declareService(
+  state: LedgerState,
+  written: Record<string, unknown>,
+  spec: ServiceSpec,
+): Result<readonly EventBody[], Refusal> {
+  const conflict = conflictOf(state, spec);
+  if (conflict) return err(conflict);
+  const before = state.services.get(spec.name);
+  if (before && before.spec.edge.upstream !== spec.edge.upstream) {
+    const message = `service ${spec.name} is behind upstream ${before.spec.edge.upstream}; its name can't be changed, since the user's nginx has it`;
+    return err({ code: "upstream-conflict", message, errors: [{ path: "edge.upstream", message }] });
+  }
+  const same = before && canonicalJson(before.spec.target) === canonicalJson(spec.target);
+  const specRevision = same ? before.specRevision : (before?.specRevision ?? 0) + 1;
+  if (before && canonicalJson(before.spec) === canonicalJson(spec)) return ok([]);
+  const declared: EventBody = { type: "service-declared", spec, written, specRevision };
+  return ok([declared, ...upstreamEvents(state, spec)]);
+}
+
+function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
+  for (const [name, { spec: other }] of state.services) {
+    if (name === spec.name) continue;
+    if (other.edge.upstream === spec.edge.upstream) {
+      const message = `upstream ${spec.edge.upstream} belongs to service ${name}`;
+      return { code: "upstream-conflict", message, errors: [{ path: "edge.upstream", message }] };
+    }
+    const port = sharedPort(spec, other);
+    if (port !== null && canonicalJson(other.hosts.match) === canonicalJson(spec.hosts.match)) {
+      const message = `port ${port} belongs to service ${name} on the same hosts`;
+      return { code: "port-conflict", message, errors: [{ path: "ports", message }] };
+    }
+  }
+  return null;
+}
+
+function sharedPort(left: ServiceSpec, right: ServiceSpec): number | null {
+  const taken = [right.target.ports.blue, right.target.ports.green];
+  return (
+    [left.target.ports.blue, left.target.ports.green].find((port) => port !== null && taken.includes(port)) ??
+    null
+  );
+}
+
+/** Balancing applies at once; members are the rollouts' to change. */
+function upstreamEvents(state: LedgerState, spec: ServiceSpec): readonly EventBody[] {
+  const before = state.upstreams.get(spec.edge.upstream);
+  if (!before) return [{ type: "upstream-revised", service: spec.name, content: firstContent(spec) }];
+  if (before.content.balance === spec.edge.balance) return [];
+  const content = { ...before.content, balance: spec.edge.balance };
+  return [{ type: "upstream-revised", service: spec.name, content }];
+}
+
+export interface Registered {
+  readonly events: readonly EventBody[];
+  /** False where the same release was there already. */
+  readonly created: boolean;
+}
+
+/** Registers a release: immutable, so the same content again is fine and other content is refused. */
+export function registerRelease(
+  state: LedgerState,
+  service: ServiceName,
+  wanted: { readonly version: Version; readonly digest: Digest },
+): Result<Registered, Refusal> {
+  const { version, digest } = wanted;
+  if (!state.services.has(service)) {
+    return err({
+      code: "unknown-service",
+      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
+    });
+  }
+  const existing = state.releases.get(releaseKey(service, version));
+  if (existing?.digest === digest) return ok({ events: [], created: false });
+  if (existing) {
+    const message = `release ${version} of ${service} exists with ${existing.digest}; a release never changes, choose another version`;
+    return err({ code: "release-conflict", message, errors: [{ path: "artifact.digest", message }] });
+  }
+  const artifact = state.artifacts.get(digest);
+  if (!artifact) {
+    const message = `no artifact ${digest} is here; upload it with POST /v1/artifacts`;
+    return err({ code: "unknown-artifact", message, errors: [{ path: "artifact.digest", message }] });
+  }
+  const { sizeBytes } = artifact;
+  return ok({ events: [{ type: "release-registered", service, version, digest, sizeBytes }], created: true });
+}

@@ -1,0 +1,71 @@
+import { isFinished } from "@siding/shared/phases";
+import type { Action, Decision } from "./action.ts";
+import { nextCommands } from "./commands.ts";
+import { completionOf } from "./completion.ts";
+import { deadlineOfGates, interventionsOf } from "./interventions.ts";
+import { type Membership, membershipOf } from "./membership.ts";
+import { phaseChanges } from "./phase.ts";
+import type { RolloutRecord } from "./record.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { statusChange, statusOf } from "./status.ts";
+import { type Survey, surveyOf } from "./survey.ts";
+import { troublesOf } from "./troubles.ts";
+import { waitingOf, wakeOf } from "./waiting.ts";
+
+/**
+ * advance(plan, snapshot, now) -> decision. Pure and level-triggered: it looks at what is, never at what was done, so it
+ * can be asked again after any restart. The caller commits the actions and asks again until there are none.
+ */
+export function advance(rollout: RolloutRecord, snapshot: Snapshot, nowMs: number): Decision {
+  if (isFinished(rollout.status)) return { actions: [], waiting: [], wakeAtMs: null, status: rollout.status };
+  const survey = surveyOf(rollout, snapshot, nowMs);
+  const first = firstOf(survey);
+  if (first.length > 0) return decisionOf(survey, [...first, ...phaseChanges(survey)], noMembership);
+  const membership = membershipOf(survey);
+  const steps = [
+    ...nextCommands(survey),
+    ...settlements(survey),
+    ...membership.actions,
+    ...deadlineOfGates(survey, membership.gates, membership.waiting.length > 0),
+  ];
+  return decisionOf(survey, [...steps, ...phaseChanges(survey)], membership);
+}
+
+/** What must be on record before anything else is decided. */
+function firstOf(survey: Survey): readonly Action[] {
+  const troubles = troublesOf(survey);
+  if (troubles.length > 0) return troubles;
+  const interventions = interventionsOf(survey);
+  return interventions.length > 0 ? interventions : completionOf(survey);
+}
+
+const noMembership: Membership = { actions: [], waiting: [], gates: [] };
+
+function decisionOf(survey: Survey, steps: readonly Action[], membership: Membership): Decision {
+  const waiting = waitingOf(survey, membership.waiting);
+  const status = statusOf(survey, waiting);
+  const finishes = steps.some((action) => action.type === "rollout-finished");
+  const actions = finishes ? steps : [...steps, ...statusChange(survey, status, waiting)];
+  return { actions, waiting, wakeAtMs: wakeOf(survey, membership), status };
+}
+
+/** Hosts that every counted edge serves on their goal are settled; a batch is finished when all its hosts are. */
+function settlements(survey: Survey): readonly Action[] {
+  const { rollout } = survey;
+  const settled = survey.hosts.flatMap((host): Action[] => {
+    const { hostId, slot } = host.planned;
+    if (host.position.kind === "serving") {
+      return [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on: host.goal }];
+    }
+    return host.position.kind === "stranded"
+      ? [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on: null }]
+      : [];
+  });
+  const finished = rollout.batches.flatMap((batch, index): Action[] => {
+    const done = batch.hosts.every((hostId) => rollout.hosts[hostId]?.course.kind !== "going");
+    return batch.finishedAtMs === null && done
+      ? [{ type: "batch-finished", rolloutId: rollout.id, batch: index }]
+      : [];
+  });
+  return [...settled, ...finished];
+}

@@ -1,0 +1,261 @@
+import type { Member } from "@siding/shared/command";
+import type { HostId } from "@siding/shared/ids";
+import type { Action, ActionOf } from "./action.ts";
+import type { RolloutRecord } from "./record.ts";
+import type { EdgeView, HostView, Snapshot } from "./snapshot.ts";
+
+/** A rule of design section 2 that a decision would break. */
+export interface Violation {
+  readonly rule: 1 | 2 | 3 | 4 | 6 | 8 | 9 | 11;
+  readonly message: string;
+}
+
+/**
+ * Judges a decision before it is committed. It shares types with `advance`, and no logic: a mistake there must not be
+ * excused by the same mistake here. So it counts again by itself, even where that reads as repetition.
+ */
+export function check(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  actions: readonly Action[],
+): readonly Violation[] {
+  const revised = actions.find((action) => action.type === "upstream-revised");
+  const wanted = revised?.content.members ?? snapshot.upstream.content.members;
+  return actions.flatMap((action) => checkAction(rollout, snapshot, wanted, action));
+}
+
+/** `wanted` is the list that stands after the whole decision. */
+function checkAction(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  wanted: readonly Member[],
+  action: Action,
+): readonly Violation[] {
+  switch (action.type) {
+    case "upstream-revised":
+      return [...checkMinimum(snapshot, action), ...checkVerified(snapshot, action)];
+    case "command-issued":
+      return checkStop(snapshot, wanted, action);
+    case "batch-started":
+      return [...checkSight(rollout, snapshot), ...checkBudget(rollout), ...checkConfirmed(snapshot, action)];
+    case "host-failed":
+      return checkBlame(snapshot, action);
+    case "intent-set":
+      return checkSilenceIsNoFailure(action);
+    case "status-changed":
+      return action.status === "paused" ? checkRest(rollout, snapshot, wanted) : [];
+    case "rollout-finished":
+      return [...checkRest(rollout, snapshot, wanted), ...checkRolledBack(rollout, wanted, action)];
+    case "rollout-planned":
+    case "batch-finished":
+    case "host-settled":
+    case "phase-changed":
+      return [];
+  }
+}
+
+function edgesThatCount(snapshot: Snapshot): readonly EdgeView[] {
+  const some = snapshot.edges.some((edge) => edge.counted);
+  return snapshot.edges.filter((edge) => edge.counted || !some);
+}
+
+/** What an edge may be routing by: all that was sent from its last confirmation on. */
+function listsOf(snapshot: Snapshot, edge: EdgeView): readonly (readonly Member[])[] {
+  const lists: (readonly Member[])[] = [];
+  for (const entry of snapshot.upstream.history) {
+    if (entry.revision >= edge.confirmed) lists.push(entry.members);
+  }
+  return lists;
+}
+
+function runs(snapshot: Snapshot, member: Member): boolean {
+  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  return host?.instance.running === member.targetId && host.instance.health !== "bad";
+}
+
+function names(list: readonly Member[], hostId: HostId): boolean {
+  return list.some((member) => member.hostId === hostId);
+}
+
+/** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
+function checkMinimum(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+  const after = action.content.members;
+  const taken = snapshot.upstream.content.members.filter(
+    (member) => runs(snapshot, member) && !names(after, member.hostId),
+  );
+  if (taken.length === 0) return [];
+  const everServed = snapshot.hosts.filter((host) => host.instance.target !== null).length;
+  const least = Math.max(1, leastServing(snapshot, everServed));
+  const counts = [after, ...edgesThatCount(snapshot).flatMap((edge) => listsOf(snapshot, edge))].map(
+    (list) => list.filter((member) => runs(snapshot, member)).length,
+  );
+  const lowest = Math.min(...counts);
+  if (lowest >= least) return [];
+  const who = taken.map((member) => member.hostId).join(", ");
+  return [
+    { rule: 1, message: `taking out ${who} leaves ${lowest} serving on some edge; at least ${least} must` },
+  ];
+}
+
+/** Rounds up, and below 100 % leaves one host to move: counted upwards, unlike the core's division. */
+function leastServing(snapshot: Snapshot, everServed: number): number {
+  const { minServing } = snapshot.spec.capacity;
+  if (minServing.kind === "count") return minServing.count;
+  let least = 0;
+  while (least * 100 < minServing.percent * everServed - 1e-7) least += 1;
+  return minServing.percent < 100 && least >= everServed ? Math.max(0, everServed - 1) : least;
+}
+
+/** Rule 2: an edge lists only what was verified, from that edge, on that target. */
+function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+  const before = snapshot.upstream.content.members;
+  return action.content.members.flatMap((member): readonly Violation[] => {
+    const known = before.some((old) => old.hostId === member.hostId && old.targetId === member.targetId);
+    if (known || neverLeft(snapshot, member)) return [];
+    const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+    const command = host?.instance.command;
+    const byAgent =
+      command?.kind === "verify" && command.status === "done" && command.targetId === member.targetId;
+    const blind = edgesThatCount(snapshot).filter(
+      (edge) =>
+        !edge.probes.some(
+          (probe) =>
+            probe.hostId === member.hostId && probe.attempt === command?.revision && probe.state === "good",
+        ),
+    );
+    if (byAgent && runs(snapshot, member) && blind.length === 0) return [];
+    const missing = byAgent ? `from ${blind.map((edge) => edge.hostId).join(", ") || "now"}` : "by its agent";
+    return [
+      { rule: 2, message: `${member.hostId} would be listed on ${member.targetId}, not verified ${missing}` },
+    ];
+  });
+}
+
+/** Delisted on paper, still routed to, never stopped: the old verification holds. */
+function neverLeft(snapshot: Snapshot, member: Member): boolean {
+  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  const routed = edgesThatCount(snapshot).some((edge) =>
+    listsOf(snapshot, edge).some((list) =>
+      list.some((old) => old.hostId === member.hostId && old.targetId === member.targetId),
+    ),
+  );
+  return routed && runs(snapshot, member) && host?.instance.drained === false;
+}
+
+/** Rule 3: nothing is stopped, or drained, that an edge may route to; nothing is stopped undrained. */
+function checkStop(
+  snapshot: Snapshot,
+  wanted: readonly Member[],
+  action: ActionOf<"command-issued">,
+): readonly Violation[] {
+  const { kind } = action.body;
+  if (kind !== "drain" && kind !== "update" && kind !== "revert") return [];
+  const { hostId } = action;
+  const edge = edgesThatCount(snapshot).find((candidate) =>
+    listsOf(snapshot, candidate).some((list) => names(list, hostId)),
+  );
+  if (edge)
+    return [{ rule: 3, message: `${kind} of ${hostId} while edge ${edge.hostId} may still route to it` }];
+  if (names(wanted, hostId)) return [{ rule: 3, message: `${kind} of ${hostId} while it is listed` }];
+  const host = snapshot.hosts.find((candidate) => candidate.hostId === hostId);
+  const stops = kind !== "drain" && host?.instance.running !== null;
+  return stops && !host?.instance.drained
+    ? [{ rule: 3, message: `${kind} of ${hostId}, which is not drained` }]
+    : [];
+}
+
+/** Rule 4: a host that comes in counts only where it is confirmed, so the next may not leave before. */
+function checkConfirmed(snapshot: Snapshot, action: ActionOf<"batch-started">): readonly Violation[] {
+  const taken = snapshot.upstream.content.members.filter(({ hostId }) => action.hosts.includes(hostId));
+  if (!taken.some((member) => runs(snapshot, member))) return [];
+  const behind = edgesThatCount(snapshot).find((edge) =>
+    listsOf(snapshot, edge).some((list) =>
+      snapshot.upstream.content.members.some(({ hostId }) => !names(list, hostId)),
+    ),
+  );
+  if (!behind) return [];
+  return [
+    { rule: 4, message: `a batch would leave before edge ${behind.hostId} serves the hosts that came in` },
+  ];
+}
+
+/** Rule 6: who can't see takes nobody out. On the way back one silent host does not hold the others. */
+function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violation[] {
+  if (snapshot.blind) return [{ rule: 6, message: "a batch would start while the control plane is blind" }];
+  if (rollout.plan.kind !== "forward") return [];
+  const unseen = snapshot.hosts.find(
+    (host) => host.liveness.kind !== "alive" && !rollout.plan.absent.includes(host.hostId),
+  );
+  if (!unseen) return [];
+  return [{ rule: 6, message: `a batch would start while ${unseen.hostId} is ${unseen.liveness.kind}` }];
+}
+
+/** Rule 6: a failure is what somebody reported, never what nobody said. */
+function checkBlame(snapshot: Snapshot, action: ActionOf<"host-failed">): readonly Violation[] {
+  if (!action.counts) return [];
+  const instance = snapshot.hosts.find(({ hostId }) => hostId === action.hostId)?.instance;
+  const reported =
+    instance?.command?.status === "failed" || instance?.health === "bad" || instance?.running === null;
+  const restarted = instance?.command?.kind === "verify" && instance.running !== instance.command.targetId;
+  const probed = snapshot.edges.some((edge) =>
+    edge.probes.some((probe) => probe.hostId === action.hostId && probe.state === "bad"),
+  );
+  if (!snapshot.blind && (reported || restarted || probed)) return [];
+  return [{ rule: 6, message: `${action.hostId} would be counted as failed, and nobody reported that` }];
+}
+
+function checkSilenceIsNoFailure(action: ActionOf<"intent-set">): readonly Violation[] {
+  const silent = action.cause?.code === "host-silent" || action.cause?.code === "edge-silent";
+  return silent && (action.intent === "rollback" || action.intent === "stop")
+    ? [{ rule: 6, message: `silence would start a ${action.intent}` }]
+    : [];
+}
+
+/** Rule 8: no rollout rests with a healthy instance out by our action. */
+function checkRest(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  wanted: readonly Member[],
+): readonly Violation[] {
+  const forgotten = snapshot.hosts.find((host) => isForgotten(rollout, host) && !names(wanted, host.hostId));
+  if (!forgotten) return [];
+  return [{ rule: 8, message: `${forgotten.hostId} is healthy and would be left out of traffic` }];
+}
+
+function isForgotten(rollout: RolloutRecord, host: HostView): boolean {
+  const progress = rollout.hosts[host.hostId];
+  if (!progress || progress.batch === null || host.liveness.kind !== "alive" || host.conflict) return false;
+  const { course } = progress;
+  if (course.kind === "settled" && course.on === null) return false;
+  const { command, running, health } = host.instance;
+  const working = command?.status === "issued" || command?.status === "running";
+  return running !== null && health === "good" && !working;
+}
+
+/** Rule 9: after a rollback nobody serves what was rolled back, and nobody is missing. */
+function checkRolledBack(
+  rollout: RolloutRecord,
+  wanted: readonly Member[],
+  action: ActionOf<"rollout-finished">,
+): readonly Violation[] {
+  if (action.status !== "rolled-back") return [];
+  const touched = Object.entries(rollout.hosts).filter(([, progress]) => progress.batch !== null);
+  return touched.flatMap(([hostId, progress]): readonly Violation[] => {
+    const member = wanted.find((candidate) => candidate.hostId === hostId);
+    if (member && member.targetId !== rollout.to.id) return [];
+    const where = member ? "still on the new target" : `out of traffic (${progress.phase})`;
+    return [{ rule: 9, message: `${hostId} is ${where}, and the rollout would end as rolled back` }];
+  });
+}
+
+/** Rule 11: the failure budget counts over the whole rollout. */
+function checkBudget(rollout: RolloutRecord): readonly Violation[] {
+  const allowed = Math.max(rollout.maxFailures, rollout.acceptedFailures);
+  if (rollout.plan.kind !== "forward" || rollout.failed.length <= allowed) return [];
+  return [
+    {
+      rule: 11,
+      message: `a batch would start after ${rollout.failed.length} failures; ${allowed} are allowed`,
+    },
+  ];
+}

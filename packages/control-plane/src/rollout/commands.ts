@@ -1,0 +1,101 @@
+import type { InstanceCommandBody } from "@siding/shared/command";
+import { defaults } from "@siding/shared/defaults";
+import type { Target } from "@siding/shared/target";
+import type { ActionOf } from "./action.ts";
+import { countedEdges, type Snapshot } from "./snapshot.ts";
+import { type HostSurvey, isActive, type Survey } from "./survey.ts";
+
+/** The next command of each host that is on its way: one step after the other, each once. */
+export function nextCommands(survey: Survey): readonly ActionOf<"command-issued">[] {
+  if (survey.snapshot.blind) return [];
+  return survey.hosts.flatMap((host) => {
+    if (!host.host || host.host.conflict) return [];
+    const body = bodyFor(survey, host);
+    return body ? [commandOf(survey, host, body)] : [];
+  });
+}
+
+function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
+  const { rollout, snapshot } = survey;
+  switch (host.position.kind) {
+    case "idle":
+      return stageBody(survey, host);
+    case "out":
+      return drainBody(snapshot, host);
+    case "drained":
+      return host.goal && updateBody(host, host.goal);
+    case "started":
+      return host.goal && { kind: "verify", target: host.goal, holdMs: rollout.verifyHoldMs };
+    case "serving":
+      return host.goal && { kind: "rejoin", target: host.goal };
+    case "listed":
+    case "leaving":
+    case "draining":
+    case "updating":
+    case "verifying":
+    case "probing":
+    case "ready":
+    case "joining":
+    case "broken":
+    case "stranded":
+    case "settled":
+      return null;
+  }
+}
+
+/** Staging comes first, on every host, before any traffic changes. */
+function stageBody({ rollout }: Survey, { host }: HostSurvey): InstanceCommandBody | null {
+  const wanted = rollout.intent === "forward" && rollout.plan.kind === "forward";
+  if (!wanted || !host || host.instance.staged.includes(rollout.to.id)) return null;
+  const { command } = host.instance;
+  const asked = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
+  return asked ? null : { kind: "stage", target: rollout.to };
+}
+
+/** Drains what runs: its address and port are those of the target it was started with. */
+function drainBody(snapshot: Snapshot, { host, planned, goal }: HostSurvey): InstanceCommandBody | null {
+  const running = [planned.from, goal, host?.instance.target].find(
+    (target) => target?.id === host?.instance.running,
+  );
+  const target = running ?? planned.from ?? goal;
+  const edges = [...new Set(countedEdges(snapshot).flatMap((edge) => edge.addresses))].sort();
+  return target ? { kind: "drain", target, edges } : null;
+}
+
+function updateBody({ planned }: HostSurvey, goal: Target): InstanceCommandBody {
+  return { kind: planned.from?.id === goal.id ? "revert" : "update", target: goal };
+}
+
+function commandOf(
+  { rollout, snapshot }: Survey,
+  { planned }: HostSurvey,
+  body: InstanceCommandBody,
+): ActionOf<"command-issued"> {
+  return {
+    type: "command-issued",
+    rolloutId: rollout.id,
+    hostId: planned.hostId,
+    service: snapshot.service,
+    slot: planned.slot,
+    body,
+    deadlineMs: deadlineOf(body),
+  };
+}
+
+/** How long the agent may take before it reports its own failure. */
+function deadlineOf(body: InstanceCommandBody): number {
+  const { health, drain, run } = body.target.spec;
+  switch (body.kind) {
+    case "stage":
+      return defaults.stageDeadlineMs;
+    case "drain":
+      return drain.deadlineMs;
+    case "update":
+    case "revert":
+      return defaults.updateDeadlineMs + run.stopGraceMs;
+    case "verify":
+      return health.graceMs + health.rise * (health.intervalMs + health.timeoutMs) + body.holdMs;
+    case "rejoin":
+      return defaults.updateDeadlineMs;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Action } from "./action.ts";
+import type { Cause } from "./record.ts";
+import { going, type Survey, stillPlanned } from "./survey.ts";
+
+/** Ends the rollout where nothing is left to do. A paused one rests and ends only by a person's word. */
+export function completionOf(survey: Survey): readonly Action[] {
+  const { rollout } = survey;
+  const { intent, plan } = rollout;
+  if (going(survey).length > 0) return [];
+  switch (intent) {
+    case "forward":
+    case "pause":
+      return plan.kind === "forward" && stillPlanned(survey).length === 0 ? [forwardEnd(survey)] : [];
+    case "abort":
+      return plan.kind === "return" ? [finish(survey, "aborted", rollout.cause)] : [];
+    case "stop":
+      return plan.kind === "return" ? [finish(survey, "failed", rollout.cause)] : [];
+    case "rollback":
+      return plan.kind === "rollback" && stillPlanned(survey).length === 0 ? [rollbackEnd(survey)] : [];
+  }
+}
+
+type EndStatus = "succeeded" | "rolled-back" | "failed" | "aborted";
+
+function finish({ rollout }: Survey, status: EndStatus, cause: Cause | null): Action {
+  return { type: "rollout-finished", rolloutId: rollout.id, status, cause };
+}
+
+/** A rollout that moved nobody has failed, whatever its budget allowed. */
+function forwardEnd(survey: Survey): Action {
+  const { rollout } = survey;
+  const moved = rollout.plan.hosts.filter(({ hostId }) => {
+    const course = rollout.hosts[hostId]?.course;
+    return course?.kind === "settled" && course.on === rollout.to.id;
+  });
+  if (moved.length > 0 || rollout.failed.length === 0) return finish(survey, "succeeded", rollout.cause);
+  const message = `every host failed: ${rollout.failed.join(", ")}`;
+  return finish(survey, "failed", { code: "too-many-failures", message });
+}
+
+/** After a rollback every reachable changed instance is where it came from; else it failed, and names the rest. */
+function rollbackEnd(survey: Survey): Action {
+  const { rollout } = survey;
+  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course }]) => {
+    if (course.kind !== "settled") return [];
+    const planned = rollout.plan.hosts.find((host) => host.hostId === hostId);
+    if (planned) return course.on === planned.from?.id ? [] : [hostId];
+    return course.on === rollout.to.id || (course.on === null && course.failure) ? [hostId] : [];
+  });
+  if (lost.length === 0) return finish(survey, "rolled-back", rollout.cause);
+  const why = rollout.cause ? `${rollout.cause.message}. ` : "";
+  const message = `${why}Not back on what they came from: ${lost.join(", ")}; the next step there is by hand`;
+  return finish(survey, "failed", { code: "rollback-incomplete", message });
+}

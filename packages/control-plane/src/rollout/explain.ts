@@ -1,0 +1,74 @@
+import { isFinished } from "@siding/shared/phases";
+import { formatMs } from "@siding/shared/units";
+import type { RolloutRecord } from "./record.ts";
+
+/**
+ * What a rollout is doing, why it waits and what happens next, in a few sentences for a person. `nowMs` is the ledger's
+ * clock.
+ */
+export function explain(rollout: RolloutRecord, nowMs: number): string {
+  if (isFinished(rollout.status))
+    return [headline(rollout), ending(rollout), failures(rollout)].filter(Boolean).join(" ");
+  return [headline(rollout), progress(rollout), waits(rollout, nowMs), failures(rollout), next(rollout)]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function headline({ service, to, plan, status, strategy }: RolloutRecord): string {
+  const from = [...new Set(plan.hosts.flatMap((host) => host.from?.release.version ?? []))].filter(
+    (version) => version !== to.release.version,
+  );
+  const moves = `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
+  return `${service}: ${moves}, ${strategy.kind}, ${status}.`;
+}
+
+function progress({ hosts, plan, batches, to }: RolloutRecord): string {
+  const all = Object.values(hosts);
+  const done = all.filter(({ course }) => course.kind === "settled" && course.on === to.id).length;
+  const open = batches.findLast((batch) => batch.finishedAtMs === null);
+  const absent =
+    plan.absent.length > 0 ? ` ${plan.absent.join(", ")} can't be commanded and is left out.` : "";
+  if (!open) return `${done} of ${all.length} hosts serve it.${absent}`;
+  const shrunk = open.hosts.length < open.planned ? ` (of ${open.planned}, shrunk to fit capacity)` : "";
+  return `${done} of ${all.length} hosts serve it; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
+}
+
+/** Says each kind of reason once, however many hosts share it. */
+function waits({ waiting }: RolloutRecord, nowMs: number): string {
+  const kinds = [...new Set(waiting.map((reason) => reason.code))];
+  const texts = kinds.map((code) => {
+    const same = waiting.filter((reason) => reason.code === code);
+    const more = same.length > 1 ? ` (and ${same.length - 1} more)` : "";
+    const until = same.find((reason) => reason.untilMs !== undefined)?.untilMs;
+    const left = until !== undefined && until > nowMs ? `, at most ${formatMs(until - nowMs)} more` : "";
+    return `${same[0]?.message ?? code}${more}${left}`;
+  });
+  return texts.length > 0 ? `Now: ${texts.join("; ")}.` : "";
+}
+
+function failures({ hosts, failed, maxFailures }: RolloutRecord): string {
+  if (failed.length === 0) return "";
+  const causes = failed.map((hostId) => {
+    const course = hosts[hostId]?.course;
+    const failure = course && course.kind !== "planned" ? course.failure : null;
+    return failure ? `${hostId}: ${failure.message}` : hostId;
+  });
+  return `Failed: ${causes.join("; ")} (${maxFailures} allowed).`;
+}
+
+function next(rollout: RolloutRecord): string {
+  const { intent, plan, hosts } = rollout;
+  if (intent === "pause") return "Next: resume, abort or rollback, as you say.";
+  if (plan.kind === "rollback") return "Next: what was changed goes back to where it came from.";
+  if (plan.kind === "return") return "Next: the batch in hand is given back, then it ends.";
+  const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
+  if (planned.length === 0) return "Next: it ends when these serve.";
+  const batches = plan.batches.filter((batch) =>
+    batch.some((id) => planned.some(({ hostId }) => hostId === id)),
+  );
+  return `Next: ${planned.length} hosts in ${batches.length} batches.`;
+}
+
+function ending({ cause }: RolloutRecord): string {
+  return cause ? `${cause.message}.` : "";
+}

@@ -1,0 +1,110 @@
+import { defaults } from "@siding/shared/defaults";
+import type { WaitingReason } from "@siding/shared/phases";
+import { formatMs } from "@siding/shared/units";
+import { silenceDeadlineMs } from "./limits.ts";
+import type { Cause } from "./record.ts";
+import { countedEdges, type HostView, type LivenessView, type Snapshot } from "./snapshot.ts";
+import type { Survey } from "./survey.ts";
+
+/** A gate that stands between two batches. Past `pauseAtMs` the rollout pauses with `cause`: no gate waits for ever. */
+export interface ClosedGate {
+  readonly reason: WaitingReason;
+  readonly pause: { readonly atMs: number; readonly cause: Cause } | null;
+}
+
+/**
+ * The gates before the next batch, closed ones only. `forward` is false on the way back, where a person or a failure
+ * wants out: no window, approval, bake or headroom gate then, and silence of one host does not hold the others.
+ */
+export function closedGates(survey: Survey, forward: boolean): readonly ClosedGate[] {
+  const { snapshot } = survey;
+  const always = [blindGate(snapshot), edgesGate(survey)];
+  const onlyForward = forward
+    ? [unknownGate(snapshot), silenceGate(survey), conflictGate(survey), bakeGate(survey)]
+    : [];
+  return [...always, ...onlyForward].filter((gate) => gate !== null);
+}
+
+function blindGate(snapshot: Snapshot): ClosedGate | null {
+  if (!snapshot.blind) return null;
+  const message =
+    "so many agents fell silent together that the control plane must be cut off; nothing is counted and nothing moves until they are heard again. Check the control plane's network and its NATS";
+  return { reason: { code: "blind", message }, pause: null };
+}
+
+function unknownGate(snapshot: Snapshot): ClosedGate | null {
+  const unknown = snapshot.hosts.filter((host) => host.liveness.kind === "unknown");
+  if (unknown.length === 0) return null;
+  const message = `not heard from ${names(unknown)} since the control plane connected; a host that stays silent is named`;
+  return { reason: { code: "hosts-unknown", message }, pause: null };
+}
+
+/** Silence stops new removals; it spends no budget. Hosts that this plan leaves aside do not count. */
+function silenceGate({ rollout, snapshot, nowMs }: Survey): ClosedGate | null {
+  const silent = snapshot.hosts.filter(
+    (host) => host.liveness.kind === "silent" && !rollout.plan.absent.includes(host.hostId),
+  );
+  const first = silent[0];
+  if (!first) return null;
+  const sinceMs = sinceOf(first.liveness, rollout.resumedAtMs);
+  const message = `${names(silent)} silent for ${formatMs(nowMs - sinceMs)}: no more hosts are taken out. Check siding-agent there`;
+  return {
+    reason: { code: "host-silent", message, hostId: first.hostId, untilMs: sinceMs + silenceDeadlineMs },
+    pause: { atMs: sinceMs + silenceDeadlineMs, cause: { code: "host-silent", message } },
+  };
+}
+
+function conflictGate({ snapshot, nowMs }: Survey): ClosedGate | null {
+  const clones = snapshot.hosts.filter((host) => host.conflict);
+  if (clones.length === 0) return null;
+  const message = `two agents beat as ${names(clones)}: stop the cloned one; nothing is sent to that id until then`;
+  return {
+    reason: { code: "identity-conflict", message },
+    pause: { atMs: nowMs, cause: { code: "identity-conflict", message } },
+  };
+}
+
+/** A removal needs every counted edge, so none starts that an edge can't confirm. */
+function edgesGate({ rollout, snapshot }: Survey): ClosedGate | null {
+  const edges = countedEdges(snapshot);
+  if (edges.length === 0) {
+    const message =
+      "no edge matches the service's edge.match: start an agent with role edge and these labels";
+    return { reason: { code: "edge-confirm", message }, pause: null };
+  }
+  const silent = edges.find((edge) => edge.liveness.kind !== "alive" || edge.confirmed === 0);
+  if (!silent) return null;
+  const sinceMs =
+    silent.liveness.kind === "alive" ? rollout.createdAtMs : sinceOf(silent.liveness, rollout.resumedAtMs);
+  const atMs = Math.max(sinceMs, rollout.resumedAtMs) + defaults.edgeDeadlineMs;
+  const message =
+    silent.liveness.kind === "alive"
+      ? `edge ${silent.hostId} has not confirmed any revision of upstream ${snapshot.upstream.name} yet`
+      : `edge ${silent.hostId} is not heard from: no host is taken out that it might still route to. Check siding-agent there`;
+  const code = silent.liveness.kind === "alive" ? ("edge-confirm" as const) : ("edge-silent" as const);
+  return {
+    reason: { code, message, hostId: silent.hostId, untilMs: atMs },
+    pause: { atMs, cause: { code, message } },
+  };
+}
+
+/** Bake time: in traffic, after a batch has joined, before the next one leaves. A person may cut it short (promote). */
+function bakeGate({ rollout, nowMs }: Survey): ClosedGate | null {
+  if (rollout.bakeTimeMs === 0 || rollout.batches.length === 0) return null;
+  if (rollout.promotedBatches >= rollout.batches.length) return null;
+  const last = rollout.batches.at(-1);
+  const untilMs = (last?.finishedAtMs ?? nowMs) + rollout.bakeTimeMs;
+  if (last?.finishedAtMs !== null && nowMs >= untilMs) return null;
+  const message = `batch ${rollout.batches.length} bakes in traffic for ${formatMs(rollout.bakeTimeMs)}; promote goes on at once`;
+  return { reason: { code: "bake", message, untilMs }, pause: null };
+}
+
+function sinceOf(liveness: LivenessView, resumedAtMs: number): number {
+  return liveness.kind === "alive" ? resumedAtMs : Math.max(liveness.sinceMs, resumedAtMs);
+}
+
+function names(hosts: readonly HostView[]): string {
+  const shown = hosts.slice(0, 5).map((host) => host.hostId);
+  const more = hosts.length - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""} ${hosts.length === 1 ? "is" : "are"}`;
+}

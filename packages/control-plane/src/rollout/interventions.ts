@@ -1,0 +1,149 @@
+import { formatMs } from "@siding/shared/units";
+import type { Action } from "./action.ts";
+import type { ClosedGate } from "./gates.ts";
+import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
+import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
+import type { Cause, Intent } from "./record.ts";
+import { countedEdges, type EdgeView } from "./snapshot.ts";
+import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+
+/** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
+export function interventionsOf(survey: Survey): readonly Action[] {
+  return budgetSpent(survey) ?? edgeRefused(survey) ?? overdue(survey) ?? replanned(survey) ?? [];
+}
+
+function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly Action[] {
+  return [{ type: "intent-set", rolloutId: rollout.id, intent, cause }];
+}
+
+/** The budget counts over the whole rollout; what a person accepted by resuming does not count twice. */
+function budgetSpent(survey: Survey): readonly Action[] | null {
+  const { rollout } = survey;
+  const { failed, maxFailures, acceptedFailures, onFailure } = rollout;
+  const onTheWay = rollout.intent === "forward" || (rollout.intent === "pause" && onFailure !== "pause");
+  if (!onTheWay || failed.length <= Math.max(maxFailures, acceptedFailures)) return null;
+  const last = failed.at(-1);
+  const course = last && rollout.hosts[last]?.course;
+  const why = course && course.kind !== "planned" && course.failure ? `: ${course.failure.message}` : "";
+  const message = `${failed.length} of at most ${maxFailures} failures (${failed.join(", ")})${why}`;
+  return setIntent(survey, onFailure, { code: "too-many-failures", message });
+}
+
+/** nginx does not take the newest revision: the rollout fails with its words; what it served stays. */
+function edgeRefused(survey: Survey): readonly Action[] | null {
+  const { rollout, snapshot, nowMs } = survey;
+  const edge = refusingEdge(survey);
+  if (!edge?.refused) return null;
+  if (rollout.intent === "forward") {
+    const message = `edge ${edge.hostId} refused upstream ${snapshot.upstream.name} revision ${edge.refused.revision} and keeps serving ${edge.confirmed}: ${edge.refused.message}`;
+    return setIntent(survey, rollout.onFailure, { code: "edge-refused", message });
+  }
+  if (nowMs < snapshot.upstream.revisedAtMs + edgeRetryMs) return null;
+  return [{ type: "upstream-revised", service: snapshot.service, content: snapshot.upstream.content }];
+}
+
+export function refusingEdge({ snapshot }: Survey): EdgeView | undefined {
+  return countedEdges(snapshot).find((edge) => edge.refused?.revision === snapshot.upstream.revision);
+}
+
+/**
+ * Silence is no failure: it pauses the rollout. On the way back nobody waits for ever: the host is named and left, as
+ * it can't be commanded.
+ */
+function overdue(survey: Survey): readonly Action[] | null {
+  const { rollout } = survey;
+  const late = survey.hosts.filter((host) => isOverdue(survey, host));
+  const first = late[0];
+  if (!first) return null;
+  if (rollout.intent === "forward") return setIntent(survey, "pause", overdueCause(survey, first));
+  if (rollout.plan.kind === "forward") return null;
+  const lost = late.filter((host) => host.due?.by === "host" && host.course.kind === "going");
+  return lost.length === 0 ? null : lost.map((host) => unreachable(survey, host));
+}
+
+function unreachable(survey: Survey, host: HostSurvey): Action {
+  return {
+    type: "host-failed",
+    rolloutId: survey.rollout.id,
+    hostId: host.planned.hostId,
+    phase: "failed",
+    failure: overdueCause(survey, host),
+    counts: false,
+    back: null,
+  };
+}
+
+function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, position }: HostSurvey): Cause {
+  const { hostId } = planned;
+  if (
+    due?.by === "edge" &&
+    (position.kind === "leaving" || position.kind === "joining" || position.kind === "probing")
+  ) {
+    const edge = position.edges[0];
+    const serving = edge ? `it confirmed ${edge.confirmed} of ${snapshot.upstream.revision}` : "";
+    const message = `edge ${edge?.hostId ?? "?"} has not confirmed upstream ${snapshot.upstream.name} for ${hostId} in time (${serving}); the rollout pauses, nothing is rolled back. Check siding-agent and nginx there, then resume`;
+    return { code: "edge-silent", message };
+  }
+  const step = position.kind === "idle" ? "staging" : position.kind;
+  const refusal = host?.instance.command?.failure?.message;
+  const heard =
+    host?.liveness.kind === "silent"
+      ? `not heard from for ${formatMs(nowMs - host.liveness.sinceMs)}`
+      : `no report of it came${refusal ? `, the agent says: ${refusal}` : ""}`;
+  return {
+    code: "host-silent",
+    message: `host ${hostId} did not finish ${step} in time: ${heard}. Unknown is not down: nothing is counted as failed. Check siding-agent there, then resume, abort or roll back`,
+  };
+}
+
+/** The plan follows the intent. */
+function replanned(survey: Survey): readonly Action[] | null {
+  const { rollout } = survey;
+  const { intent, plan, id: rolloutId } = rollout;
+  if (intent === "rollback" && plan.kind !== "rollback") {
+    return [{ type: "rollout-planned", rolloutId, ...withKeep(rollbackPlan(survey)) }];
+  }
+  if ((intent === "abort" || intent === "stop") && plan.kind !== "return") {
+    return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
+  }
+  if (intent === "pause" && plan.kind === "forward" && cannotFinish(survey)) {
+    return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
+  }
+  if (intent === "forward" && plan.kind === "return") {
+    const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
+    return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
+  }
+  return null;
+}
+
+function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
+  return { plan, keep: [...keep] };
+}
+
+/** A pause finishes the batch in hand; an edge that refuses, or a half of in-place that hangs, makes that impossible. */
+function cannotFinish(survey: Survey): boolean {
+  const { rollout } = survey;
+  if (refusingEdge(survey)) return going(survey).length > 0;
+  const halted = rollout.cause !== null && rollout.cause.code !== "paused-by-person";
+  return rollout.plan.whole && halted && going(survey).length > 0;
+}
+
+/** A gate that stays closed past its deadline, or capacity that never comes, pauses the rollout. */
+export function deadlineOfGates(
+  survey: Survey,
+  gates: readonly ClosedGate[],
+  waits: boolean,
+): readonly Action[] {
+  const { rollout, nowMs } = survey;
+  if (rollout.intent !== "forward" || survey.snapshot.blind) return [];
+  const closed = gates.find((gate) => gate.pause !== null && nowMs >= gate.pause.atMs);
+  if (closed?.pause) return setIntent(survey, "pause", closed.pause.cause);
+  if (!waits || nowMs < progressDueMs(survey)) return [];
+  const message = `no host has moved for ${formatMs(progressDeadlineMs)}: capacity did not come back`;
+  return setIntent(survey, "pause", { code: "no-progress", message });
+}
+
+export function progressDueMs({ rollout }: Survey): number {
+  const moves = Object.values(rollout.hosts).map((host) => host.phaseSinceMs);
+  return Math.max(rollout.createdAtMs, rollout.resumedAtMs, ...moves) + progressDeadlineMs;
+}

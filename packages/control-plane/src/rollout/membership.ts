@@ -1,0 +1,174 @@
+import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
+import { canonicalJson } from "@siding/shared/digest";
+import type { HostId } from "@siding/shared/ids";
+import type { WaitingReason } from "@siding/shared/phases";
+import { portOf, type Target } from "@siding/shared/target";
+import type { Action } from "./action.ts";
+import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
+import { type ClosedGate, closedGates } from "./gates.ts";
+import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
+
+/** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
+export interface Membership {
+  readonly actions: readonly Action[];
+  readonly waiting: readonly WaitingReason[];
+  readonly gates: readonly ClosedGate[];
+}
+
+/**
+ * The next revision of the upstream. The batch that comes in and the next that goes out share one, where no gate stands
+ * between; a batch joins when none of its hosts is still on the way, so that k batches cost k + 1 reloads.
+ */
+export function membershipOf(survey: Survey): Membership {
+  const { snapshot } = survey;
+  const hand = outOfTraffic(survey);
+  const onTheWay = hand.filter((host) => host.position.kind !== "ready" && !isOverdue(survey, host));
+  const ready = hand.filter((host) => host.position.kind === "ready");
+  const next = onTheWay.length > 0 ? nothingNext : nextBatch(survey, ready);
+  const joins = onTheWay.length > 0 || holdsApart(survey, next) ? [] : ready;
+  const content = contentWith(survey, joins, next.leaving);
+  const actions: Action[] = [];
+  if (next.started.length > 0) {
+    const { id: rolloutId } = survey.rollout;
+    actions.push({ type: "batch-started", rolloutId, hosts: [...next.started], planned: next.planned });
+  }
+  if (canonicalJson(content) !== canonicalJson(snapshot.upstream.content)) {
+    actions.push({ type: "upstream-revised", service: snapshot.service, content });
+  }
+  return { actions, waiting: next.waiting, gates: next.gates };
+}
+
+interface Next {
+  /** Hosts whose batch starts. */
+  readonly started: readonly HostId[];
+  readonly planned: number;
+  /** Hosts that leave the list: the batch and, before the first one, those that can't be commanded. */
+  readonly leaving: readonly HostId[];
+  readonly waiting: readonly WaitingReason[];
+  readonly gates: readonly ClosedGate[];
+}
+
+const nothingNext: Next = { started: [], planned: 0, leaving: [], waiting: [], gates: [] };
+
+/** In-place keeps its first half detached until the second can leave in the same reload. */
+function holdsApart(survey: Survey, next: Next): boolean {
+  const { plan, intent } = survey.rollout;
+  const swapsLater = plan.whole && plan.kind === "forward" && stillPlanned(survey).length > 0;
+  return swapsLater && next.started.length === 0 && (intent === "forward" || intent === "pause");
+}
+
+function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
+  const { rollout } = survey;
+  const planned = stillPlanned(survey);
+  const overdue = going(survey).some((host) => isOverdue(survey, host));
+  const joining = going(survey).some((host) => host.position.kind === "joining");
+  if (planned.length === 0 || overdue || joining || !mayStart(survey)) return nothingNext;
+  const forward = rollout.plan.kind === "forward";
+  if (forward && planned.some((host) => !isStaged(survey, host))) return nothingNext;
+  const gates = closedGates(survey, forward);
+  if (gates.length > 0) return { ...nothingNext, gates, waiting: gates.map((gate) => gate.reason) };
+  const batch =
+    rollout.plan.batches.find((hosts) => hosts.some((hostId) => isPlanned(planned, hostId))) ?? [];
+  const open = batch.filter((hostId) => isPlanned(planned, hostId));
+  return largestThatFits(survey, ready, open);
+}
+
+/** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
+function mayStart({ rollout }: Survey): boolean {
+  const { intent, plan, batches } = rollout;
+  if (intent === "forward") return plan.kind === "forward";
+  if (intent === "rollback") return plan.kind === "rollback";
+  return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
+}
+
+export function isStaged(survey: Survey, host: HostSurvey): boolean {
+  return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
+}
+
+function isPlanned(planned: readonly HostSurvey[], hostId: HostId): boolean {
+  return planned.some((host) => host.planned.hostId === hostId);
+}
+
+/** Takes the largest prefix of the batch that capacity allows; in-place takes all or nothing. */
+function largestThatFits(survey: Survey, ready: readonly HostSurvey[], open: readonly HostId[]): Next {
+  const { rollout, snapshot } = survey;
+  const absent = listedAbsent(survey);
+  const least = rollout.plan.whole ? open.length : 1;
+  let refused: WaitingReason | null = null;
+  for (let size = open.length; size >= least; size -= 1) {
+    const started = open.slice(0, size);
+    const leaving = [...absent, ...started];
+    refused = capacityRefusal(survey, membersWith(survey, ready, leaving));
+    if (!refused) return { started, planned: open.length, leaving, waiting: [], gates: [] };
+  }
+  const onlyAbsent =
+    absent.length > 0 && judgeRevision(snapshot, membersWith(survey, ready, absent)).kind === "fits";
+  return { ...nothingNext, leaving: onlyAbsent ? absent : [], waiting: refused ? [refused] : [] };
+}
+
+/** Hosts that could not be commanded when the plan was made are delisted before the first batch is updated. */
+function listedAbsent({ rollout, snapshot }: Survey): readonly HostId[] {
+  return snapshot.upstream.content.members
+    .map((member) => member.hostId)
+    .filter((hostId) => rollout.plan.absent.includes(hostId));
+}
+
+function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingReason | null {
+  const { snapshot, rollout } = survey;
+  const verdict = judgeRevision(snapshot, members);
+  if (verdict.kind === "short") {
+    const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity`;
+    return { code: "capacity", message };
+  }
+  const limit = rollout.plan.maxUnavailable;
+  const serving = servingIn(snapshot, members);
+  const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;
+  const takesAny = servingIn(snapshot, snapshot.upstream.content.members).some(
+    (hostId) => !serving.includes(hostId),
+  );
+  if (limit === null || missing <= limit || !takesAny) return null;
+  const message = `${missing} hosts would be unavailable, maxUnavailable is ${limit}; waits for those that are out`;
+  return { code: "max-unavailable", message };
+}
+
+function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: readonly HostId[]): Member[] {
+  const staying = survey.snapshot.upstream.content.members.filter(
+    (member) => !leaving.includes(member.hostId),
+  );
+  const joined = joins.flatMap((host) => memberOf(host, host.goal) ?? []);
+  return [...staying, ...joined].sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+}
+
+function memberOf(host: HostSurvey, target: Target | null): Member | null {
+  const { hostId, slot } = host.planned;
+  const address = host.host?.address;
+  const port = target && portOf(target.spec.ports, slot);
+  return target && address && port ? { hostId, slot, targetId: target.id, address, port } : null;
+}
+
+function contentWith(
+  survey: Survey,
+  joins: readonly HostSurvey[],
+  leaving: readonly HostId[],
+): UpstreamContent {
+  const { snapshot } = survey;
+  const members = membersWith(survey, joins, leaving);
+  const watched = outOfTraffic(survey).filter((host) => !joins.includes(host));
+  const watch = watched.flatMap((host) => watchOf(host) ?? []);
+  const health = watched.find((host) => watchOf(host))?.goal?.spec.health ?? snapshot.upstream.content.health;
+  return {
+    ...snapshot.upstream.content,
+    members,
+    watch,
+    health,
+    balance: snapshot.spec.edge.balance,
+  };
+}
+
+/** What the edges probe: every instance whose verification has begun. */
+function watchOf({ position, ...host }: HostSurvey): Watched | null {
+  if (position.kind !== "verifying" && position.kind !== "probing" && position.kind !== "ready") return null;
+  if (position.command === null) return null;
+  const member = memberOf({ position, ...host }, host.goal);
+  return member && { ...member, attempt: position.command.revision };
+}

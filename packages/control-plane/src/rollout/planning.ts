@@ -1,0 +1,143 @@
+import type { HostId } from "@siding/shared/ids";
+import type { Strategy } from "@siding/shared/spec";
+import type { Target } from "@siding/shared/target";
+import { baseOf, batchSizeOf, minServingOf } from "./capacity.ts";
+import type { Plan, PlannedHost } from "./plan.ts";
+import type { RolloutRecord } from "./record.ts";
+import type { HostView, Snapshot } from "./snapshot.ts";
+import { batchingOf } from "./strategies/registry.ts";
+import { type HostSurvey, outOfTraffic, type Survey } from "./survey.ts";
+
+/** What a rollout asks for, before it has a plan. */
+export interface Wanted {
+  readonly to: Target;
+  readonly strategy: Strategy;
+}
+
+/** True where the host serves the target already and nothing is left to do. */
+export function isOnTarget(snapshot: Snapshot, host: HostView, to: Target): boolean {
+  const listed = snapshot.upstream.content.members.some(
+    (member) => member.hostId === host.hostId && member.targetId === to.id,
+  );
+  return listed && host.instance.target?.id === to.id && host.instance.running === to.id;
+}
+
+/**
+ * strategy(spec, snapshot) -> plan. Hosts on the target already are left alone; silent ones are `absent`: they are
+ * delisted and caught up later. Order is that of the host ids, so that a plan can be foretold.
+ */
+export function forwardPlan(
+  snapshot: Snapshot,
+  wanted: Wanted,
+  parent: Plan | null,
+  skip: readonly HostId[],
+): Plan {
+  const open = snapshot.hosts.filter(
+    (host) => !skip.includes(host.hostId) && !isOnTarget(snapshot, host, wanted.to),
+  );
+  const absent = open.filter((host) => host.liveness.kind === "silent").map((host) => host.hostId);
+  const hosts = open
+    .filter((host) => !absent.includes(host.hostId))
+    .map((host): PlannedHost => {
+      const { slot, target } = host.instance;
+      return { hostId: host.hostId, slot, goal: wanted.to, from: target };
+    });
+  const order = hosts.map((host) => host.hostId);
+  const batching = batchingOf(wanted.strategy, order, Math.max(baseOf(snapshot).length, order.length));
+  return {
+    ...frame(snapshot, wanted.strategy, parent),
+    kind: "forward",
+    whole: batching.whole,
+    batches: batching.batches.map((batch) => [...batch]),
+    hosts,
+    absent,
+  };
+}
+
+function frame(snapshot: Snapshot, strategy: Strategy, parent: Plan | null) {
+  const base = baseOf(snapshot).length;
+  const limited = strategy.kind === "rolling" && strategy.maxUnavailable !== null;
+  return {
+    id: (parent?.id ?? 0) + 1,
+    parent: parent?.id ?? null,
+    base,
+    minServing: minServingOf(snapshot.spec.capacity.minServing, base),
+    maxUnavailable: limited && strategy.maxUnavailable ? batchSizeOf(strategy.maxUnavailable, base) : null,
+  };
+}
+
+/**
+ * Abort and stop: the batch in hand is given back. Verified instances join, unstopped ones rejoin, others go back to
+ * where they came from. In-place before its swap takes its half back, so that two targets never serve together.
+ */
+export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
+  const { rollout, snapshot } = survey;
+  const hand = outOfTraffic(survey);
+  const joining = survey.hosts.filter(({ position }) => position.kind === "joining");
+  const kept = [...hand, ...joining];
+  const mixes = rollout.plan.whole && stillOnFrom(survey);
+  return {
+    plan: {
+      ...frame(snapshot, rollout.strategy, rollout.plan),
+      kind: "return",
+      whole: false,
+      batches: [],
+      hosts: kept.map((host) => ({ ...host.planned, goal: returnGoal(rollout, host, mixes) })),
+      absent: [],
+    },
+    keep: kept.map((host) => host.planned.hostId),
+  };
+}
+
+/** Some host still serves what it came from. */
+function stillOnFrom({ rollout, snapshot }: Survey): boolean {
+  return snapshot.upstream.content.members.some((member) => member.targetId !== rollout.to.id);
+}
+
+function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): Target | null {
+  const { position, planned, goal } = host;
+  const running = host.host?.instance.running;
+  const verified = position.kind === "ready" || position.kind === "probing" || position.kind === "joining";
+  if (verified && goal && !(mixes && goal.id === rollout.to.id)) return goal;
+  const unstopped = [planned.from, rollout.to].find((target) => target && target.id === running);
+  if (unstopped && unstopped.id === planned.from?.id) return unstopped;
+  return planned.from ?? (verified ? goal : null);
+}
+
+/**
+ * Rollback: every changed instance goes to its own `from`, those that do not serve first, the others in batches of the
+ * strategy (in-place: the whole half, swapped back if it fits), the newest first. An instance that came from nowhere
+ * stays.
+ */
+export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
+  const { rollout, snapshot } = survey;
+  const own = rollout.plan.hosts;
+  const hand = outOfTraffic(survey).map(
+    (host): PlannedHost => ({ ...host.planned, goal: host.planned.from ?? returnGoal(rollout, host, false) }),
+  );
+  const keep = hand.map((host) => host.hostId);
+  const changed = own.filter((host) => !keep.includes(host.hostId) && isChanged(survey, host)).reverse();
+  const order = changed.map((host) => host.hostId);
+  const { batches } = batchingOf(rollout.strategy, order, rollout.plan.base);
+  return {
+    plan: {
+      ...frame(snapshot, rollout.strategy, rollout.plan),
+      kind: "rollback",
+      whole: false,
+      batches: (rollout.plan.whole ? [order] : batches)
+        .filter((batch) => batch.length > 0)
+        .map((batch) => [...batch]),
+      hosts: [...hand, ...changed.map((host) => ({ ...host, goal: host.from }))],
+      absent: [],
+    },
+    keep,
+  };
+}
+
+/** Listed on the rollout's target, or settled there: it has something to go back from, and somewhere to go. */
+function isChanged({ rollout, snapshot }: Survey, planned: PlannedHost): boolean {
+  if (planned.from === null) return false;
+  return snapshot.upstream.content.members.some(
+    (member) => member.hostId === planned.hostId && member.targetId === rollout.to.id,
+  );
+}

@@ -1,0 +1,197 @@
+import type { Member } from "@siding/shared/command";
+import type { HostId, Slot } from "@siding/shared/ids";
+import type { HostPhase } from "@siding/shared/phases";
+import type { StepFailure } from "@siding/shared/report";
+import type { Target } from "@siding/shared/target";
+import type { PlannedHost } from "./plan.ts";
+import type { Course, RolloutRecord } from "./record.ts";
+import {
+  type CommandView,
+  countedEdges,
+  type EdgeView,
+  type HostView,
+  possibleLists,
+  type Snapshot,
+} from "./snapshot.ts";
+
+/**
+ * Where a host stands on its way to its goal, read from what is, not from what was done: the same answer after a
+ * restart, a lost report or a replaced plan.
+ */
+export type Position =
+  /** Not started by this plan. */
+  | { readonly kind: "idle" }
+  /** Still wanted in the upstream on another target than its goal. */
+  | { readonly kind: "listed" }
+  /** Delisted by the ledger; these edges may still route to it. */
+  | { readonly kind: "leaving"; readonly edges: readonly EdgeView[] }
+  /** No edge routes to it, but requests may be in flight. */
+  | { readonly kind: "out" }
+  | { readonly kind: "draining"; readonly command: CommandView }
+  /** May be stopped. */
+  | { readonly kind: "drained" }
+  | { readonly kind: "updating"; readonly command: CommandView }
+  /** Runs its goal, not verified. */
+  | { readonly kind: "started" }
+  | { readonly kind: "verifying"; readonly command: CommandView }
+  /** Verified by its agent; these edges have not seen it good yet. */
+  | { readonly kind: "probing"; readonly command: CommandView; readonly edges: readonly EdgeView[] }
+  /** Verified by its agent and from every counted edge; without a command where it was never stopped. */
+  | { readonly kind: "ready"; readonly command: CommandView | null }
+  /** Listed on its goal; these edges do not serve that for certain yet. */
+  | { readonly kind: "joining"; readonly edges: readonly EdgeView[] }
+  | { readonly kind: "serving" }
+  /** A step failed. */
+  | { readonly kind: "broken"; readonly phase: HostPhase; readonly failure: StepFailure }
+  /** There is nowhere to go: no goal and nothing to go back to. */
+  | { readonly kind: "stranded" }
+  /** Nothing more is done to it. */
+  | { readonly kind: "settled" };
+
+/** Where a host is to go now: after a failure, back. */
+export function goalOf(planned: PlannedHost, course: Course): Target | null {
+  return course.kind === "going" && course.failure !== null ? course.back : planned.goal;
+}
+
+export function positionOf(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  planned: PlannedHost,
+  host: HostView | undefined,
+): Position {
+  const course = rollout.hosts[planned.hostId]?.course ?? { kind: "planned" };
+  if (course.kind === "settled") return { kind: "settled" };
+  if (course.kind === "planned") return idlePosition(rollout, host);
+  const goal = goalOf(planned, course);
+  if (!goal || !host) return { kind: "stranded" };
+  return (
+    listingPosition(snapshot, host, goal) ?? outPosition(rollout, snapshot, host, goal, course.sinceRevision)
+  );
+}
+
+/** Before its batch, only staging can go wrong. */
+function idlePosition(rollout: RolloutRecord, host: HostView | undefined): Position {
+  const command = host?.instance.command;
+  if (command?.rolloutId !== rollout.id || command.kind !== "stage" || command.status !== "failed") {
+    return { kind: "idle" };
+  }
+  return { kind: "broken", phase: "staging", failure: failureOf(command) };
+}
+
+/**
+ * As long as some list names the host, that is where it stands. One that was delisted on paper only, and goes back to
+ * what it still runs, needs no verification anew.
+ */
+function listingPosition(snapshot: Snapshot, host: HostView, goal: Target): Position | null {
+  const { hostId } = host;
+  const { slot, running, health } = host.instance;
+  const wanted = snapshot.upstream.content.members.find(
+    (member) => member.hostId === hostId && member.slot === slot,
+  );
+  if (wanted && wanted.targetId !== goal.id) return { kind: "listed" };
+  if (wanted) {
+    const lagging = countedEdges(snapshot).filter((edge) => !servesOnly(snapshot, edge, wanted));
+    return lagging.length === 0 ? { kind: "serving" } : { kind: "joining", edges: lagging };
+  }
+  const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
+  if (edges.length === 0) return null;
+  const unstopped = running === goal.id && health !== "bad" && !host.instance.drained;
+  return unstopped ? { kind: "ready", command: null } : { kind: "leaving", edges };
+}
+
+/** True where every list that the edge may be serving names the instance, on that target. */
+function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean {
+  const lists = possibleLists(snapshot, edge);
+  return (
+    edge.confirmed > 0 &&
+    lists.every((members) =>
+      members.some(
+        (member) =>
+          member.hostId === wanted.hostId &&
+          member.slot === wanted.slot &&
+          member.targetId === wanted.targetId,
+      ),
+    )
+  );
+}
+
+export function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
+  return possibleLists(snapshot, edge).some((members) =>
+    members.some((member) => member.hostId === hostId && member.slot === slot),
+  );
+}
+
+/** Out of every list: from draining to ready. Only commands of this journey count. */
+function outPosition(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  host: HostView,
+  goal: Target,
+  sinceRevision: number,
+): Position {
+  const { instance } = host;
+  const { command } = instance;
+  if (
+    command &&
+    command.rolloutId === rollout.id &&
+    command.revision > sinceRevision &&
+    command.status !== "void"
+  ) {
+    const position = commandPosition(snapshot, host, command, goal);
+    if (position) return position;
+  }
+  if (instance.running === goal.id) return { kind: "started" };
+  return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };
+}
+
+/** What the newest command says; null where it was for another goal and is to be replaced. */
+function commandPosition(
+  snapshot: Snapshot,
+  host: HostView,
+  command: CommandView,
+  goal: Target,
+): Position | null {
+  const active = command.status === "issued" || command.status === "running";
+  if (command.kind === "drain") {
+    if (host.instance.running === goal.id) return { kind: "started" };
+    if (command.status === "failed")
+      return { kind: "broken", phase: "draining", failure: failureOf(command) };
+    return active ? { kind: "draining", command } : null;
+  }
+  if (command.targetId !== goal.id || command.kind === "stage" || command.kind === "rejoin") return null;
+  const phase = command.kind === "verify" ? "verifying" : "updating";
+  if (command.status === "failed") return { kind: "broken", phase, failure: failureOf(command) };
+  if (active) return { kind: phase, command };
+  return command.kind === "verify" ? verifiedPosition(snapshot, host, command, goal) : { kind: "started" };
+}
+
+/** The agent's half is done; the edges' half, and whether it has stayed well since. */
+function verifiedPosition(snapshot: Snapshot, host: HostView, command: CommandView, goal: Target): Position {
+  const { instance } = host;
+  if (instance.running !== goal.id || instance.health === "bad") {
+    const message = `was verified, then ${instance.running === goal.id ? "turned unhealthy" : "ended"} before it joined`;
+    return {
+      kind: "broken",
+      phase: "verifying",
+      failure: instance.trouble ?? { code: "unhealthy", message },
+    };
+  }
+  const edges = countedEdges(snapshot).filter((edge) => probeOf(edge, host, command)?.state !== "good");
+  return edges.length === 0 ? { kind: "ready", command } : { kind: "probing", command, edges };
+}
+
+/** What an edge's probes say of the attempt that a verify command began. */
+export function probeOf(
+  edge: EdgeView,
+  host: HostView,
+  command: CommandView,
+): EdgeView["probes"][number] | undefined {
+  return edge.probes.find(
+    (probe) =>
+      probe.hostId === host.hostId && probe.slot === host.instance.slot && probe.attempt === command.revision,
+  );
+}
+
+function failureOf(command: CommandView): StepFailure {
+  return command.failure ?? { code: "failed", message: `${command.kind} failed without a reason` };
+}

@@ -1,0 +1,45 @@
+import type { RolloutStatus, WaitingReason } from "@siding/shared/phases";
+import type { Action } from "./action.ts";
+import { going, type Survey } from "./survey.ts";
+
+/** `waiting`: nothing is in flight and a reason stands. `paused`: at rest until a person resumes. */
+export function statusOf(survey: Survey, waiting: readonly WaitingReason[]): RolloutStatus {
+  const { rollout } = survey;
+  if (rollout.intent === "rollback") return "rolling-back";
+  if (rollout.intent === "pause" && isAtRest(survey)) return "paused";
+  const inFlight = waiting.some(({ code }) => inFlightCodes.has(code));
+  return waiting.length > 0 && !inFlight ? "waiting" : "running";
+}
+
+/** Reasons that are work under way, as opposed to something that must happen first. */
+const inFlightCodes: ReadonlySet<WaitingReason["code"]> = new Set([
+  "staging",
+  "edge-confirm",
+  "draining",
+  "drain-others",
+  "updating",
+  "verifying",
+  "edge-verify",
+  "pausing",
+]);
+
+/** Nothing in hand, or only hosts that can't be reached. */
+export function isAtRest(survey: Survey): boolean {
+  return going(survey).every((host) => host.due !== null && survey.nowMs >= host.due.atMs);
+}
+
+export function statusChange(
+  { rollout }: Survey,
+  status: RolloutStatus,
+  waiting: readonly WaitingReason[],
+): readonly Action[] {
+  if (rollout.status === status && sameReasons(rollout.waiting, waiting)) return [];
+  return [{ type: "status-changed", rolloutId: rollout.id, status, waiting: [...waiting] }];
+}
+
+/** Texts may count seconds; a reason is another one when its code or its host is. */
+function sameReasons(before: readonly WaitingReason[], after: readonly WaitingReason[]): boolean {
+  const keys = (reasons: readonly WaitingReason[]) =>
+    reasons.map(({ code, hostId }) => `${code}/${hostId ?? ""}`).join();
+  return keys(before) === keys(after);
+}

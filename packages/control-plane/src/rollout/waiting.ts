@@ -1,0 +1,126 @@
+import type { WaitingReason } from "@siding/shared/phases";
+import { progressDueMs, refusingEdge } from "./interventions.ts";
+import { edgeRetryMs } from "./limits.ts";
+import type { Membership } from "./membership.ts";
+import { probeOf } from "./position.ts";
+import { isAtRest } from "./status.ts";
+import { going, type HostSurvey, isActive, isOverdue, type Survey } from "./survey.ts";
+
+/** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
+export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
+  const hosts = survey.hosts.flatMap((host) => hostReason(survey, host) ?? []);
+  return [...intentReasons(survey), ...edgeReasons(survey), ...hosts, ...membership];
+}
+
+function intentReasons(survey: Survey): readonly WaitingReason[] {
+  const { rollout } = survey;
+  if (rollout.intent !== "pause") return [];
+  const why = rollout.cause?.message ?? "paused";
+  return isAtRest(survey)
+    ? [{ code: "paused", message: `${why}. Resume, abort or roll back` }]
+    : [{ code: "pausing", message: `${why}. The batch in hand is brought to its end first` }];
+}
+
+function edgeReasons(survey: Survey): readonly WaitingReason[] {
+  const edge = refusingEdge(survey);
+  if (!edge?.refused) return [];
+  const untilMs = survey.snapshot.upstream.revisedAtMs + edgeRetryMs;
+  const message = `edge ${edge.hostId} refuses the newest revision, asked again soon: ${edge.refused.message}`;
+  return [{ code: "edge-refused", message, hostId: edge.hostId, untilMs }];
+}
+
+function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
+  const { hostId } = host.planned;
+  const reason = reasonAt(survey, host);
+  if (!reason) return null;
+  if (isOverdue(survey, host) && host.due?.by === "host") {
+    return { code: "host-silent", message: `${hostId} owes its report of ${reason.code}`, hostId };
+  }
+  return { ...reason, hostId, ...(host.due ? { untilMs: host.due.atMs } : {}) };
+}
+
+function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
+  const { position, planned } = host;
+  const { hostId } = planned;
+  switch (position.kind) {
+    case "idle":
+      return isStaging(survey, host)
+        ? { code: "staging", message: `${hostId} fetches and unpacks the release` }
+        : null;
+    case "leaving":
+      return { code: "edge-confirm", message: `${names(position.edges)} to serve without ${hostId}` };
+    case "joining":
+      return { code: "edge-confirm", message: `${names(position.edges)} to serve with ${hostId}` };
+    case "out":
+    case "draining":
+      return drainReason(host);
+    case "drained":
+    case "updating":
+      return { code: "updating", message: `${hostId} stops, switches and starts` };
+    case "started":
+    case "verifying":
+      return { code: "verifying", message: `${hostId} is asked for its health by its agent` };
+    case "probing":
+      return probeReason(host);
+    case "listed":
+    case "ready":
+    case "serving":
+    case "broken":
+    case "stranded":
+    case "settled":
+      return null;
+  }
+}
+
+function isStaging({ rollout }: Survey, { host }: HostSurvey): boolean {
+  const command = host?.instance.command;
+  return command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
+}
+
+function drainReason({ host, planned }: HostSurvey): WaitingReason {
+  const inFlight = host?.instance.command?.kind === "drain" ? host.instance.command.inFlight : null;
+  const count = inFlight
+    ? `${inFlight.count} connections of edges are open`
+    : "requests in flight are counted";
+  if (!inFlight || inFlight.others.length === 0) {
+    return { code: "draining", message: `${planned.hostId} drains: ${count}` };
+  }
+  const others = inFlight.others.slice(0, 5).join(", ");
+  return {
+    code: "drain-others",
+    message: `${planned.hostId} drains: ${count}; peers that are no edges: ${others}`,
+  };
+}
+
+function probeReason({ position, host, planned }: HostSurvey): WaitingReason | null {
+  if (position.kind !== "probing" || !host) return null;
+  const said = position.edges
+    .map((edge) => probeOf(edge, host, position.command)?.detail)
+    .find((detail) => detail);
+  const message = `${planned.hostId} is well for its agent; ${names(position.edges)} to see it${said ? ` (${said})` : ""}`;
+  return { code: "edge-verify", message };
+}
+
+function names(edges: readonly { readonly hostId: string }[]): string {
+  return `waits for ${edges.map((edge) => edge.hostId).join(", ")}`;
+}
+
+/** The next instant at which the answer may be another without any report. */
+export function wakeOf(survey: Survey, membership: Membership): number | null {
+  const { rollout, nowMs, snapshot } = survey;
+  const graces = going(survey).flatMap(({ position, goal }) =>
+    position.kind === "probing" && goal
+      ? [Math.max(position.command.settledAtMs ?? 0, rollout.resumedAtMs) + goal.spec.health.graceMs]
+      : [],
+  );
+  const gates = membership.gates.flatMap((gate) => [gate.reason.untilMs, gate.pause?.atMs]);
+  const instants = [
+    ...survey.hosts.map((host) => host.due?.atMs),
+    ...graces,
+    ...gates,
+    membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
+    refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
+  ];
+  const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);
+  return ahead.length > 0 ? Math.min(...ahead) : null;
+}
