@@ -16,7 +16,7 @@ import {
   withJournal,
 } from "./move.ts";
 import { fail, took } from "./outcome.ts";
-import type { Instance } from "./state.ts";
+import type { Instance, Running } from "./state.ts";
 import { exitFailure } from "./step-failure.ts";
 import { afterExit, afterStart, mayStart } from "./supervision.ts";
 
@@ -85,16 +85,27 @@ export function processStopped(
 ): Instance {
   const { process } = instance;
   if (process.kind !== "stopping" || process.op !== op) return instance;
-  if (!result.ok) {
-    const { startId, targetId, process: ref } = process;
-    const back: Instance = {
-      ...instance,
-      process: { kind: "running", startId, targetId, process: ref, sinceMs: process.sinceMs },
-    };
-    return failUpdate(back, result.error);
-  }
+  if (!result.ok) return failUpdate(backToRunning(instance, process), result.error);
   const absent: Instance = { ...instance, process: { kind: "absent", exit: null }, health: "unknown" };
   return updateInHand(absent) ? took(absent, { stopMs: nowMs - process.sinceMs }) : absent;
+}
+
+/** A process that can't be stopped stays what it is: to go on wanting another would be to try for ever. */
+function backToRunning(
+  instance: Instance,
+  { startId, targetId, process, sinceMs }: Running & SinceMs,
+): Instance {
+  const { started } = instance.journal;
+  const known = started?.startId === startId ? started.target : null;
+  const wanted = known && { target: known, proven: false, startId };
+  return {
+    ...withJournal(instance, { wanted }),
+    process: { kind: "running", startId, targetId, process, sinceMs },
+  };
+}
+
+interface SinceMs {
+  readonly sinceMs: number;
 }
 
 export function processStarted(

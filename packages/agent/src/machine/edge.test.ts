@@ -1,0 +1,159 @@
+import { err } from "@siding/shared/result";
+import { describe, expect, it } from "vitest";
+import type { Event } from "./event.ts";
+import { appliedWell, contentOf, revisionOf, upstreamName, World } from "./world.fixture.ts";
+
+function ready(): World {
+  const world = new World();
+  world.run(10);
+  return world;
+}
+
+describe("a revision of an upstream", () => {
+  it("is applied and reported as served", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    expect(world.saidOfUpstream()).toMatchObject({ revision: 5, serving: null });
+    world.run(10);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, refused: null, turnoverMs: 5 });
+  });
+
+  it("waits for the one that is being applied, and the newest wins", () => {
+    const world = ready();
+    world.answers["apply-upstream"] = (effect) => (effect.revision === 5 ? null : appliedWell(effect));
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.send(revisionOf(world, 6, contentOf(["h2"])));
+    world.send(revisionOf(world, 7, contentOf(["h3"])));
+    world.run(100);
+    const first = world.asked.find((each) => each.kind === "apply-upstream");
+    if (first === undefined) throw new Error("nothing was applied");
+    world.happen(appliedWell(first));
+    world.run(10);
+    const revisions = world.asked.flatMap((each) => (each.kind === "apply-upstream" ? [each.revision] : []));
+    expect(revisions).toEqual([5, 7]);
+    expect(world.saidOfUpstream().serving?.revision).toBe(7);
+  });
+
+  const failing =
+    (kind: "refused" | "trouble", message: string) =>
+    ({ op }: { op: string }): Event => ({
+      kind: "upstream-applied",
+      op,
+      upstream: upstreamName,
+      result: err({ kind, message }),
+    });
+
+  it("that nginx refuses is not tried again, keeps the last good one, and says why", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(10);
+    world.answers["apply-upstream"] = failing("refused", 'unknown directive "this"');
+    world.send(revisionOf(world, 6, contentOf(["h2"])));
+    world.run(60_000);
+    expect(world.count("apply-upstream")).toBe(2);
+    expect(world.saidOfUpstream()).toMatchObject({
+      revision: 6,
+      serving: { revision: 5 },
+      refused: { revision: 6, message: 'unknown directive "this"' },
+    });
+  });
+
+  it("that meets trouble is tried until it is served", () => {
+    const world = ready();
+    world.answers["apply-upstream"] = failing("trouble", "nginx does not answer");
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(300_000);
+    expect(world.saidOfUpstream().refused).toMatchObject({ revision: 5 });
+    expect(world.count("apply-upstream")).toBeLessThan(100);
+    delete world.answers["apply-upstream"];
+    world.run(6_000);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, refused: null });
+  });
+
+  it("that hangs is called overdue at its deadline", () => {
+    const world = ready();
+    world.answers["apply-upstream"] = () => null;
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(121_000);
+    expect(world.saidOfUpstream().refused?.message).toContain("not confirmed in its time");
+  });
+});
+
+describe("the inner nginx", () => {
+  it("is brought back when it dies, and what it serves stands", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(10);
+    world.happen({ kind: "edge-down", message: "the master is gone" });
+    world.run(10);
+    expect(world.count("recover-edge")).toBe(1);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, refused: null });
+  });
+
+  it("is tried again with growing pauses where it does not come back, and that is said", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(10);
+    world.answers["recover-edge"] = ({ op }) => ({
+      kind: "edge-recovered",
+      op,
+      result: err({ code: "edge-nginx-missing", message: "no nginx at /usr/sbin/nginx" }),
+    });
+    world.happen({ kind: "edge-down", message: "the master is gone" });
+    world.run(60_000);
+    expect(world.saidOfUpstream().refused?.message).toBe("no nginx at /usr/sbin/nginx");
+    expect(world.count("recover-edge")).toBeLessThan(25);
+    delete world.answers["recover-edge"];
+    world.run(6_000);
+    expect(world.saidOfUpstream().refused).toBeNull();
+  });
+});
+
+describe("a watched instance", () => {
+  it("is good after rise good answers, bad after one bad one", () => {
+    const world = ready();
+    let status = 500;
+    world.answers.probe = ({ op, owner }) => ({
+      kind: "probed",
+      op,
+      owner,
+      answer: { kind: "status", status },
+    });
+    world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));
+    world.run(1_000);
+    expect(world.saidOfUpstream().probes).toEqual([
+      { hostId: "h2", slot: "blue", attempt: 3, state: "pending", detail: "status 500" },
+    ]);
+    expect(world.count("probe")).toBeGreaterThan(15);
+    status = 204;
+    world.run(1_000);
+    expect(world.saidOfUpstream().probes).toEqual([
+      { hostId: "h2", slot: "blue", attempt: 3, state: "good" },
+    ]);
+    status = 503;
+    world.run(1_000);
+    expect(world.saidOfUpstream().probes).toMatchObject([{ state: "bad", detail: "status 503" }]);
+  });
+
+  it("counts anew under another attempt, and is forgotten when it is watched no more", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));
+    world.run(1_000);
+    expect(world.saidOfUpstream().probes).toMatchObject([{ attempt: 3, state: "good" }]);
+    world.send(revisionOf(world, 6, contentOf([], { h2: 6 })));
+    expect(world.saidOfUpstream().probes).toMatchObject([{ attempt: 6, state: "pending" }]);
+    world.send(revisionOf(world, 7, contentOf(["h2"])));
+    world.asked.length = 0;
+    world.run(5_000);
+    expect(world.saidOfUpstream().probes).toEqual([]);
+    expect(world.count("probe")).toBe(0);
+  });
+
+  it("keeps its count through a revision that does not change its attempt", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));
+    world.run(1_000);
+    world.send(revisionOf(world, 6, contentOf(["h3"], { h2: 3 })));
+    expect(world.saidOfUpstream().probes).toMatchObject([{ attempt: 3, state: "good" }]);
+  });
+});
