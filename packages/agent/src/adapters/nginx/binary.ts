@@ -8,6 +8,8 @@ export interface NginxFeatures {
   readonly version: string;
   /** Response trailers can be passed on (from 1.27.2). */
   readonly passTrailers: boolean;
+  /** Idle connections to hosts can be given a timeout (from 1.15.3). */
+  readonly keepsConnections: boolean;
   /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
   readonly tempPaths: readonly string[];
 }
@@ -22,9 +24,11 @@ export function parseFeatures(text: string): NginxFeatures | null {
   const match = /^nginx version: [^/\s]+\/(\d+)\.(\d+)\.(\d+)/m.exec(text);
   if (!match) return null;
   const [major, minor, patch] = match.slice(1).map(Number) as [number, number, number];
+  const comparable = major * 1_000_000 + minor * 1_000 + patch;
   return {
     version: `${major}.${minor}.${patch}`,
-    passTrailers: major * 1_000_000 + minor * 1_000 + patch >= 1_027_002,
+    passTrailers: comparable >= 1_027_002,
+    keepsConnections: comparable >= 1_015_003,
     tempPaths: modulesWithTempPath.filter((module) => !text.includes(`--without-http_${module}_module`)),
   };
 }

@@ -40,7 +40,7 @@ export async function isServedAlready(
 ): Promise<boolean> {
   if (served === null || attempt !== null) return false;
   const textOf = (wanted: UpstreamContent) =>
-    renderUpstream(inner.folder, settings.limits, wanted, served.generation);
+    renderUpstream(settings, inner.folder, wanted, served.generation);
   if (textOf(content) !== textOf(served.content)) return false;
   return (await servedGeneration(inner.folder, content.upstream)) === served.generation;
 }
@@ -131,7 +131,7 @@ async function putInPlace(
   { inner, settings }: ChangeContext,
   { content, generation }: Rendition,
 ): Promise<void> {
-  const text = renderUpstream(inner.folder, settings.limits, content, generation);
+  const text = renderUpstream(settings, inner.folder, content, generation);
   await writeDurably(inner.folder.upstreamFile(content.upstream), text);
 }
 

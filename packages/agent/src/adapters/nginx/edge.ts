@@ -162,7 +162,7 @@ export class NginxEdge implements Edge {
     const served = [...this.#states.values()].flatMap((state) => state.served ?? []);
     await ensureText(folder.config, renderMain(settings, folder));
     for (const { content, generation } of served) {
-      const text = renderUpstream(folder, settings.limits, content, generation);
+      const text = renderUpstream(settings, folder, content, generation);
       await ensureText(folder.upstreamFile(content.upstream), text);
     }
     await removeStrayFiles(

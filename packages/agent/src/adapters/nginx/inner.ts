@@ -59,7 +59,7 @@ export async function startInner(
   await makeFolders(folder);
   await writeDurably(folder.config, renderMain(settings, folder));
   for (const { content, generation } of renditions) {
-    const text = renderUpstream(folder, settings.limits, content, generation);
+    const text = renderUpstream(settings, folder, content, generation);
     await writeDurably(folder.upstreamFile(content.upstream), text);
   }
   const tested = await testConfig(binary, folder);

@@ -53,6 +53,14 @@ const obeyedByNginx = [
   "Vary",
 ];
 
+/**
+ * Connections to hosts are used again: 1.8 times the throughput with tiny replies. But a host that closes an idle one just
+ * when a POST is on its way costs that POST (measured: 1 of 300 at nginx's own 60 s), so nginx has to be the first to
+ * close: the shortest idle timeout that a common server has is 2 s. A drain is not held up: a worker that is asked to
+ * finish closes what is idle.
+ */
+const keepConnections = ["    keepalive 64;", "    keepalive_timeout 500ms;"];
+
 const banner = "# Written by the Siding agent; changes made here are lost.";
 
 /** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
@@ -128,7 +136,8 @@ function passEverything(features: NginxFeatures, folder: InnerFolder): string {
     "",
     "map $http_upgrade $siding_connection {",
     "    default upgrade;",
-    "    '' close;",
+    // Without a header, so that the connection can be used again.
+    "    '' '';",
     "}",
   );
 }
@@ -149,8 +158,8 @@ function statusServer(folder: InnerFolder, name: string, generation: number): st
  * has the same text and needs no reload.
  */
 export function renderUpstream(
+  { limits, features }: MainSettings,
   folder: InnerFolder,
-  limits: Limits,
   content: UpstreamContent,
   generation: number,
 ): string {
@@ -158,7 +167,7 @@ export function renderUpstream(
   const serves = members.length > 0;
   return lines(
     banner,
-    serves ? `${upstreamBlock(content)}\n` : null,
+    serves ? `${upstreamBlock(content, features)}\n` : null,
     "server {",
     `    listen unix:${folder.socket(upstream)} backlog=${limits.backlog};`,
     "    location / {",
@@ -170,7 +179,7 @@ export function renderUpstream(
   );
 }
 
-function upstreamBlock(content: UpstreamContent): string {
+function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
   return lines(
     `upstream ${content.upstream} {`,
     // All workers share one rotation and one count of connections. A server takes about a kilobyte.
@@ -178,6 +187,7 @@ function upstreamBlock(content: UpstreamContent): string {
     content.balance === "least-conn" ? "    least_conn;" : null,
     // Who is a member is the ledger's to say: restarting all in turn would otherwise mark all of them failed.
     ...content.members.map((member) => `    server ${socketAddress(member)} max_fails=0;`),
+    ...(features.keepsConnections ? keepConnections : []),
     "}",
   );
 }
