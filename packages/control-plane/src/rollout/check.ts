@@ -217,9 +217,21 @@ function checkRest(
   snapshot: Snapshot,
   wanted: readonly Member[],
 ): readonly Violation[] {
-  const forgotten = snapshot.hosts.find((host) => isForgotten(rollout, host) && !names(wanted, host.hostId));
+  const forgotten = snapshot.hosts.find(
+    (host) =>
+      isForgotten(rollout, host) && !names(wanted, host.hostId) && !unseenBySilentEdge(snapshot, host),
+  );
   if (!forgotten) return [];
   return [{ rule: 8, message: `${forgotten.hostId} is healthy and would be left out of traffic` }];
+}
+
+/** An edge that is silent can't vouch for the host, and rule 2 asks for its word: it is not our action that keeps it out. */
+function unseenBySilentEdge(snapshot: Snapshot, host: HostView): boolean {
+  return edgesThatCount(snapshot).some(
+    (edge) =>
+      edge.liveness.kind !== "alive" &&
+      !edge.probes.some((probe) => probe.hostId === host.hostId && probe.state === "good"),
+  );
 }
 
 function isForgotten(rollout: RolloutRecord, host: HostView): boolean {

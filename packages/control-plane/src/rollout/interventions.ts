@@ -120,12 +120,17 @@ function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
   return { plan, keep: [...keep] };
 }
 
-/** A pause finishes the batch in hand; an edge that refuses, or a half of in-place that hangs, makes that impossible. */
+/**
+ * A pause finishes the batch in hand. An edge that refuses or is silent, or a half of in-place that hangs, makes that
+ * impossible: then it is given back, so that nothing healthy rests out of traffic.
+ */
 function cannotFinish(survey: Survey): boolean {
   const { rollout } = survey;
-  if (refusingEdge(survey)) return going(survey).length > 0;
+  const hand = going(survey);
+  if (refusingEdge(survey)) return hand.length > 0;
+  if (hand.some((host) => host.position.kind === "leaving" && isOverdue(survey, host))) return true;
   const halted = rollout.cause !== null && rollout.cause.code !== "paused-by-person";
-  return rollout.plan.whole && halted && going(survey).length > 0;
+  return rollout.plan.whole && halted && hand.length > 0;
 }
 
 /** A gate that stays closed past its deadline, or capacity that never comes, pauses the rollout. */

@@ -144,7 +144,10 @@ function outPosition(
   return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };
 }
 
-/** What the newest command says; null where it was for another goal and is to be replaced. */
+/**
+ * What the newest command says; null where it was for another goal and is to be replaced. One that may be stopping the
+ * instance right now is replaced by an update to the goal, whatever runs at this instant.
+ */
 function commandPosition(
   snapshot: Snapshot,
   host: HostView,
@@ -158,7 +161,8 @@ function commandPosition(
       return { kind: "broken", phase: "draining", failure: failureOf(command) };
     return active ? { kind: "draining", command } : null;
   }
-  if (command.targetId !== goal.id || command.kind === "stage" || command.kind === "rejoin") return null;
+  if (command.kind === "stage" || command.kind === "rejoin") return null;
+  if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;
   const phase = command.kind === "verify" ? "verifying" : "updating";
   if (command.status === "failed") return { kind: "broken", phase, failure: failureOf(command) };
   if (active) return { kind: phase, command };

@@ -1,0 +1,269 @@
+import { describe, expect, it } from "vitest";
+import { type Scene, scene } from "../scene/scene.ts";
+import { transcript } from "../scene/transcript.ts";
+
+/** Runs the rest of a rollout and returns what the core decided from here on. */
+function play(stage: Scene, act: () => void): string {
+  const from = stage.log.length;
+  act();
+  stage.settle();
+  return transcript(stage.log.slice(from));
+}
+
+function admit(stage: Scene, body: Parameters<Scene["admit"]>[0]): void {
+  const admitted = stage.admit(body);
+  if (!admitted.ok) throw new Error(admitted.error.message);
+}
+
+/** Decides and answers until the log has a line that starts like this. */
+function until(stage: Scene, line: string): void {
+  for (let round = 0; round < 200; round += 1) {
+    stage.decide();
+    if (transcript(stage.log.slice(-12)).includes(line)) return;
+    stage.answer();
+  }
+  throw new Error(`never came: ${line}`);
+}
+
+const broken = { code: "health-grace", message: "GET /healthz answered 500" };
+
+describe("a rollout from end to end", () => {
+  it("rolls four hosts one by one", async () => {
+    const stage = scene();
+    await expect(play(stage, () => admit(stage, { version: "v2" }))).toMatchFileSnapshot(
+      "golden/rolling-4.txt",
+    );
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("rolls eight hosts by quarters behind two edges", async () => {
+    const stage = scene({ hosts: 8, edges: 2 });
+    const strategy = { kind: "rolling" as const, batchSize: "25%" };
+    const log = play(stage, () => admit(stage, { version: "v2", strategy }));
+    await expect(log).toMatchFileSnapshot("golden/rolling-8-by-quarters.txt");
+  });
+
+  it("swaps halves in place with one reload in the middle", async () => {
+    const stage = scene();
+    const log = play(stage, () => admit(stage, { version: "v2", strategy: { kind: "in-place" } }));
+    await expect(log).toMatchFileSnapshot("golden/in-place-4.txt");
+  });
+
+  it("deploys for the first time without a minimum to keep", async () => {
+    const stage = scene({ hosts: 2, deployed: false });
+    const log = play(stage, () => admit(stage, { version: "v1" }));
+    await expect(log).toMatchFileSnapshot("golden/first-deployment.txt");
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("costs k+1 reloads for k batches", () => {
+    for (const [strategy, batches] of [
+      [{ kind: "rolling" as const }, 4],
+      [{ kind: "rolling" as const, batchSize: 2 }, 2],
+      [{ kind: "in-place" as const }, 2],
+    ] as const) {
+      const stage = scene();
+      play(stage, () => admit(stage, { version: "v2", strategy }));
+      expect(stage.rollout().reloads).toEqual({ e1: batches + 1 });
+    }
+  });
+});
+
+describe("a release that does not get healthy", () => {
+  it("is rolled back on its own", async () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { fails: { kind: "verify", failure: broken } });
+    const log = play(stage, () => {
+      admit(stage, { version: "v2" });
+      until(stage, "h2 FAILED");
+      stage.behaviours.clear();
+    });
+    await expect(log).toMatchFileSnapshot("golden/failure-rollback.txt");
+    expect(stage.rollout().status).toBe("rolled-back");
+    expect(stage.rollout().cause?.message).toContain("GET /healthz answered 500");
+  });
+
+  it("pauses with the failed host back on what it came from, and goes on when told", async () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { fails: { kind: "update", failure: broken } });
+    const log = play(stage, () => admit(stage, { version: "v2", onFailure: "pause" }));
+    await expect(log).toMatchFileSnapshot("golden/failure-pause.txt");
+    expect(stage.rollout().status).toBe("paused");
+    expect(stage.snapshot.upstream.content.members).toHaveLength(4);
+    play(stage, () => stage.control("resume"));
+    expect(stage.rollout().status).toBe("succeeded");
+    expect(stage.rollout().hosts).toMatchObject({ h2: { phase: "failed" }, h4: { phase: "serving" } });
+  });
+
+  it("stops with the batch in hand given back", () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { fails: { kind: "update", failure: broken } });
+    play(stage, () => admit(stage, { version: "v2", onFailure: "stop" }));
+    expect(stage.rollout().status).toBe("failed");
+    const listed = stage.snapshot.upstream.content.members.map((member) => member.targetId.split("@")[0]);
+    expect(listed).toEqual(["v2", "v1", "v1", "v1"]);
+  });
+
+  it("is tolerated as often as maxFailures says, over the whole rollout", () => {
+    const stage = scene();
+    stage.behaviours.set("h1", { fails: { kind: "update", failure: broken } });
+    stage.behaviours.set("h3", { fails: { kind: "update", failure: broken } });
+    play(stage, () => admit(stage, { version: "v2", maxFailures: 1, onFailure: "pause" }));
+    expect(stage.rollout().failed).toEqual(["h1", "h3"]);
+    expect(stage.rollout().status).toBe("paused");
+  });
+
+  it("names the edge that can't reach a host its agent calls healthy", () => {
+    const stage = scene();
+    stage.behaviours.set("h1", { fails: { kind: "probe", failure: broken } });
+    play(stage, () => admit(stage, { version: "v2" }));
+    expect(stage.rollout().waiting[0]?.message).toContain("e1 to see it");
+    stage.pass(31_000);
+    until(stage, "h1 FAILED");
+    stage.behaviours.clear();
+    stage.settle();
+    expect(stage.rollout().status).toBe("rolled-back");
+    expect(stage.rollout().cause?.message).toContain("not from edge e1");
+  });
+});
+
+describe("a person's word", () => {
+  it("abort gives the batch in hand back", async () => {
+    const stage = scene();
+    const log = play(stage, () => {
+      admit(stage, { version: "v2", strategy: { kind: "rolling", batchSize: 2 } });
+      until(stage, "h1 update v2");
+      stage.control("abort");
+    });
+    await expect(log).toMatchFileSnapshot("golden/abort-while-updating.txt");
+    expect(stage.rollout().status).toBe("aborted");
+  });
+
+  it("abort while hosts are only delisted lists them again without asking for their health", async () => {
+    const stage = scene();
+    const log = play(stage, () => {
+      admit(stage, { version: "v2" });
+      until(stage, "batch h1");
+      stage.control("abort");
+    });
+    await expect(log).toMatchFileSnapshot("golden/abort-while-leaving.txt");
+  });
+
+  it("abort while staging is a cancel", () => {
+    const stage = scene();
+    admit(stage, { version: "v2" });
+    stage.decide();
+    play(stage, () => stage.control("abort"));
+    expect(stage.rollout().status).toBe("aborted");
+    expect(stage.rollout().batches).toEqual([]);
+  });
+
+  it("abort of in-place before the swap takes its half back", async () => {
+    const stage = scene();
+    const log = play(stage, () => {
+      admit(stage, { version: "v2", strategy: { kind: "in-place" } });
+      until(stage, "h2 verify v2");
+      stage.control("abort");
+    });
+    await expect(log).toMatchFileSnapshot("golden/abort-in-place.txt");
+    const targets = stage.snapshot.upstream.content.members.map((member) => member.targetId.split("@")[0]);
+    expect(new Set(targets)).toEqual(new Set(["v1"]));
+  });
+
+  it("rollback in the middle touches only what was changed", async () => {
+    const stage = scene();
+    const log = play(stage, () => {
+      admit(stage, { version: "v2" });
+      until(stage, "h3 update v2");
+      stage.control("rollback");
+    });
+    await expect(log).toMatchFileSnapshot("golden/rollback-in-the-middle.txt");
+    expect(stage.rollout().status).toBe("rolled-back");
+  });
+
+  it("pause finishes the batch in hand and rests with everybody in traffic", () => {
+    const stage = scene();
+    play(stage, () => {
+      admit(stage, { version: "v2" });
+      until(stage, "h2 drain v1");
+      stage.control("pause");
+    });
+    expect(stage.rollout().status).toBe("paused");
+    expect(stage.snapshot.upstream.content.members).toHaveLength(4);
+    expect(stage.rollout().batches).toHaveLength(2);
+    play(stage, () => stage.control("resume"));
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("promote cuts the bake short, and finds no gate elsewhere", () => {
+    const stage = scene();
+    play(stage, () => admit(stage, { version: "v2", bakeTime: "1h" }));
+    expect(stage.rollout().status).toBe("waiting");
+    expect(stage.control("promote").ok).toBe(true);
+    play(stage, () => undefined);
+    expect(stage.rollout().batches).toHaveLength(2);
+    stage.pass(3_600_000);
+    stage.settle();
+    expect(stage.rollout().batches).toHaveLength(3);
+    play(stage, () => stage.control("abort"));
+    expect(stage.control("promote")).toMatchObject({ ok: false, error: { code: "rollout-finished" } });
+  });
+});
+
+describe("silence", () => {
+  it("of a host in hand pauses at its deadline and spends no budget", () => {
+    const stage = scene();
+    stage.behaviours.set("h1", { silent: true });
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.rollout().waiting).toMatchObject([{ code: "staging", hostId: "h1" }]);
+    stage.pass(700_000);
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({ status: "paused", failed: [], cause: { code: "host-silent" } });
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    play(stage, () => stage.control("resume"));
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("of a host before the start leaves it aside, delisted first", async () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { silent: true });
+    stage.pass(60_000);
+    const log = play(stage, () => admit(stage, { version: "v2" }));
+    await expect(log).toMatchFileSnapshot("golden/absent-host.txt");
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("of many at once is our own blindness: nothing moves, nothing is counted", () => {
+    const stage = scene({ hosts: 6 });
+    stage.admit({ version: "v2" });
+    until(stage, "h1 drain v1");
+    for (const id of ["h1", "h2", "h3", "h4"]) stage.behaviours.set(id, { silent: true });
+    stage.pass(3_600_000);
+    expect(stage.snapshot.blind).toBe(true);
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({ intent: "forward", failed: [] });
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    stage.settle();
+    expect(["paused", "succeeded"]).toContain(stage.rollout().status);
+  });
+
+  it("of an edge pauses at its deadline and never rolls back", () => {
+    const stage = scene({ edges: 2 });
+    stage.admit({ version: "v2" });
+    until(stage, "batch h1");
+    stage.behaviours.set("e2", { silent: true });
+    stage.settle();
+    expect(stage.rollout().waiting).toMatchObject([{ code: "edge-confirm", hostId: "h1" }]);
+    stage.pass(125_000);
+    stage.settle();
+    expect(stage.rollout().cause).toMatchObject({ code: "edge-silent" });
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    stage.settle();
+    expect(stage.rollout().status).toBe("paused");
+    expect(stage.snapshot.upstream.content.members).toHaveLength(4);
+  });
+});

@@ -1,0 +1,319 @@
+import {
+  type Address,
+  Digest,
+  HostId,
+  Incarnation,
+  RolloutId,
+  ServiceName,
+  Version,
+} from "@siding/shared/ids";
+import type { Beat, InstanceReport, ProbeReport, StepFailure, UpstreamReport } from "@siding/shared/report";
+import { RolloutBody } from "@siding/shared/rest";
+import { type ServiceSpec, SpecInput } from "@siding/shared/spec";
+import type { z } from "zod";
+import type { BeatRecord, LiveFleet } from "../fleet/live.ts";
+import { withBeat } from "../fleet/live.ts";
+import { snapshotOf } from "../fleet/snapshot.ts";
+import type { EventBody, LedgerEvent } from "../ledger/event.ts";
+import { fold } from "../ledger/fold.ts";
+import {
+  type CommandRecord,
+  emptyState,
+  type HostRecord,
+  type InstanceRecord,
+  type LedgerState,
+} from "../ledger/state.ts";
+import { admitRollout } from "../orchestrator/admit.ts";
+import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
+import { decide } from "../orchestrator/decide.ts";
+import { declareService, registerRelease } from "../orchestrator/declare.ts";
+import type { RolloutRecord } from "../rollout/record.ts";
+import type { Snapshot } from "../rollout/snapshot.ts";
+
+/** How one host of a scene behaves; left out, everything goes well at once. */
+export interface Behaviour {
+  /** The step that fails, and why. */
+  readonly fails?: { readonly kind: string; readonly failure: StepFailure };
+  /** The agent answers nothing. */
+  readonly silent?: boolean;
+}
+
+/**
+ * A fleet for tests of the pure parts: a real ledger state, changed only by events, and agents that do at once what
+ * they are told. No time passes unless a test says so.
+ */
+export class Scene {
+  readonly state: LedgerState = emptyState();
+  readonly service = ServiceName.parse("web");
+  readonly log: LedgerEvent[] = [];
+  readonly behaviours = new Map<string, Behaviour>();
+  nowMs = 1_000;
+  readonly #beats = new Map<HostId, BeatRecord>();
+  #rollouts = 0;
+
+  get live(): LiveFleet {
+    return { connectedSinceMs: 0, beats: this.#beats };
+  }
+
+  get snapshot(): Snapshot {
+    const snapshot = snapshotOf(this.state, this.live, this.service, this.nowMs);
+    if (!snapshot) throw new Error("the scene has no service yet");
+    return snapshot;
+  }
+
+  rollout(id = `r${this.#rollouts}`): RolloutRecord {
+    const rollout = this.state.rollouts.get(RolloutId.parse(id));
+    if (!rollout) throw new Error(`the scene has no rollout ${id}`);
+    return rollout;
+  }
+
+  commit(bodies: readonly EventBody[], by = "test"): void {
+    for (const body of bodies) {
+      const sequence = this.state.sequence + 1;
+      const at = new Date(Date.UTC(2026, 0, 1) + this.nowMs).toISOString();
+      const event: LedgerEvent = { sequence, at, elapsedMs: this.nowMs, by, body };
+      this.log.push(event);
+      fold(this.state, event);
+    }
+  }
+
+  declare(written: Partial<z.input<typeof SpecInput>> = {}): ServiceSpec {
+    const spec = SpecInput.parse({
+      name: "web",
+      hosts: { match: { role: "web" } },
+      run: { command: ["node", "server.mjs"] },
+      ports: { blue: 8080, green: 8081 },
+      health: { http: "/healthz", rise: 1 },
+      capacity: { minServing: "50%" },
+      edge: { match: { role: "edge" } },
+      ...written,
+    });
+    const declared = declareService(this.state, written, spec);
+    if (!declared.ok) throw new Error(declared.error.message);
+    this.commit(declared.value);
+    this.settle();
+    return spec;
+  }
+
+  release(version: string): void {
+    const digest = Digest.parse(
+      `sha256:${Buffer.from(version).toString("hex").padStart(64, "0").slice(-64)}`,
+    );
+    this.commit([{ type: "artifact-registered", digest, sizeBytes: 1_000 }]);
+    const registered = registerRelease(this.state, this.service, { version: Version.parse(version), digest });
+    if (!registered.ok) throw new Error(registered.error.message);
+    this.commit(registered.value.events);
+  }
+
+  join(id: string, role: "host" | "edge"): void {
+    const hostId = HostId.parse(id);
+    const number = Number(id.replace(/\D/g, "")) + (role === "edge" ? 100 : 0);
+    const address = `10.0.0.${number}` as Address;
+    this.beat(hostId);
+    this.commit([
+      {
+        type: "host-reported",
+        hostId,
+        incarnation: Incarnation.parse(`i-${id}`),
+        full: true,
+        facts: {
+          agentVersion: "0.1.0",
+          hostname: id,
+          address,
+          labels: { role: role === "edge" ? "edge" : "web" },
+          roles: [role],
+          edgeAddresses: role === "edge" ? [address] : [],
+          epochSeen: 1,
+          revisionSeen: 0,
+        },
+        instances: [],
+        upstreams: [],
+        voided: [],
+      },
+    ]);
+  }
+
+  beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }): void {
+    const digest = Digest.parse(`sha256:${"0".repeat(64)}`);
+    this.#beats.set(
+      hostId,
+      withBeat(this.#beats.get(hostId), {
+        lastBeatMs: this.nowMs,
+        intervalMs: 10_000,
+        incarnation: Incarnation.parse(`i-${hostId}`),
+        stateDigest: digest,
+        load,
+        lastSeenAt: new Date(0).toISOString(),
+      }),
+    );
+  }
+
+  /** Lets time pass; hosts that are not silent go on beating. */
+  pass(durationMs: number): void {
+    const endMs = this.nowMs + durationMs;
+    while (this.nowMs < endMs) {
+      this.nowMs = Math.min(endMs, this.nowMs + 10_000);
+      for (const host of this.state.hosts.values()) {
+        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId);
+      }
+    }
+  }
+
+  admit(body: z.input<typeof RolloutBody>) {
+    this.#rollouts += 1;
+    const id = RolloutId.parse(`r${this.#rollouts}`);
+    const context = {
+      id,
+      by: "alice",
+      at: new Date(0).toISOString(),
+      nowMs: this.nowMs,
+      idempotencyKey: null,
+    };
+    const admitted = admitRollout(this.state, this.live, this.service, RolloutBody.parse(body), context);
+    if (admitted.ok) this.commit(admitted.value, "alice");
+    return admitted;
+  }
+
+  control(verb: ControlVerb) {
+    const said = controlRollout(this.state, this.rollout().id, verb, { by: "alice" });
+    if (said.ok) this.commit(said.value, "alice");
+    return said;
+  }
+
+  /** One pass of the core; what it decided, committed. */
+  decide(): readonly EventBody[] {
+    const { events } = decide(this.state, this.live, this.nowMs);
+    this.commit(events, "orchestrator");
+    return events;
+  }
+
+  /** Decides and answers until nothing more happens. */
+  settle(): void {
+    for (let round = 0; round < 1_000; round += 1) {
+      if (this.decide().length === 0 && !this.answer()) return;
+    }
+    throw new Error("the scene does not come to rest");
+  }
+
+  /** Every agent does what it was told last. True where somebody had something to say. */
+  answer(): boolean {
+    const before = this.state.sequence;
+    for (const host of [...this.state.hosts.values()]) {
+      if (this.behaviours.get(host.hostId)?.silent) continue;
+      if (host.facts?.roles.includes("edge")) this.#answerEdge(host);
+      else this.#answerHost(host);
+    }
+    return this.state.sequence > before;
+  }
+
+  #answerHost(host: HostRecord): void {
+    for (const instance of Object.values(host.instances)) {
+      const { command } = instance;
+      if (command?.status !== "issued") continue;
+      const fails = this.behaviours.get(host.hostId)?.fails;
+      const failure = fails?.kind === command.body.kind ? fails.failure : null;
+      this.#report(host, [answered(instance, command, failure)], []);
+    }
+  }
+
+  #answerEdge(edge: HostRecord): void {
+    for (const upstream of this.state.upstreams.values()) {
+      const { revision, digest, content } = upstream;
+      const before = edge.upstreams[content.upstream];
+      if (before?.serving?.revision === revision) continue;
+      const probes = content.watch.map(
+        (watched): ProbeReport => ({
+          hostId: watched.hostId,
+          slot: watched.slot,
+          attempt: watched.attempt,
+          state: this.#isBad(watched.hostId) ? "bad" : "good",
+        }),
+      );
+      const report: UpstreamReport = {
+        upstream: content.upstream,
+        revision,
+        serving: { revision, digest },
+        refused: null,
+        generation: revision,
+        reloads: (before?.reloads ?? 0) + (this.#sameMembers(upstream) ? 0 : 1),
+        turnoverMs: 0,
+        probes,
+      };
+      this.#report(edge, [], [report]);
+    }
+  }
+
+  #isBad(hostId: HostId): boolean {
+    return this.behaviours.get(hostId)?.fails?.kind === "probe";
+  }
+
+  /** Only a changed list costs a reload. */
+  #sameMembers({ history }: { readonly history: readonly { readonly members: unknown }[] }): boolean {
+    const [last, newest] = history.slice(-2);
+    return newest !== undefined && JSON.stringify(last?.members) === JSON.stringify(newest.members);
+  }
+
+  #report(host: HostRecord, instances: InstanceReport[], upstreams: UpstreamReport[]): void {
+    const { hostId, incarnation, facts } = this.state.hosts.get(host.hostId) ?? host;
+    if (!incarnation || !facts) throw new Error(`${hostId} reports before it has joined`);
+    this.commit(
+      [{ type: "host-reported", hostId, incarnation, full: false, facts, instances, upstreams, voided: [] }],
+      hostId,
+    );
+  }
+}
+
+/** The report of an agent that has done, or failed to do, what it was told. */
+function answered(
+  instance: InstanceRecord,
+  command: CommandRecord,
+  failure: StepFailure | null,
+): InstanceReport {
+  const { kind, target } = command.body;
+  const { service, slot } = instance;
+  const unheard = { staged: [], running: null, health: "unknown" as const, trouble: null };
+  const before = instance.report ?? { service, slot, revision: 0, command: null, ...unheard };
+  const { commandId, revision } = command;
+  const progress = { commandId, kind, targetId: target.id, timings: {} };
+  if (failure) {
+    const health = kind === "verify" ? "bad" : before.health;
+    return { ...before, revision, health, command: { ...progress, status: "failed", failure } };
+  }
+  const done = { ...before, revision, command: { ...progress, status: "done" as const } };
+  switch (kind) {
+    case "stage":
+      return { ...done, staged: [...new Set([...before.staged, target.id])] };
+    case "update":
+    case "revert":
+      return { ...done, running: target.id, health: "unknown" };
+    case "verify":
+      return { ...done, health: "good" };
+    case "drain":
+    case "rejoin":
+      return done;
+  }
+}
+
+/** A scene with hosts, edges, a service and releases v1 and v2; v1 serves everywhere unless `deployed` is false. */
+export function scene(
+  options: {
+    readonly hosts?: number;
+    readonly edges?: number;
+    readonly spec?: Partial<z.input<typeof SpecInput>>;
+    readonly deployed?: boolean;
+  } = {},
+): Scene {
+  const stage = new Scene();
+  for (let index = 1; index <= (options.hosts ?? 4); index += 1) stage.join(`h${index}`, "host");
+  for (let index = 1; index <= (options.edges ?? 1); index += 1) stage.join(`e${index}`, "edge");
+  stage.declare(options.spec);
+  stage.release("v1");
+  stage.release("v2");
+  if (options.deployed === false) return stage;
+  const admitted = stage.admit({ version: "v1", strategy: { kind: "rolling", batchSize: 1_000 } });
+  if (!admitted.ok) throw new Error(admitted.error.message);
+  stage.settle();
+  if (stage.rollout().status !== "succeeded")
+    throw new Error(`v1 was not deployed: ${stage.rollout().status}`);
+  return stage;
+}

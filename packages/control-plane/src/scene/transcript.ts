@@ -1,0 +1,44 @@
+import type { LedgerEvent } from "../ledger/event.ts";
+
+/** What the core decided, one line an event: golden files that a person can read and object to. */
+export function transcript(log: readonly LedgerEvent[]): string {
+  return `${log.flatMap((event) => lineOf(event) ?? []).join("\n")}\n`;
+}
+
+function lineOf({ body }: LedgerEvent): string | null {
+  switch (body.type) {
+    case "rollout-created": {
+      const { plan } = body.rollout;
+      const batches = plan.batches.map((batch) => `[${batch.join(" ")}]`).join(" ");
+      const absent = plan.absent.length > 0 ? ` absent ${plan.absent.join(" ")}` : "";
+      return `plan ${plan.kind}: ${batches}${plan.whole ? " whole" : ""}${absent}; at least ${plan.minServing} of ${plan.base} serve`;
+    }
+    case "rollout-planned": {
+      const moves = body.plan.hosts.map((host) => `${host.hostId}>${host.goal?.release.version ?? "-"}`);
+      return `plan ${body.plan.kind}: ${moves.join(" ") || "nothing"}; keep ${body.keep.join(" ") || "none"}`;
+    }
+    case "batch-started":
+      return `batch ${body.hosts.join(" ")}${body.planned > body.hosts.length ? ` of ${body.planned}` : ""}`;
+    case "batch-finished":
+      return `batch ${body.batch + 1} finished`;
+    case "upstream-revised": {
+      const members = body.content.members.map(
+        (member) => `${member.hostId}=${member.targetId.split("@")[0]}`,
+      );
+      const watch = body.content.watch.map((watched) => watched.hostId);
+      return `  upstream ${members.join(" ") || "empty"}${watch.length > 0 ? ` watch ${watch.join(" ")}` : ""}`;
+    }
+    case "command-issued":
+      return `  ${body.hostId} ${body.body.kind} ${body.body.target.release.version}`;
+    case "host-failed":
+      return `  ${body.hostId} FAILED ${body.phase}: ${body.failure.message}`;
+    case "host-settled":
+      return `  ${body.hostId} settled on ${body.on?.release.version ?? "nothing"}`;
+    case "intent-set":
+      return `intent ${body.intent}: ${body.cause?.message ?? "-"}`;
+    case "rollout-finished":
+      return `finished ${body.status}`;
+    default:
+      return null;
+  }
+}
