@@ -1,0 +1,135 @@
+import { err, type Failure, failure, ok, type Result } from "@siding/shared/result";
+import type { Logger } from "pino";
+import type { LiveFleet } from "../fleet/live.ts";
+import type { EventBody, LedgerEvent } from "../ledger/event.ts";
+import type { LedgerState } from "../ledger/state.ts";
+import type { Ledger } from "../ledger/store.ts";
+import type { Deliberation } from "./decide.ts";
+
+export interface OrchestratorOptions {
+  readonly ledger: Ledger;
+  readonly live: () => LiveFleet;
+  readonly decide: (state: LedgerState, live: LiveFleet, nowMs: number) => Deliberation;
+  /** Publishes what is committed and not yet answered; gives the instant at which to say it again. */
+  readonly dispatch: (state: LedgerState, live: LiveFleet, nowMs: number) => number | null;
+  readonly log: Logger;
+}
+
+/**
+ * A round takes as many passes as there are steps that nobody outside has to answer: a handful. More means that two
+ * decisions undo each other; then the machine is not kept busy with it.
+ */
+const maxPassesPerRound = 200;
+const unsettledPauseMs = 1_000;
+
+/** Between attempts to write to a ledger that can't be written (disk full). */
+const shortestRetryMs = 250;
+const longestRetryMs = 5_000;
+
+/** A wake-up further away than this is looked at anew in between: timers count in 32 bits. */
+const longestSleepMs = 3_600_000;
+/** A timer may fire within the millisecond before; and a wake-up that is due and changes nothing must not spin. */
+const shortestSleepMs = 1;
+
+/**
+ * The loop: decide, commit, decide again until nothing more comes; then publish and sleep until something happens. It
+ * never waits within a round, so nothing can come between a decision and its commit, and nothing is published that is
+ * not durable.
+ */
+export class Orchestrator {
+  readonly #options: OrchestratorOptions;
+  #scheduled: NodeJS.Immediate | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #isStopped = false;
+  #storageFailure: Failure | null = null;
+  #retryMs = shortestRetryMs;
+
+  constructor(options: OrchestratorOptions) {
+    this.#options = options;
+  }
+
+  /** Why the ledger can't be written at present; null where it can. */
+  get storageFailure(): Failure | null {
+    return this.#storageFailure;
+  }
+
+  /** Something happened that a decision may depend on. Any number of these before the next round are one. */
+  wake(): void {
+    if (this.#isStopped || this.#scheduled) return;
+    this.#scheduled = setImmediate(() => {
+      this.#scheduled = null;
+      this.#round();
+    });
+  }
+
+  /**
+   * Commits what a person or a report says, decided on the present state, and wakes the loop. Errors:
+   * `storage-failed`, `stopping`.
+   */
+  commit(bodies: readonly EventBody[], by: string): Result<readonly LedgerEvent[]> {
+    if (this.#isStopped) return err(failure("stopping", "the control plane is about to end"));
+    const { ledger } = this.#options;
+    const committed = ledger.commit(ledger.state.sequence, bodies, by);
+    this.#noteStorage(committed);
+    if (committed.ok && bodies.length > 0) this.wake();
+    if (!committed.ok) this.#sleep(this.#retryMs);
+    return committed;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#scheduled) clearImmediate(this.#scheduled);
+  }
+
+  #round(): void {
+    const settled = this.#settle();
+    if (!settled.ok) {
+      this.#sleep(this.#retryMs);
+      this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+      return;
+    }
+    const { ledger, live, dispatch } = this.#options;
+    const repeatAtMs = dispatch(ledger.state, live(), ledger.clock.nowMs());
+    const instants = [settled.value, repeatAtMs].filter((atMs) => atMs !== null);
+    if (instants.length === 0) this.#sleep(null);
+    else this.#sleep(Math.min(...instants) - ledger.clock.nowMs());
+  }
+
+  /** Decides and commits until there is nothing more to decide; gives the instant at which there will be. */
+  #settle(): Result<number | null> {
+    const { ledger, live, decide, log } = this.#options;
+    for (let pass = 0; pass < maxPassesPerRound; pass += 1) {
+      const { events, wakeAtMs } = decide(ledger.state, live(), ledger.clock.nowMs());
+      if (events.length === 0) return ok(wakeAtMs);
+      const committed = ledger.commit(ledger.state.sequence, events, "orchestrator");
+      this.#noteStorage(committed);
+      if (!committed.ok) return committed;
+    }
+    log.error({ event: "decisions-unsettled", passes: maxPassesPerRound }, "decisions undo each other");
+    return ok(ledger.clock.nowMs() + unsettledPauseMs);
+  }
+
+  #noteStorage(committed: Result<unknown>): void {
+    const { log } = this.#options;
+    if (committed.ok) {
+      if (this.#storageFailure) log.info({ event: "ledger-writable" }, "the ledger can be written again");
+      this.#storageFailure = null;
+      this.#retryMs = shortestRetryMs;
+      return;
+    }
+    const { code, message, cause } = committed.error;
+    if (!this.#storageFailure) log.error({ event: "ledger-not-writable", code, err: cause }, message);
+    this.#storageFailure = committed.error;
+  }
+
+  #sleep(durationMs: number | null): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (durationMs === null || this.#isStopped) return;
+    this.#timer = setTimeout(
+      () => this.wake(),
+      Math.min(Math.max(durationMs, 0) + shortestSleepMs, longestSleepMs),
+    );
+  }
+}
