@@ -66,7 +66,8 @@ export class Link {
     while (!this.#stop.signal.aborted) {
       try {
         const connection = await this.#connect();
-        await this.#live(connection).finally(() => connection.close());
+        if (this.#stop.signal.aborted) return await connection.close();
+        await this.#live(connection);
       } catch (cause) {
         log.warn({ event: "nats-unreachable", url, reason: messageOf(cause) }, "no connection to NATS");
       }
@@ -97,17 +98,20 @@ export class Link {
 
   /** One connection, over all its reconnects, until it is closed for good. */
   async #live(connection: NatsConnection): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    this.#connection = connection;
-    for (const [subject, receive] of Object.entries(this.#options.subscriptions)) {
-      connection.subscribe(subject, { callback: (error, message) => this.#take(error, message, receive) });
+    try {
+      this.#connection = connection;
+      for (const [subject, receive] of Object.entries(this.#options.subscriptions)) {
+        connection.subscribe(subject, { callback: (error, message) => this.#take(error, message, receive) });
+      }
+      const watching = this.#watch(connection);
+      await connection.flush();
+      this.#up();
+      const reason = await connection.closed();
+      await watching;
+      if (reason) throw reason;
+    } finally {
+      await connection.close();
     }
-    const watching = this.#watch(connection);
-    await connection.flush();
-    this.#up();
-    const reason = await connection.closed();
-    await watching;
-    if (reason) throw reason;
   }
 
   async #watch(connection: NatsConnection): Promise<void> {

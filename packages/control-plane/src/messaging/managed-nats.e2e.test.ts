@@ -164,6 +164,7 @@ test("left over with other hosts in its config, it is replaced on the same port"
 test("left over and no longer answering, it is replaced", async () => {
   const left = await killedControlPlane();
   process.kill(left, "SIGSTOP");
+  await vi.waitFor(() => expect(readFileSync(`/proc/${left}/stat`, "utf8")).toContain(" T "), patience);
   await agent(await start(), "h1");
   expect(identityOf(left)).toBeNull();
 });
