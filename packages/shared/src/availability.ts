@@ -23,5 +23,5 @@ export function notYet(whatItMeans: string) {
 
 /** True where a schema's issue says that something is not built yet, as opposed to wrong. */
 export function isNotYetIssue(issue: z.core.$ZodIssue): boolean {
-  return issue.code === "custom" && issue.params?.["siding"] === notAvailableYet;
+  return issue.code === "custom" && issue.params?.siding === notAvailableYet;
 }

@@ -2,8 +2,8 @@ import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
-import { countedEdges, type Snapshot } from "./snapshot.ts";
-import { type HostSurvey, isActive, type Survey } from "./survey.ts";
+import { countedEdges, isActive, type Snapshot } from "./snapshot.ts";
+import type { HostSurvey, Survey } from "./survey.ts";
 
 /** The next command of each host that is on its way: one step after the other, each once. */
 export function nextCommands(survey: Survey): readonly ActionOf<"command-issued">[] {

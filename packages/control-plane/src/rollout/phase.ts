@@ -1,6 +1,7 @@
 import type { HostPhase } from "@siding/shared/phases";
 import type { Action } from "./action.ts";
-import { type HostSurvey, isActive, type Survey } from "./survey.ts";
+import { isActive } from "./snapshot.ts";
+import type { HostSurvey, Survey } from "./survey.ts";
 
 /** The phase that people see, from where the host stands. */
 function phaseOf({ rollout }: Survey, { course, position, host, planned }: HostSurvey): HostPhase {

@@ -10,6 +10,7 @@ import {
   countedEdges,
   type EdgeView,
   type HostView,
+  isActive,
   possibleLists,
   type Snapshot,
 } from "./snapshot.ts";
@@ -154,19 +155,23 @@ function commandPosition(
   command: CommandView,
   goal: Target,
 ): Position | null {
-  const active = command.status === "issued" || command.status === "running";
-  if (command.kind === "drain") {
-    if (host.instance.running === goal.id) return { kind: "started" };
-    if (command.status === "failed")
-      return { kind: "broken", phase: "draining", failure: failureOf(command) };
-    return active ? { kind: "draining", command } : null;
-  }
   if (command.kind === "stage" || command.kind === "rejoin") return null;
+  if (command.kind === "drain") return drainPosition(host, command, goal);
+  const active = isActive(command);
   if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;
   const phase = command.kind === "verify" ? "verifying" : "updating";
   if (command.status === "failed") return { kind: "broken", phase, failure: failureOf(command) };
   if (active) return { kind: phase, command };
   return command.kind === "verify" ? verifiedPosition(snapshot, host, command, goal) : { kind: "started" };
+}
+
+/** One that goes back to what it still runs need not wait for its drain. */
+function drainPosition(host: HostView, command: CommandView, goal: Target): Position | null {
+  if (host.instance.running === goal.id) return { kind: "started" };
+  if (command.status === "failed") {
+    return { kind: "broken", phase: "draining", failure: failureOf(command) };
+  }
+  return isActive(command) ? { kind: "draining", command } : null;
 }
 
 /** The agent's half is done; the edges' half, and whether it has stayed well since. */

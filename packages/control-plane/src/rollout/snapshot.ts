@@ -126,3 +126,8 @@ export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (rea
     .filter((list) => list.revision >= edge.confirmed)
     .map((list) => list.members);
 }
+
+/** Not answered for good: the agent may be at it. */
+export function isActive(command: CommandView): boolean {
+  return command.status === "issued" || command.status === "running";
+}

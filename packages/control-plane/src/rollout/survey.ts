@@ -4,7 +4,7 @@ import { reportMarginMs } from "./limits.ts";
 import type { PlannedHost } from "./plan.ts";
 import { goalOf, type Position, positionOf } from "./position.ts";
 import type { Course, RolloutRecord } from "./record.ts";
-import { type CommandView, type HostView, hostIn, type Snapshot } from "./snapshot.ts";
+import { type CommandView, type HostView, hostIn, isActive, type Snapshot } from "./snapshot.ts";
 
 /** Everything that the steps of `advance` look at, worked out once per decision. */
 export interface Survey {
@@ -89,10 +89,6 @@ function stageDue(
 
 function commandDueMs(command: CommandView, from: (ms: number) => number): number {
   return from(command.issuedAtMs) + command.deadlineMs + reportMarginMs;
-}
-
-export function isActive(command: CommandView): boolean {
-  return command.status === "issued" || command.status === "running";
 }
 
 export function isOverdue(survey: Survey, host: HostSurvey): boolean {

@@ -3,8 +3,9 @@ import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { probeOf } from "./position.ts";
+import { isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
-import { going, type HostSurvey, isActive, isOverdue, type Survey } from "./survey.ts";
+import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { scene } from "../scene/scene.ts";
+
+describe("a rollout is refused before it starts", () => {
+  it("where the version is unknown, and the field is named", () => {
+    const refused = scene().admit({ version: "v9" });
+    expect(refused).toMatchObject({
+      ok: false,
+      error: { code: "unknown-version", errors: [{ path: "version" }] },
+    });
+  });
+
+  it("while another one runs", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    const refused = stage.admit({ version: "v1" });
+    expect(refused).toMatchObject({ ok: false, error: { code: "rollout-in-progress" } });
+    if (!refused.ok) expect(refused.error.message).toContain("r2 (v2, pending)");
+  });
+
+  it.each([
+    [
+      4,
+      { minServing: "100%" },
+      { kind: "rolling" as const },
+      "4 serving - 1 = 3, and minServing 100% of 4 asks for 4",
+    ],
+    [
+      4,
+      { minServing: "75%" },
+      { kind: "in-place" as const },
+      "4 serving - 2 = 2, and minServing 75% of 4 asks for 3",
+    ],
+    [
+      5,
+      { minServing: "50%" },
+      { kind: "in-place" as const },
+      "5 serving - 3 = 2, and minServing 50% of 5 asks for 3",
+    ],
+    [
+      1,
+      { minServing: 0 },
+      { kind: "rolling" as const },
+      "1 serving - 1 = 0, and minServing 0 of 1 asks for 1",
+    ],
+  ])("where not even one fits: %i hosts, %j, %j", (hosts, capacity, strategy, arithmetic) => {
+    const stage = scene({ hosts, spec: { capacity } });
+    const refused = stage.admit({ version: "v2", strategy });
+    expect(refused).toMatchObject({ ok: false, error: { code: "below-minimum" } });
+    if (!refused.ok) expect(refused.error.message).toContain(arithmetic);
+  });
+
+  it("where everything is there already", () => {
+    expect(scene().admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
+  });
+
+  it("where no edge or no host matches", () => {
+    const edgeless = scene({ edges: 0, deployed: false });
+    expect(edgeless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-edges" } });
+    const hostless = scene({ hosts: 0, deployed: false });
+    expect(hostless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-hosts" } });
+  });
+
+  it("without a version, since that comes later", () => {
+    expect(scene().admit({})).toMatchObject({ ok: false, error: { code: "not-available-yet" } });
+  });
+});
+
+describe("declaring again", () => {
+  it("makes a new spec revision only where the rolled-out part changed", () => {
+    const stage = scene();
+    const revision = () => stage.state.services.get(stage.service)?.specRevision;
+    expect(revision()).toBe(1);
+    stage.declare({ capacity: { minServing: "75%" } });
+    expect(revision()).toBe(1);
+    stage.declare({ run: { command: ["node", "server.mjs", "--fast"] } });
+    expect(revision()).toBe(2);
+    expect(stage.admit({ version: "v1" }).ok).toBe(true);
+  });
+
+  it("says nothing where nothing changed, and balances at once", () => {
+    const stage = scene();
+    const before = stage.state.sequence;
+    stage.declare();
+    expect(stage.state.sequence).toBe(before);
+    stage.declare({ edge: { match: { role: "edge" }, balance: "least-conn" } });
+    expect(stage.snapshot.upstream.content.balance).toBe("least-conn");
+  });
+
+  it("refuses another service's port on the same hosts, and its upstream", () => {
+    const stage = scene();
+    const other = { name: "api", port: 8081 };
+    expect(() => stage.declare({ ...other, ports: undefined })).toThrow("port 8081 belongs to service web");
+    expect(() =>
+      stage.declare({ ...other, port: undefined, edge: { match: { role: "edge" }, upstream: "web" } }),
+    ).toThrow("upstream web belongs to service web");
+  });
+});
+
+describe("the word of a person", () => {
+  it("said twice is said once, and comes too late after the end", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    expect(stage.control("pause")).toMatchObject({ ok: true });
+    const before = stage.state.sequence;
+    expect(stage.control("pause")).toEqual({ ok: true, value: [] });
+    expect(stage.state.sequence).toBe(before);
+    stage.control("abort");
+    expect(stage.control("pause")).toMatchObject({ ok: false });
+    stage.settle();
+    expect(stage.control("resume")).toMatchObject({ ok: false, error: { code: "rollout-finished" } });
+    expect(stage.control("rollback")).toMatchObject({ ok: false, error: { code: "not-available-yet" } });
+  });
+
+  it("promote finds a gate only where one waits", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    expect(stage.control("promote")).toMatchObject({ ok: false, error: { code: "no-gate" } });
+  });
+});

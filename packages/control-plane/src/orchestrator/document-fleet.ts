@@ -1,0 +1,115 @@
+import type { HostId, TargetId, Version } from "@siding/shared/ids";
+import type { EdgeDocument, FleetDocument, HostDocument } from "@siding/shared/rest";
+import { isBlind, livenessOf } from "../fleet/live.ts";
+import { edgesOf, knownHosts } from "../fleet/snapshot.ts";
+import { confirmedRevision } from "../ledger/fold-upstream.ts";
+import { emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
+import { hostIdsOf, type View } from "./document-view.ts";
+
+/** Undefined: neither declared nor ever heard of. */
+export function hostDocument(view: View, id: HostId): HostDocument | undefined {
+  const { state, live, clock, nowMs, declared } = view;
+  const host = state.hosts.get(id) ?? (declared.includes(id) ? emptyHost(id) : undefined);
+  return host && hostDocumentOf({ state, live, clock, nowMs, declared }, id, host);
+}
+
+function hostDocumentOf(view: View, id: HostId, host: HostRecord): HostDocument {
+  const { live, clock, nowMs } = view;
+  const beat = live.beats.get(id);
+  const liveness = livenessOf(live, id, nowMs);
+  return {
+    id,
+    address: host.facts?.address ?? null,
+    labels: host.facts?.labels ?? {},
+    roles: host.facts?.roles ?? [],
+    liveness: liveness.kind,
+    since: liveness.kind === "alive" ? null : clock.wallAt(liveness.sinceMs),
+    lastSeen: beat?.lastSeenAt ?? null,
+    load: beat?.load ?? null,
+    agentVersion: host.facts?.agentVersion ?? null,
+    instances: Object.values(host.instances).map((instance) => instanceDocument(view, id, instance)),
+  };
+}
+
+function instanceDocument(
+  { state }: View,
+  hostId: HostId,
+  { service, slot, target, report }: InstanceRecord,
+): HostDocument["instances"][number] {
+  const record = state.services.get(service);
+  const listed =
+    state.upstreams
+      .get(record?.spec.edge.upstream ?? ("" as never))
+      ?.content.members.some((member) => member.hostId === hostId && member.slot === slot) ?? false;
+  const rollout = record?.activeRollout ? state.rollouts.get(record.activeRollout) : undefined;
+  const present = report ? report.running : (target?.id ?? null);
+  const resting = listed ? "serving" : present === null ? "stopped" : "out";
+  return {
+    service,
+    slot,
+    target: present,
+    version: present === null ? null : versionOf(present),
+    // Under way, the phase says more than where the instance rests.
+    state: rollout?.hosts[hostId]?.phase ?? resting,
+    health: report?.health ?? "unknown",
+    listed,
+    trouble: report?.trouble ?? null,
+  };
+}
+
+/** `v2@0123456789ab.3` -> `v2`. */
+export function versionOf(target: TargetId): Version {
+  return target.slice(0, target.lastIndexOf("@")) as Version;
+}
+
+/** Every host whose agent has the edge role. */
+export function edgeDocuments(view: View): readonly EdgeDocument[] {
+  return hostIdsOf(view).flatMap((id) => {
+    const host = view.state.hosts.get(id);
+    return host?.facts?.roles.includes("edge") ? [edgeDocument(view, id, host)] : [];
+  });
+}
+
+function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord): EdgeDocument {
+  const mine = [...state.services.values()].filter(({ spec }) => edgesOf(state, spec).includes(host));
+  return {
+    id,
+    liveness: livenessOf(live, id, nowMs).kind,
+    lastSeen: live.beats.get(id)?.lastSeenAt ?? null,
+    counted: host.counted.length > 0,
+    upstreams: mine.flatMap(({ spec }) => {
+      const wanted = state.upstreams.get(spec.edge.upstream);
+      const report = host.upstreams[spec.edge.upstream];
+      const confirmed = confirmedRevision(host, spec.edge.upstream);
+      const served = wanted?.history.find((list) => list.revision === confirmed)?.members ?? [];
+      return {
+        upstream: spec.edge.upstream,
+        wanted: wanted?.revision ?? 0,
+        serving: report?.serving?.revision ?? null,
+        members: served.map((member) => `${member.hostId}/${member.slot}`),
+        reloads: report?.reloads ?? 0,
+        refused: report?.refused?.message ?? null,
+      };
+    }),
+  };
+}
+
+export function fleetDocument(view: View): FleetDocument {
+  const { state, live, nowMs } = view;
+  const hosts = hostIdsOf(view).flatMap((id) => hostDocument(view, id) ?? []);
+  const inState = (kind: HostDocument["liveness"]) =>
+    hosts.filter(({ liveness }) => liveness === kind).length;
+  return {
+    summary: {
+      hosts: hosts.length,
+      alive: inState("alive"),
+      silent: inState("silent"),
+      unknown: inState("unknown"),
+      edges: hosts.filter(({ roles }) => roles.includes("edge")).length,
+      services: state.services.size,
+      rollouts: [...state.services.values()].filter(({ activeRollout }) => activeRollout !== null).length,
+    },
+    blind: isBlind(live, knownHosts(state), nowMs),
+    hosts,
+  };
+}

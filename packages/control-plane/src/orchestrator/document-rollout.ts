@@ -1,0 +1,108 @@
+import type { HostId } from "@siding/shared/ids";
+import type { WaitingReason } from "@siding/shared/phases";
+import type { BatchTimes, RolloutDocument } from "@siding/shared/rest";
+import type { Strategy } from "@siding/shared/spec";
+import type { Target } from "@siding/shared/target";
+import { formatAmount } from "@siding/shared/units";
+import { reloadsSince } from "../ledger/fold-rollout.ts";
+import { explain } from "../rollout/explain.ts";
+import { plannedHost } from "../rollout/plan.ts";
+import type { HostProgress, RolloutRecord, StartedBatch } from "../rollout/record.ts";
+import type { View } from "./document-view.ts";
+
+/** A rollout as REST reads it. */
+export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocument {
+  const { plan } = rollout;
+  const hostIds = Object.keys(rollout.hosts) as HostId[];
+  const from = new Map(plan.hosts.flatMap((host) => (host.from ? [[host.from.id, host.from]] : [])));
+  return {
+    id: rollout.id,
+    service: rollout.service,
+    from: [...from.values()].map(targetDocument),
+    to: targetDocument(rollout.to),
+    strategy: strategyDocument(rollout.strategy),
+    status: rollout.status,
+    ...(rollout.cause ? { cause: rollout.cause } : {}),
+    plan: {
+      batches: plan.batches,
+      absent: plan.absent,
+      minServing: plan.minServing,
+      base: plan.base,
+    },
+    hosts: hostIds.map((hostId) => rolloutHost(rollout, hostId)),
+    batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
+    waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
+    explanation: explain(rollout, view.nowMs),
+    failures: rollout.failed.length,
+    maxFailures: rollout.maxFailures,
+    reloads: reloadsSince(view.state, rollout),
+    ...(rollout.comment === null ? {} : { comment: rollout.comment }),
+    createdAt: rollout.createdAt,
+    createdBy: rollout.createdBy,
+    ...(rollout.finishedAt === null ? {} : { finishedAt: rollout.finishedAt }),
+  };
+}
+
+function targetDocument({ id, release, specRevision }: Target): RolloutDocument["to"] {
+  return { id, version: release.version, digest: release.digest, specRevision };
+}
+
+/** As a person writes it. */
+function strategyDocument(strategy: Strategy): RolloutDocument["strategy"] {
+  if (strategy.kind === "in-place") return { kind: strategy.kind, groups: strategy.groups };
+  const { kind, batchSize, maxUnavailable } = strategy;
+  const limit = maxUnavailable === null ? {} : { maxUnavailable: formatAmount(maxUnavailable) };
+  return { kind, batchSize: formatAmount(batchSize), ...limit };
+}
+
+function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["hosts"][number] {
+  const planned = plannedHost(rollout.plan, hostId);
+  const progress = rollout.hosts[hostId] as HostProgress;
+  const { course } = progress;
+  const failure = course.kind === "planned" ? null : course.failure;
+  return {
+    hostId,
+    slot: planned?.slot ?? "blue",
+    batch: progress.batch,
+    phase: progress.phase,
+    since: progress.phaseSinceAt,
+    from: planned?.from?.id ?? null,
+    timings: progress.timings,
+    ...(failure ? { error: failure } : {}),
+  };
+}
+
+function waitingDocument(
+  { clock }: View,
+  { untilMs, code, message, hostId }: WaitingReason,
+): RolloutDocument["waiting"][number] {
+  return {
+    code,
+    message,
+    ...(hostId === undefined ? {} : { hostId }),
+    ...(untilMs === undefined ? {} : { until: clock.wallAt(untilMs) }),
+  };
+}
+
+/**
+ * Where a batch's time went (design section 12): own time is what is left when every part that nginx, the service or
+ * its clients need is taken off, each the longest that any of its hosts or edges measured.
+ */
+function batchTimes(rollout: RolloutRecord, batch: StartedBatch, index: number): BatchTimes {
+  const longest = (part: string) =>
+    Math.max(0, ...batch.hosts.map((hostId) => rollout.hosts[hostId]?.timings[part] ?? 0));
+  const parts = {
+    turnoverMs: sum(Object.values(batch.turnoverMs)),
+    drainMs: longest("drainMs"),
+    stopMs: longest("stopMs"),
+    startMs: longest("startMs"),
+    verifyMs: Math.max(longest("verifyMs"), batch.edgeVerifyMs),
+  };
+  const wallMs = batch.finishedAtMs === null ? null : batch.finishedAtMs - batch.startedAtMs;
+  const ownMs = wallMs === null ? null : wallMs - sum(Object.values(parts));
+  return { index, hosts: batch.hosts, wallMs, ownMs, parts };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

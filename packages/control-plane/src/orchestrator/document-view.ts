@@ -1,0 +1,20 @@
+import type { HostId } from "@siding/shared/ids";
+import type { LiveFleet } from "../fleet/live.ts";
+import type { LedgerClock } from "../ledger/clock.ts";
+import type { LedgerState } from "../ledger/state.ts";
+
+/** What the documents of the REST API are made from, at one instant. */
+export interface View {
+  readonly state: LedgerState;
+  readonly live: LiveFleet;
+  readonly clock: LedgerClock;
+  readonly nowMs: number;
+  /** Hosts of the config: they are shown before their agents have ever reported. */
+  readonly declared: readonly HostId[];
+}
+
+/** Every host that is declared or has reported, in the order of the ids. */
+export function hostIdsOf({ state, declared }: View): readonly HostId[] {
+  const ids = new Set([...declared, ...state.hosts.keys()]);
+  return [...ids].sort((left, right) => left.localeCompare(right, "en", { numeric: true }));
+}

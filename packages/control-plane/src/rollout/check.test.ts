@@ -1,0 +1,114 @@
+import { RolloutId } from "@siding/shared/ids";
+import { describe, expect, it } from "vitest";
+import { type Scene, scene } from "../scene/scene.ts";
+import type { Action } from "./action.ts";
+import { check } from "./check.ts";
+
+/** A rollout of which h1 is out, drained and about to be updated. */
+function underway(): Scene {
+  const stage = scene();
+  stage.admit({ version: "v2" });
+  for (let round = 0; round < 50; round += 1) {
+    stage.decide();
+    if (stage.rollout().hosts["h1" as never]?.phase === "updating") return stage;
+    stage.answer();
+  }
+  throw new Error("h1 was never updated");
+}
+
+function rulesBroken(stage: Scene, actions: readonly Action[]): readonly number[] {
+  return check(stage.rollout(), stage.snapshot, actions).map((violation) => violation.rule);
+}
+
+function revised(stage: Scene, keep: (hostId: string) => boolean): Action {
+  const { content } = stage.snapshot.upstream;
+  const members = content.members.filter((member) => keep(member.hostId));
+  return { type: "upstream-revised", service: stage.service, content: { ...content, members } };
+}
+
+describe("the checker", () => {
+  it("has nothing to say of what the core decides", () => {
+    const stage = underway();
+    expect(rulesBroken(stage, [])).toEqual([]);
+  });
+
+  it("refuses to go below the minimum (1)", () => {
+    const stage = underway();
+    expect(rulesBroken(stage, [revised(stage, (id) => id !== "h2")])).toEqual([]);
+    expect(rulesBroken(stage, [revised(stage, (id) => id === "h4")])).toEqual([1]);
+    expect(rulesBroken(stage, [revised(stage, () => false)])).toEqual([1]);
+  });
+
+  it("refuses to list what nobody verified (2)", () => {
+    const stage = underway();
+    const { content } = stage.snapshot.upstream;
+    const [other] = content.members;
+    if (!other) throw new Error("nobody is listed");
+    const { to } = stage.rollout();
+    const joined = { ...other, hostId: "h1" as typeof other.hostId, targetId: to.id };
+    const action: Action = {
+      type: "upstream-revised",
+      service: stage.service,
+      content: { ...content, members: [...content.members, joined] },
+    };
+    expect(rulesBroken(stage, [action])).toEqual([2]);
+  });
+
+  it.each(["drain", "update", "revert"] as const)("refuses to %s what an edge may route to (3)", (kind) => {
+    const stage = underway();
+    const { to } = stage.rollout();
+    const body = kind === "drain" ? { kind, target: to, edges: [] } : { kind, target: to };
+    const issue = (hostId: string): Action => ({
+      type: "command-issued",
+      rolloutId: RolloutId.parse("r2"),
+      hostId: hostId as never,
+      service: stage.service,
+      slot: "blue",
+      body,
+      deadlineMs: 1_000,
+    });
+    expect(rulesBroken(stage, [issue("h2")])).toEqual([3]);
+    expect(rulesBroken(stage, [issue("h1")])).toEqual([]);
+  });
+
+  it("refuses a batch while somebody is silent (6), or the budget is spent (11)", () => {
+    const stage = underway();
+    const batch: Action = {
+      type: "batch-started",
+      rolloutId: stage.rollout().id,
+      hosts: ["h2" as never],
+      planned: 1,
+    };
+    expect(rulesBroken(stage, [batch])).toEqual([]);
+    const spent = { ...stage.rollout(), failed: ["h1" as never] };
+    expect(check(spent, stage.snapshot, [batch]).map(({ rule }) => rule)).toEqual([11]);
+    stage.behaviours.set("h3", { silent: true });
+    stage.pass(60_000);
+    expect(rulesBroken(stage, [batch])).toEqual([6]);
+  });
+
+  it("refuses blame without a report, and a rollback for silence (6)", () => {
+    const stage = underway();
+    const { id: rolloutId } = stage.rollout();
+    const failure = { code: "x", message: "x" };
+    const blame: Action = {
+      type: "host-failed",
+      rolloutId,
+      hostId: "h2" as never,
+      phase: "updating",
+      failure,
+      counts: true,
+      back: null,
+    };
+    expect(rulesBroken(stage, [blame])).toEqual([6]);
+    const cause = { code: "host-silent", message: "x" };
+    expect(rulesBroken(stage, [{ type: "intent-set", rolloutId, intent: "rollback", cause }])).toEqual([6]);
+  });
+
+  it("refuses to end as rolled back with somebody missing or on the new target (9)", () => {
+    const stage = underway();
+    const { id: rolloutId } = stage.rollout();
+    const end: Action = { type: "rollout-finished", rolloutId, status: "rolled-back", cause: null };
+    expect(rulesBroken(stage, [end])).toEqual([9]);
+  });
+});

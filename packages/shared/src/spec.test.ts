@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { isNotYetIssue } from "./availability.ts";
+import { SpecInput } from "./spec.ts";
+
+const full = {
+  name: "web",
+  hosts: { match: { role: "web" } },
+  run: { command: ["node", "server.js"], env: { NODE_ENV: "production" }, stopGrace: "20s" },
+  ports: { blue: 8080, green: 8081 },
+  health: { http: "/healthz", interval: "500ms", timeout: "2s", rise: 2, grace: "30s" },
+  drain: { deadline: "30s", onDeadline: "proceed", others: "ignore" },
+  capacity: { minServing: "75%" },
+  edge: { match: { role: "edge" }, upstream: "web", balance: "least-conn" },
+  strategy: { kind: "rolling", batchSize: "25%" },
+  onFailure: "rollback",
+};
+
+function issuesOf(written: unknown) {
+  const parsed = SpecInput.safeParse(written);
+  return parsed.success ? [] : parsed.error.issues;
+}
+
+describe("a service spec", () => {
+  it("is parsed once, with every default filled in", () => {
+    const { run: _, ...rest } = full;
+    const shortest = {
+      name: "web",
+      hosts: rest.hosts,
+      run: { command: ["./serve"] },
+      port: 8080,
+      health: { http: "/" },
+      edge: { match: { role: "edge" } },
+    };
+    expect(SpecInput.parse(shortest)).toMatchObject({
+      target: {
+        ports: { blue: 8080, green: null },
+        run: { stopGraceMs: 20_000 },
+        health: { rise: 2, graceMs: 30_000 },
+      },
+      edge: { upstream: "web", balance: "round-robin" },
+      strategy: { kind: "rolling", batchSize: { kind: "count", count: 1 }, maxUnavailable: null },
+      onFailure: "rollback",
+      capacity: { minServing: { kind: "percent", percent: 50 } },
+    });
+    expect(SpecInput.parse(full).target.health.intervalMs).toBe(500);
+  });
+
+  it.each([
+    [{ health: { http: "/healthz", intervall: "1s" } }, "health", "intervall"],
+    [{ extra: 1 }, "", "extra"],
+    [{ strategy: { kind: "rolling", batchsize: 1 } }, "strategy", "batchsize"],
+  ])("names an unknown key: %j", (change, path, key) => {
+    const [issue] = issuesOf({ ...full, ...change });
+    expect(issue).toMatchObject({ code: "unrecognized_keys", keys: [key] });
+    expect(issue?.path.join(".")).toBe(path);
+  });
+
+  it.each([
+    [{ run: { command: [] } }, "run.command"],
+    [{ run: { command: ["node\n-e"] } }, "run.command.0"],
+    [{ run: { command: ["node"], env: { PORT: "1" } } }, "run.env.PORT"],
+    [{ ports: { blue: 8080, green: 8080 } }, "ports"],
+    [{ ports: { blue: 0, green: 1 } }, "ports.blue"],
+    [{ port: 8080 }, "ports"],
+    [{ health: { http: "healthz" } }, "health.http"],
+    [{ health: { http: "/a b" } }, "health.http"],
+    [{ health: { http: "/", rise: 0 } }, "health.rise"],
+    [{ name: "Web" }, "name"],
+    [{ hosts: { match: {} } }, "hosts.match"],
+    [{ edge: { match: { role: "edge" }, upstream: "a;b" } }, "edge.upstream"],
+    [{ onFailure: "panic" }, "onFailure"],
+    [{ drain: { deadline: "soon" } }, "drain.deadline"],
+  ])("refuses %j at %s", (change, path) => {
+    expect(issuesOf({ ...full, ...change }).map((issue) => issue.path.join("."))).toContain(path);
+  });
+
+  it.each([
+    [{ strategy: { kind: "canary", steps: [] } }],
+    [{ strategy: { kind: "blue-green" } }],
+    [{ strategy: { kind: "rolling", surge: 1 } }],
+    [{ hooks: { beforeUpdate: ["true"] } }],
+    [{ gates: [] }],
+    [{ edge: undefined }],
+    [{ edge: { match: { role: "edge" }, balance: "ip-hash" } }],
+    [{ run: { command: ["node"], user: "www-data" } }],
+  ])("says of %j that it is not available yet, and not that it is wrong", (change) => {
+    const issues = issuesOf({ ...full, ...change });
+    expect(issues.length).toBeGreaterThan(0);
+    expect(issues.every(isNotYetIssue)).toBe(true);
+  });
+});
