@@ -9,6 +9,9 @@ import type { TrafficPlan } from "./plan.ts";
 /** Above the longest request of any kind with its timeout. */
 const FINISH_DEADLINE_MS = 60_000;
 
+/** A few hundred requests take less than a second, unless nobody answers them. */
+const MORE_DEADLINE_MS = 60_000;
+
 /** Strict clients at work in a process of their own. */
 export class Traffic {
   #program: Program;
@@ -57,6 +60,16 @@ export class Traffic {
     // A plan with a limit may have come to its end: then nobody answers any more.
     const counts = await Promise.race([promise.then((report) => report.counts), this.#finished]);
     return counts;
+  }
+
+  /** Waits until so many more requests have ended: traffic as it is when nothing else happens. */
+  async more(requests: number): Promise<void> {
+    const wanted = (await this.read()).requests + requests;
+    await until(
+      `${requests} more requests`,
+      async () => (await this.read()).requests >= wanted,
+      MORE_DEADLINE_MS,
+    );
   }
 
   /** Waits for the end of a plan with a limit. */

@@ -1,4 +1,4 @@
-import { type Counts, describeFailures } from "../clients/counts.ts";
+import { describeFailures } from "../clients/counts.ts";
 import { lightTraffic } from "../clients/mix.ts";
 import { Traffic } from "../clients/traffic.ts";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
@@ -6,7 +6,6 @@ import { SERVICE } from "../fleet/service-spec.ts";
 import type { Ending } from "../processes/orderly-end.ts";
 import type { Yard } from "../processes/yard.ts";
 import type { NamedRelease } from "../service/releases.ts";
-import { until } from "../until.ts";
 import type { DemoArguments } from "./arguments.ts";
 import { batchLines, follow } from "./progress.ts";
 import { type DemoResult, humanSummary, jsonSummary } from "./summary.ts";
@@ -17,7 +16,6 @@ const BROKEN: NamedRelease = { version: "broken", variant: "broken" };
 
 /** Requests before and after the rollout, so that the counts speak of steady traffic too. */
 const STEADY_REQUESTS = 200;
-const STEADY_DEADLINE_MS = 30_000;
 
 /** Runs the demo. Gives its exit code: 0 where v2 serves and nothing was lost. */
 export async function runDemo(yard: Yard, ending: Ending, options: DemoArguments): Promise<number> {
@@ -38,21 +36,15 @@ export async function runDemo(yard: Yard, ending: Ending, options: DemoArguments
 async function rollUnderTraffic(fleet: Fleet, strategy: DemoArguments["strategy"]): Promise<DemoResult> {
   const { front } = fleet.edge();
   const traffic = await Traffic.start(fleet.yard, "clients", lightTraffic(front.target, ["v1", "v2"]));
-  await steady(traffic);
+  await traffic.more(STEADY_REQUESTS);
   const request = { version: V2.version, ...(strategy === undefined ? {} : { strategy }) };
   const { id } = await fleet.roll(request);
   const rollout = await follow(fleet.api, id, say);
-  await steady(traffic);
+  await traffic.more(STEADY_REQUESTS);
   const counts = await traffic.stop();
   for (const line of batchLines(rollout)) say(line);
   if (counts.failed > 0) say(describeFailures(counts));
   return { counts, rollout, from: V1.version };
-}
-
-async function steady(traffic: Traffic): Promise<void> {
-  const before: Counts = await traffic.read();
-  const wanted = before.requests + STEADY_REQUESTS;
-  await until("steady traffic", async () => (await traffic.read()).requests >= wanted, STEADY_DEADLINE_MS);
 }
 
 function showKept(fleet: Fleet, releases: readonly NamedRelease[], json: boolean): void {

@@ -14,7 +14,7 @@ import type { z } from "zod";
 import { type Call, call, type Reply } from "./http-call.ts";
 
 /** A request that the control plane refused. */
-export class Refused extends Error {
+class Refused extends Error {
   override readonly name = "Refused";
   readonly status: number;
   readonly code: Problem["code"];

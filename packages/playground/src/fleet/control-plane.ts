@@ -37,7 +37,7 @@ export class ControlPlane {
     const config = {
       dataDir: this.#dataDir,
       http: { listen: `127.0.0.1:${httpPort}` },
-      nats: { mode: "managed", binary: "nats-server", listen: `127.0.0.1:${natsPort}` },
+      nats: { managed: { binary: "nats-server", listen: `127.0.0.1:${natsPort}` } },
       hosts,
     };
     writeFileSync(this.#configFile, stringify(config));
@@ -71,6 +71,10 @@ export class ControlPlane {
 
   get natsUrl(): string {
     return this.#running.endpoints.nats;
+  }
+
+  get dataDir(): string {
+    return this.#dataDir;
   }
 
   /** SIGKILL. Its nats-server lives on. */

@@ -39,7 +39,7 @@ export async function reached(
 }
 
 /** A rollout in a few lines, for whoever has to find out why a test failed. */
-export function describe(document: RolloutDocument): string {
+function describe(document: RolloutDocument): string {
   const hosts = document.hosts.map(
     ({ hostId, phase, error }) =>
       `${hostId} ${phase}${error === undefined ? "" : ` (${error.code}: ${error.message})`}`,

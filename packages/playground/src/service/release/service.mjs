@@ -33,9 +33,16 @@ export function startService(flaws = {}) {
   const { healthStatus = 200, address = process.env.ADDRESS, startDelayMs = 0, stopDelayMs = 0 } = flaws;
   const healthyAtMs = performance.now() + startDelayMs;
   let stopping = false;
+  /** @type {Set<Response>} */
+  const unanswered = new Set();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    unanswered.add(response);
+    response.once("close", () => {
+      unanswered.delete(response);
+      if (stopping) server.closeIdleConnections();
+    });
     response.setHeader("x-version", version);
-    if (stopping) response.setHeader("connection", "close");
+    if (stopping) sayGoodbye(response);
     if (request.url === "/healthz") {
       response.writeHead(performance.now() < healthyAtMs ? 503 : healthStatus).end();
     } else {
@@ -46,9 +53,19 @@ export function startService(flaws = {}) {
   server.listen(Number(process.env.PORT), address);
   process.on("SIGTERM", () => {
     stopping = true;
+    unanswered.forEach(sayGoodbye);
     endWebSockets();
     server.close(() => setTimeout(() => process.exit(), stopDelayMs));
   });
+}
+
+/**
+ * The client must not use the connection again: it is about to be closed.
+ *
+ * @param {Response} response
+ */
+function sayGoodbye(response) {
+  if (!response.headersSent) response.setHeader("connection", "close");
 }
 
 function packedVersion() {
