@@ -41,7 +41,7 @@ export const LINT_PLANTS: readonly Plant[] = [
   banned(`${CONTROL_PLANE}/preview/clock.ts`, "performance.now()"),
   banned(`${CONTROL_PLANE}/ledger/fold-rollouts.ts`, "new Date()"),
   banned(`${CONTROL_PLANE}/ledger/fold/rollouts.ts`, "process.pid"),
-  banned(`${CONTROL_PLANE}/orchestrator/pure-loop.ts`, "crypto.randomUUID()"),
+  banned(`${CONTROL_PLANE}/orchestrator/decide.ts`, "crypto.randomUUID()"),
   banned(`${AGENT}/machine/timer.ts`, "setTimeout(() => {}, 1)"),
   banned(`${AGENT}/machine/detour.ts`, "globalThis.Date.now()"),
   inFile(`${AGENT}/machine/dice.ts`, "plugin", "export const impure = Math.random();\n"),
@@ -155,11 +155,7 @@ export const BOUNDARY_PLANTS: readonly Plant[] = [
     [`${AGENT}/ports/journal.ts`]: "export {};\n",
   }),
   imports("fold-and-orchestrator-core-touch-nothing", `${CONTROL_PLANE}/ledger/fold-hosts.ts`, "node:fs"),
-  imports(
-    "fold-and-orchestrator-core-touch-nothing",
-    `${CONTROL_PLANE}/orchestrator/pure-loop.ts`,
-    "node:fs",
-  ),
+  imports("fold-and-orchestrator-core-touch-nothing", `${CONTROL_PLANE}/orchestrator/decide.ts`, "node:fs"),
   imports("adapters-only-from-main", `${AGENT}/ports/shortcut.ts`, "../adapters/socket.ts"),
   imports("main-is-imported-by-nobody", `${AGENT}/ports/start.ts`, "../main.ts"),
   imports(

@@ -38,7 +38,15 @@ function lineOf({ body }: LedgerEvent): string | null {
       return `intent ${body.intent}: ${body.cause?.message ?? "-"}`;
     case "rollout-finished":
       return `finished ${body.status}`;
-    default:
+    case "control-plane-started":
+    case "service-declared":
+    case "artifact-registered":
+    case "release-registered":
+    case "host-reported":
+    case "command-refused":
+    case "rollout-promoted":
+    case "phase-changed":
+    case "status-changed":
       return null;
   }
 }
