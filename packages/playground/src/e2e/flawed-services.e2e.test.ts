@@ -34,6 +34,7 @@ test.each(FLAWS)("%s: rolled back, the host and the reason named", async (varian
   expect(troubled).toHaveLength(1);
   expect(`${troubled[0]?.error?.message}\n${troubled[0]?.error?.output ?? ""}`).toMatch(reason);
   expect(ended.cause?.message).toContain(troubled[0]?.hostId ?? "a host");
+  expect(ended.explanation).toContain(ended.cause?.message);
 });
 
 test("a port in use: rolled back, and the port named", async () => {

@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import { finished } from "../fleet/rollouts.ts";
 import { SERVICE, serviceSpec } from "../fleet/service-spec.ts";
-import { useFleet } from "./scene.ts";
+import { ROLLOUT_DEADLINE_MS, useFleet } from "./scene.ts";
 
 // What a person gets wrong. Nothing of it may reach a host.
 
@@ -54,6 +55,7 @@ test("the same request twice, by its key, is one rollout", async () => {
   const other = api.rollout(SERVICE, { version: "v1" }, key);
   await expect(other).rejects.toMatchObject({ code: "idempotency-conflict" });
   await api.control(first.id, "rollback");
+  await finished(api, first.id, "rolled-back", ROLLOUT_DEADLINE_MS);
 });
 
 test("broken JSON is a problem document", async () => {
