@@ -78,7 +78,7 @@ async function measure(
   const direct = fleet.edge().front.target;
   const target = roundTripMs === 0 ? direct : await startRelay(fleet.yard, direct, roundTripMs);
   const startedMs = performance.now();
-  const plan = heavyTraffic(target, ["v1", "v2"], requests);
+  const plan = heavyTraffic(target, ["v1", "v2"], requests, roundTripMs);
   const traffic = await Traffic.start(fleet.yard, `clients-${strategy}-${roundTripMs}ms`, plan);
   let busy = true;
   const done = traffic.finished().finally(() => {

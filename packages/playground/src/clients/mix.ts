@@ -12,6 +12,9 @@ const LIGHT: TrafficPlan["groups"] = [
   { kind: "slow-upload", clients: 4, thinkMs: 50 },
 ];
 
+/** An answer in the middle of 5 to 25 ms, and the thinking, without a network. */
+const HEAVY_CYCLE_MS = 23;
+
 /** Some 3,000 requests a second, which leaves two cores room to deploy. */
 const HEAVY: TrafficPlan["groups"] = [
   { kind: "keep-alive", clients: 60, thinkMs: 8 },
@@ -25,7 +28,18 @@ export function lightTraffic(target: Target, versions: readonly string[]): Traff
   return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit: null, groups: LIGHT };
 }
 
-/** The same kinds in a crowd, for so many requests. */
-export function heavyTraffic(target: Target, versions: readonly string[], limit: number): TrafficPlan {
-  return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit, groups: HEAVY };
+/**
+ * The same kinds in a crowd, for so many requests.
+ *
+ * @param roundTripMs of the network between: clients wait for it, so it takes more of them for the same rate
+ */
+export function heavyTraffic(
+  target: Target,
+  versions: readonly string[],
+  limit: number,
+  roundTripMs: number,
+): TrafficPlan {
+  const times = 1 + roundTripMs / HEAVY_CYCLE_MS;
+  const groups = HEAVY.map((group) => ({ ...group, clients: Math.round(group.clients * times) }));
+  return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit, groups };
 }
