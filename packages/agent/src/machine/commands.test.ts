@@ -161,7 +161,7 @@ describe("a drain", () => {
     world.run(5_000);
     expect(world.count("probe")).toBe(0);
     expect(world.count("count-connections")).toBe(3);
-    expect(world.said().command?.timings["drainMs"]).toBe(43);
+    expect(world.said().command?.timings.drainMs).toBe(43);
   });
 
   it("is held by edges only, and names the others", () => {

@@ -1,5 +1,5 @@
 import type { UpstreamContent } from "@siding/shared/command";
-import type { Address, Digest, ServiceName, Slot, UpstreamName } from "@siding/shared/ids";
+import type { Address, Digest, ServiceName, Slot, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { Report } from "@siding/shared/report";
 import type { Release, Target } from "@siding/shared/target";
 import type { Journal, ProcessRef } from "./journal.ts";
@@ -11,6 +11,13 @@ export type OpId = string;
 export interface InstanceRef {
   readonly service: ServiceName;
   readonly slot: Slot;
+}
+
+/** A process of this agent that outlived it. */
+export interface FoundProcess extends InstanceRef {
+  readonly targetId: TargetId;
+  readonly startId: number;
+  readonly process: ProcessRef;
 }
 
 /** Whom a probe's answer is for: an instance of this host, or one that this edge watches. */
@@ -33,8 +40,8 @@ type Said =
   | { readonly kind: "send-beat"; readonly stateDigest: Digest; readonly intervalMs: number };
 
 export type HostEffect =
-  /** Find this agent's processes and releases again. Answer: `adopted`. */
-  | { readonly kind: "adopt"; readonly op: OpId; readonly known: readonly ProcessRef[] }
+  /** Find this agent's processes (`known` ones also without their mark) and releases again. Answer: `adopted`. */
+  | { readonly kind: "adopt"; readonly op: OpId; readonly known: readonly FoundProcess[] }
   /** Fetch, verify and unpack; at once where that is done already. Answer: `staged`. */
   | ({ readonly kind: "stage-release"; readonly op: OpId; readonly release: Release } & InstanceRef)
   /** Give a staging up; its answer still comes. */
@@ -68,7 +75,7 @@ export type HostEffect =
     } & InstanceRef);
 
 /** `GET http://address:port` + path, once, on a connection of its own. Answer: `probed`. */
-export type Probe = {
+type Probe = {
   readonly kind: "probe";
   readonly op: OpId;
   readonly owner: ProbeOwner;

@@ -2,7 +2,7 @@ import type { Command } from "@siding/shared/command";
 import type { Address, Digest, ServiceName, TargetId, UpstreamName, Version } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
-import type { InstanceRef, OpId, ProbeOwner } from "./effect.ts";
+import type { FoundProcess, InstanceRef, OpId, ProbeOwner } from "./effect.ts";
 import type { ProcessRef } from "./journal.ts";
 
 /** Everything that can happen to an agent. */
@@ -63,13 +63,6 @@ export type EdgeEvent =
   | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
   /** The inner nginx's master is gone and nobody asked for it. */
   | { readonly kind: "edge-down"; readonly message: string };
-
-/** A process of this agent that outlived it. */
-export interface FoundProcess extends InstanceRef {
-  readonly targetId: TargetId;
-  readonly startId: number;
-  readonly process: ProcessRef;
-}
 
 export interface FoundRelease {
   readonly service: ServiceName;

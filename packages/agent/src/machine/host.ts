@@ -1,6 +1,6 @@
 import { connectionsCounted } from "./drain.ts";
-import type { Effect, InstanceRef } from "./effect.ts";
-import type { FoundProcess, FoundRelease, HostEvent } from "./event.ts";
+import type { Effect, FoundProcess, InstanceRef } from "./effect.ts";
+import type { FoundRelease, HostEvent } from "./event.ts";
 import { askAnew } from "./health.ts";
 import { carryOn, newInstance } from "./instance.ts";
 import { instanceRefKey, type Moment, withJournal } from "./move.ts";

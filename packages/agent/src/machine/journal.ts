@@ -60,7 +60,7 @@ export interface Wanted {
   readonly startId: number | null;
 }
 
-export interface Started {
+interface Started {
   readonly startId: number;
   readonly target: Target;
   /** As the driver named it; finds the process again where its marker is gone. Null until the start is confirmed. */

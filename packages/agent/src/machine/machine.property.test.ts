@@ -12,19 +12,22 @@ type Action =
   | { readonly kind: "crash" | "restart" | "boot" | "reconnect" };
 
 const target = fc.constantFrom(...targets);
-const body: fc.Arbitrary<InstanceCommandBody> = fc.oneof(
-  fc.record({ kind: fc.constantFrom("stage", "update", "revert", "rejoin"), target }),
-  fc.record({ kind: fc.constant("drain"), target, edges: fc.constant(["10.0.0.2"]) }),
-  fc.record({ kind: fc.constant("verify"), target, holdMs: fc.constantFrom(0, 700) }),
-);
-const revision = fc.integer({ min: 1, max: 30 });
-const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("tell"), revision, body }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("wait"), forMs: fc.integer({ min: 0, max: 3_000 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("crash", "restart", "boot", "reconnect") }) },
+const plain = fc
+  .tuple(fc.constantFrom("stage", "update", "revert", "rejoin"), target)
+  .map(([kind, to]): InstanceCommandBody => ({ kind, target: to }));
+const drain = target.map((to): InstanceCommandBody => ({ kind: "drain", target: to, edges: ["10.0.0.2"] }));
+const verify = fc
+  .tuple(target, fc.constantFrom(0, 700))
+  .map(([to, holdMs]): InstanceCommandBody => ({ kind: "verify", target: to, holdMs }));
+const tell = fc
+  .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify))
+  .map(([revision, body]): Action => ({ kind: "tell", revision, body }));
+const wait = fc.integer({ min: 0, max: 3_000 }).map((forMs): Action => ({ kind: "wait", forMs }));
+const accident = fc.constantFrom("crash", "restart", "boot", "reconnect").map((kind): Action => ({ kind }));
+const action = fc.oneof(
+  { weight: 6, arbitrary: tell },
+  { weight: 3, arbitrary: wait },
+  { weight: 1, arbitrary: accident },
 );
 const life = fc.array(action, { maxLength: 40 });
 
@@ -120,7 +123,7 @@ describe("whatever happens to an agent", () => {
   it("a command that comes twice does what it does once", () => {
     fc.assert(
       fc.property(life, (actions) => {
-        const twice = actions.flatMap((each) => (each.kind === "tell" ? [each, each] : [each]));
+        const twice = actions.flatMap((each): Action[] => (each.kind === "tell" ? [each, each] : [each]));
         expect(essence(live(twice))).toEqual(essence(live(actions)));
       }),
     );

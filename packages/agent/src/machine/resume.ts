@@ -1,6 +1,6 @@
 import type { Incarnation } from "@siding/shared/ids";
 import { tryAgain } from "./edge.ts";
-import type { Effect } from "./effect.ts";
+import type { Effect, FoundProcess } from "./effect.ts";
 import { asleep } from "./instance.ts";
 import type { AcceptedCommand, InstanceJournal, Journal } from "./journal.ts";
 import { instanceRefKey } from "./move.ts";
@@ -40,7 +40,7 @@ export function resume({ agent, journal, incarnation, bootId }: Awakening, nowMs
     edge: firstTry?.edge ?? { kind: "absent" },
     said: { sequence: 0, instances: new Map(), upstreams: new Map() },
   };
-  const known = journal.instances.flatMap(({ started }) => (started?.process ? [started.process] : []));
+  const known = journal.instances.flatMap(lastSeen);
   const effects: Effect[] = [
     ...(isHost ? [{ kind: "adopt", op: "adopt", known } as const] : []),
     ...(firstTry === null ? [] : [firstTry.effect]),
@@ -58,4 +58,11 @@ function recounted(command: AcceptedCommand, nowMs: number): AcceptedCommand {
   if (command.outcome.kind !== "running") return command;
   const acceptedAtMs = command.recounted ? nowMs - command.deadlineMs : nowMs;
   return { ...command, acceptedAtMs, recounted: true };
+}
+
+/** The process of the newest start, where it was confirmed. */
+function lastSeen({ service, slot, started }: InstanceJournal): FoundProcess[] {
+  if (started === null || started.process === null) return [];
+  const { startId, target, process } = started;
+  return [{ service, slot, targetId: target.id, startId, process }];
 }

@@ -37,11 +37,11 @@ export interface MachineState {
 }
 
 /** Until the agent knows what already runs and is served, it takes no commands and says nothing. */
-export type Readiness =
+type Readiness =
   | { readonly kind: "waiting"; readonly forProcesses: boolean; readonly forEdge: boolean }
   | { readonly kind: "ready" };
 
-export type Link = { readonly kind: "down" } | { readonly kind: "up"; readonly nextBeatAtMs: number };
+type Link = { readonly kind: "down" } | { readonly kind: "up"; readonly nextBeatAtMs: number };
 
 /** What was reported last, which is what the control plane knows. */
 export interface Said {
@@ -65,7 +65,7 @@ export interface Instance {
   readonly ops: number;
 }
 
-export type ProcessState =
+type ProcessState =
   | { readonly kind: "absent"; readonly exit: (ProcessExit & { readonly startId: number }) | null }
   | {
       readonly kind: "starting";
@@ -96,7 +96,7 @@ export interface Probing {
   readonly next: ProbeTurn;
 }
 
-export type ProbeTurn =
+type ProbeTurn =
   | { readonly kind: "due"; readonly atMs: number }
   | { readonly kind: "asked"; readonly op: OpId };
 
@@ -144,7 +144,7 @@ export interface Upstream {
   readonly ops: number;
 }
 
-export type ApplyAttempt =
+type ApplyAttempt =
   | { readonly kind: "due"; readonly atMs: number; readonly tries: number }
   | { readonly kind: "asked"; readonly op: OpId; readonly revision: number; readonly tries: number }
   | { readonly kind: "settled" };

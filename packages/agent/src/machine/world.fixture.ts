@@ -14,17 +14,17 @@ import type {
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import { ok } from "@siding/shared/result";
 import { makeTarget, type Target, type TargetSpec } from "@siding/shared/target";
-import type { Effect, EffectKind } from "./effect.ts";
-import type { Event, FoundProcess, FoundRelease } from "./event.ts";
+import type { Effect, EffectKind, FoundProcess } from "./effect.ts";
+import type { Event, FoundRelease } from "./event.ts";
 import { emptyJournal, type Journal } from "./journal.ts";
 import { resume } from "./resume.ts";
 import type { AgentIdentity, MachineState } from "./state.ts";
 import { type Step, step } from "./step.ts";
 
-export const hostId = "h1" as HostId;
+const hostId = "h1" as HostId;
 export const service = "web" as ServiceName;
 export const upstreamName = "web" as UpstreamName;
-export const controlPlaneId = "cp1" as ControlPlaneId;
+const controlPlaneId = "cp1" as ControlPlaneId;
 
 const agent: AgentIdentity = {
   hostId,

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { homedir } from "node:os";
+import type { Address } from "@siding/shared/ids";
+import type { StepFailure } from "@siding/shared/report";
+import { err, messageOf, ok, type Result } from "@siding/shared/result";
+import type { FoundProcess } from "../../machine/effect.ts";
+import type { ProcessExit } from "../../machine/event.ts";
+import type { ProcessRef } from "../../machine/journal.ts";
+import type { Driver, Exited, StartOrder } from "../../ports/driver.ts";
+import { listenerOn } from "../network/listener.ts";
+import { endGroup, endOthers } from "./ending.ts";
+import { markedLeaders, markerOf, relativesOf } from "./marker.ts";
+import { Output } from "./output.ts";
+import { isAlive, membersOfGroup, parseRef, refOfPid } from "./proc.ts";
+
+/** Ends of adopted processes are looked for this often: nobody else tells the agent. */
+const lookForExitsEveryMs = 100;
+/** How often the output files are bounded: 16 MiB are not printed in less. */
+const boundOutputEveryMs = 10_000;
+
+const basePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface ChildDriverConfig {
+  /** Marks the processes as this agent's: its data folder. */
+  readonly owner: string;
+  /** Where the services listen. */
+  readonly address: Address;
+}
+
+interface Running {
+  readonly which: FoundProcess;
+  /** Null for a process that an earlier agent has started. */
+  readonly child: ChildProcess | null;
+}
+
+/** Runs services as children that outlive the agent: sessions of their own, output to files, found by a mark. */
+export class ChildDriver implements Driver {
+  readonly #config: ChildDriverConfig;
+  readonly #output: Output;
+  readonly #running = new Map<ProcessRef, Running>();
+  #onExit: (exited: Exited) => void = () => {};
+
+  constructor(config: ChildDriverConfig) {
+    this.#config = config;
+    this.#output = new Output(config.owner);
+    setInterval(() => this.#lookForExits(), lookForExitsEveryMs).unref();
+    setInterval(() => this.#boundOutput(), boundOutputEveryMs).unref();
+  }
+
+  watchExits(callback: (exited: Exited) => void): void {
+    this.#onExit = callback;
+  }
+
+  find(known: readonly FoundProcess[]): Promise<readonly FoundProcess[]> {
+    const marked = markedLeaders(this.#config.owner);
+    const refs = new Set(marked.map(({ process }) => process));
+    const unmarked = known.filter(({ process }) => !refs.has(process) && isRunning(process));
+    const found = [...marked, ...unmarked];
+    for (const which of found) this.#running.set(which.process, { which, child: null });
+    return Promise.resolve(found);
+  }
+
+  async start(order: StartOrder): Promise<Result<ProcessRef, StepFailure>> {
+    const { address } = this.#config;
+    const listener = listenerOn(address, order.port);
+    if (listener !== null) {
+      const message = `${address}:${order.port} is in use: ${listener}`;
+      return err({ code: "port-in-use", message });
+    }
+    const output = this.#output.open(order);
+    try {
+      const spawned = await this.#spawn(order, output);
+      return spawned.ok ? ok(this.#register(order, spawned.value)) : spawned;
+    } finally {
+      closeSync(output);
+    }
+  }
+
+  async stop(process: ProcessRef, graceMs: number): Promise<Result<null, StepFailure>> {
+    const name = parseRef(process);
+    if (name === null || !isAlive(name)) return ok(null);
+    // Asked before the end: a process that is gone has no environment to go by.
+    const relatives = relativesOf(this.#config.owner, name.pid);
+    // It is spoken for by this call; its end is no news.
+    const running = this.#running.get(process);
+    this.#running.delete(process);
+    const ended = await endGroup(name, graceMs);
+    if (!ended.ok && running !== undefined) this.#running.set(process, running);
+    if (ended.ok) endOthers(relatives, this.#config.owner);
+    return ended;
+  }
+
+  async #spawn(order: StartOrder, output: number): Promise<Result<ChildProcess, StepFailure>> {
+    const [program = "", ...args] = order.target.spec.run.command;
+    return new Promise((resolve) => {
+      const refuse = (cause: unknown) => {
+        const message = `${program} could not be started in ${order.folder}: ${messageOf(cause)}`;
+        resolve(err({ code: "start-failed", message }));
+      };
+      try {
+        const child = spawn(program, args, {
+          cwd: order.folder,
+          // A session of its own: signals to the agent's group are not for it, and its children can be ended with it.
+          detached: true,
+          // Never pipes: a service must not die of the agent's death.
+          stdio: ["ignore", output, output],
+          env: this.#environment(order),
+        });
+        child.once("error", refuse);
+        child.once("spawn", () => resolve(ok(child)));
+      } catch (cause) {
+        refuse(cause);
+      }
+    });
+  }
+
+  #environment({ service, slot, startId, target, port }: StartOrder): NodeJS.ProcessEnv {
+    return {
+      PATH: basePath,
+      HOME: homedir(),
+      LANG: "C.UTF-8",
+      ...target.spec.run.env,
+      ADDRESS: this.#config.address,
+      PORT: String(port),
+      SIDING_SLOT: slot,
+      SIDING_VERSION: target.release.version,
+      ...markerOf(this.#config.owner, { service, slot, targetId: target.id, startId }),
+    };
+  }
+
+  #register({ service, slot, startId, target }: StartOrder, child: ChildProcess): ProcessRef {
+    // Just spawned and not waited for yet, so that it has an entry even where it has ended already.
+    const process = refOfPid(child.pid ?? 0) ?? `${child.pid}:gone`;
+    const which = { service, slot, startId, targetId: target.id, process };
+    this.#running.set(process, { which, child });
+    child.once("exit", (code, signal) => this.#exited(process, code, signal));
+    child.unref();
+    return process;
+  }
+
+  #lookForExits(): void {
+    for (const [process, { child }] of this.#running) {
+      if (child === null && !isRunning(process)) this.#exited(process, null, null);
+    }
+  }
+
+  #exited(process: ProcessRef, code: number | null, signal: string | null): void {
+    const running = this.#running.get(process);
+    if (running === undefined) return;
+    this.#running.delete(process);
+    const { which } = running;
+    // What the process has left behind would hold its port.
+    const pid = parseRef(process)?.pid;
+    if (pid !== undefined) endOthers(membersOfGroup(pid), this.#config.owner);
+    const exit: ProcessExit = { code, signal, output: this.#output.tail(which) };
+    this.#onExit({ service: which.service, slot: which.slot, startId: which.startId, exit });
+  }
+
+  #boundOutput(): void {
+    for (const { which } of this.#running.values()) this.#output.bound(which);
+  }
+}
+
+function isRunning(process: ProcessRef): boolean {
+  const name = parseRef(process);
+  return name !== null && isAlive(name);
+}

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { Digest, ServiceName, type Slot, Version } from "@siding/shared/ids";
+import type { Release } from "@siding/shared/target";
+import { z } from "zod";
+
+/** `/opt/siding/<service>/releases/<version>-<digest12>/`, and a link for each slot beside `releases`. */
+export class ReleaseLayout {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  releases(service: ServiceName): string {
+    return join(this.root, service, "releases");
+  }
+
+  release(service: ServiceName, release: Pick<Release, "version" | "digest">): string {
+    return join(this.releases(service), folderName(release));
+  }
+
+  /** Says what is in the folder beside it; the folder itself holds the artifact's files and nothing else. */
+  note(service: ServiceName, release: Pick<Release, "version" | "digest">): string {
+    return join(this.releases(service), `${folderName(release)}${noteEnding}`);
+  }
+
+  link(service: ServiceName, slot: Slot): string {
+    return join(this.root, service, slot);
+  }
+
+  /** Relative, so that the whole tree can be moved. */
+  linkText(release: Pick<Release, "version" | "digest">): string {
+    return join("releases", folderName(release));
+  }
+}
+
+export const noteEnding = ".release.json";
+export const draftBeginning = ".draft-";
+
+export const ReleaseNote = z.object({ service: ServiceName, version: Version, digest: Digest });
+
+function folderName({ version, digest }: Pick<Release, "version" | "digest">): string {
+  return `${version}-${digest.slice(7, 19)}`;
+}

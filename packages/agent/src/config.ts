@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { defaults } from "@siding/shared/defaults";
+import { Address, HostId, Labels } from "@siding/shared/ids";
+import { Role } from "@siding/shared/report";
+import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import { Duration } from "@siding/shared/units";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+
+const AbsolutePath = z.string().regex(/^\/\P{Cc}*$/u, "an absolute path");
+
+const EdgeMode = z
+  .enum(["inner", "include", "site"])
+  .refine((mode) => mode === "inner", "only mode 'inner' is available in this release of Siding");
+
+const EdgeConfig = z.strictObject({
+  nginx: z.string().min(1).default("nginx"),
+  includeDir: AbsolutePath.default("/etc/siding/nginx"),
+  runDir: AbsolutePath.default("/run/siding/edge"),
+  mode: EdgeMode.default("inner"),
+});
+
+const FileShape = z.strictObject({
+  hostId: HostId,
+  /** Where this host's services listen, and where edges reach them. */
+  address: Address,
+  labels: Labels.default({}),
+  roles: z.array(Role).min(1, "host, edge or both"),
+  /** The secret that this host has for NATS and for the control plane's artifacts. */
+  tokenFile: AbsolutePath,
+  nats: z.strictObject({ url: z.string().regex(/^(nats|tls):\/\/\S+$/, "nats://HOST:PORT") }),
+  controlPlane: z.strictObject({ url: z.url({ protocol: /^https?$/, error: "http://HOST:PORT" }) }),
+  dataDir: AbsolutePath.default("/var/lib/siding/agent"),
+  releasesDir: AbsolutePath.default("/opt/siding"),
+  edge: EdgeConfig.optional(),
+  beatInterval: Duration.default(defaults.beatIntervalMs).refine((ms) => ms >= 100, "at least 100ms"),
+});
+
+const AgentConfig = FileShape.superRefine(({ roles, edge }, context) => {
+  if (new Set(roles).size < roles.length) {
+    context.addIssue({ code: "custom", path: ["roles"], message: "each role once" });
+  }
+  if (edge !== undefined && !roles.includes("edge")) {
+    context.addIssue({ code: "custom", path: ["edge"], message: "only with the role edge" });
+  }
+}).transform(({ edge, ...config }) => ({
+  ...config,
+  edge: config.roles.includes("edge") ? (edge ?? EdgeConfig.parse({})) : null,
+}));
+export type AgentConfig = z.infer<typeof AgentConfig>;
+
+/** Reads the agent's config. Errors: `config-unreadable`, `config-invalid`; the message names the file and the keys. */
+export function readConfig(path: string): Result<AgentConfig, Failure> {
+  let raw: unknown;
+  try {
+    raw = parseYaml(readFileSync(path, "utf8"));
+  } catch (cause) {
+    return err(failure("config-unreadable", `${path}: ${messageOf(cause)}`, cause));
+  }
+  const parsed = AgentConfig.safeParse(raw);
+  if (parsed.success) return ok(parsed.data);
+  const complaints = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join(".") || "file"}: ${issue.message}`,
+  );
+  return err(failure("config-invalid", `${path} is no valid agent config:\n${complaints.join("\n")}`));
+}
+
+/** Reads the host's secret. Errors: `token-unreadable`. */
+export function readToken(path: string): Result<string, Failure> {
+  try {
+    const token = readFileSync(path, "utf8").trim();
+    if (/^\S{8,}$/.test(token)) return ok(token);
+    return err(
+      failure("token-unreadable", `tokenFile ${path}: a token is one word of at least 8 characters`),
+    );
+  } catch (cause) {
+    return err(failure("token-unreadable", `tokenFile ${path}: ${messageOf(cause)}`, cause));
+  }
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Incarnation } from "@siding/shared/ids";
+import { requireSupportedNode } from "@siding/shared/node-version";
+import { type Failure, ok, type Result } from "@siding/shared/result";
+import { pino } from "pino";
+import { JournalFile } from "./adapters/journal/journal-file.ts";
+import { NatsLink } from "./adapters/nats/link.ts";
+import { countOn } from "./adapters/network/connections.ts";
+import { askHealth } from "./adapters/network/probe.ts";
+import { NginxEdge } from "./adapters/nginx/edge.ts";
+import { ChildDriver } from "./adapters/process/child-driver.ts";
+import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
+import { localAddresses } from "./adapters/system/addresses.ts";
+import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
+import { procLoad } from "./adapters/system/load.ts";
+import { takeLock } from "./adapters/system/lock-file.ts";
+import { type AgentConfig, readConfig, readToken } from "./config.ts";
+import { emptyJournal, type Journal } from "./machine/journal.ts";
+import type { AgentIdentity } from "./machine/state.ts";
+import type { Log } from "./ports/log.ts";
+import { Agent } from "./shell/agent.ts";
+import { stopServices } from "./teardown.ts";
+import { agentVersion } from "./version.ts";
+
+/** nginx shows a new configuration within a tenth of a second; what takes this long will not come. */
+const edgeConfirmDeadlineMs = 10_000;
+
+/** Everything of this machine that an agent needs; taken once, given back at the end. */
+interface Rooms {
+  readonly config: AgentConfig;
+  readonly token: string;
+  readonly store: JournalFile;
+  readonly journal: Journal | null;
+  readonly unlock: () => void;
+}
+
+requireSupportedNode();
+await main();
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { config: { type: "string" }, teardown: { type: "boolean", default: false } },
+  });
+  if (values.config === undefined) return give("usage: main.ts --config FILE [--teardown]", 2);
+  const rooms = moveIn(values.config);
+  if (!rooms.ok) return give(rooms.error.message, 1);
+  if (values.teardown) return tearDown(rooms.value);
+  return run(rooms.value);
+}
+
+function moveIn(configPath: string): Result<Rooms, Failure> {
+  const config = readConfig(configPath);
+  if (!config.ok) return config;
+  const { dataDir, tokenFile } = config.value;
+  const token = readToken(tokenFile);
+  if (!token.ok) return token;
+  const unlock = takeLock(dataDir);
+  if (!unlock.ok) return unlock;
+  const store = new JournalFile(dataDir);
+  const journal = store.read();
+  if (!journal.ok) return journal;
+  return ok({
+    config: config.value,
+    token: token.value,
+    store,
+    journal: journal.value,
+    unlock: unlock.value,
+  });
+}
+
+async function run(rooms: Rooms): Promise<void> {
+  const { config, journal, store, token } = rooms;
+  const log: Log = logTo(pino({ base: { hostId: config.hostId } }, pino.destination(2)));
+  const incarnation = randomBytes(12).toString("base64url") as Incarnation;
+  await clearDrafts(config.releasesDir);
+  const bootId = readBootId();
+  // Link and agent know each other: the link speaks for the agent, and the agent hears by the link.
+  let agent: Agent | null = null;
+  const link = new NatsLink(
+    { url: config.nats.url, hostId: config.hostId, token },
+    {
+      connected: () => {
+        log.info("connected", { url: config.nats.url });
+        agent?.happen({ kind: "connected", beatOffset: Math.random() });
+      },
+      disconnected: (why) => {
+        log.warn("disconnected", { why });
+        agent?.happen({ kind: "disconnected" });
+      },
+      command: (command) => agent?.happen({ kind: "command", command }),
+      unreadable: (code, why) => log.warn("message-unreadable", { code, why }),
+    },
+  );
+  agent = new Agent(
+    {
+      clock: bootClock,
+      journal: store,
+      voice: link,
+      sampleLoad: procLoad(),
+      releases: new ReleaseStore(config.releasesDir, { url: config.controlPlane.url, token }),
+      driver: driverOf(config),
+      countConnections: countOn(config.address),
+      askHealth,
+      edge: config.edge === null ? null : edgeOf(config, config.edge),
+      log,
+    },
+    { agent: identityOf(config), journal: journal ?? emptyJournal(bootId), incarnation, bootId },
+  );
+  log.info("agent-started", {
+    incarnation,
+    version: agentVersion,
+    roles: config.roles,
+    pid: process.pid,
+  });
+  endInOrder(agent, link, rooms, log);
+  await link.run();
+}
+
+/** The agent ends, and what it runs goes on: services and nginx. A signal that comes twice is one. */
+function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log): void {
+  let ending = false;
+  const end = (signal: NodeJS.Signals) => {
+    if (ending) return;
+    ending = true;
+    log.info("agent-stopping", { signal });
+    agent.stop();
+    void link.close().finally(() => {
+      unlock();
+      process.exit(0);
+    });
+  };
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+}
+
+/** Stops everything that this agent has started: for the end of a demo or a test, and before an uninstall. */
+async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
+  const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
+  if (config.edge !== null) {
+    const edge = edgeOf(config, config.edge);
+    const started = await edge.start();
+    if (started.ok) await edge.stop();
+    else left.push(`edge: ${started.error.message}`);
+  }
+  unlock();
+  give(left.join("\n"), left.length === 0 ? 0 : 1);
+}
+
+function identityOf(config: AgentConfig): AgentIdentity {
+  const { hostId, address, labels, roles, beatInterval } = config;
+  return {
+    hostId,
+    address,
+    labels,
+    roles,
+    agentVersion,
+    hostname: hostname(),
+    edgeAddresses: roles.includes("edge") ? localAddresses() : [],
+    beatIntervalMs: beatInterval,
+  };
+}
+
+function driverOf({ dataDir, address }: AgentConfig): ChildDriver {
+  return new ChildDriver({ owner: dataDir, address });
+}
+
+function edgeOf({ dataDir }: AgentConfig, edge: NonNullable<AgentConfig["edge"]>): NginxEdge {
+  const { nginx, includeDir, runDir } = edge;
+  return new NginxEdge({
+    nginx,
+    includeDir,
+    runDir,
+    dataDir: join(dataDir, "edge"),
+    workerUser: null,
+    confirmDeadlineMs: edgeConfirmDeadlineMs,
+  });
+}
+
+function logTo(logger: pino.Logger): Log {
+  return {
+    info: (event, fields) => logger.info({ event, ...fields }),
+    warn: (event, fields) => logger.warn({ event, ...fields }),
+    error: (event, fields) => logger.error({ event, ...fields }),
+  };
+}
+
+/** Ends with a word to the person who started it. */
+function give(message: string, code: number): void {
+  if (message !== "") process.stderr.write(`${message}\n`);
+  process.exitCode = code;
+  process.exit();
+}

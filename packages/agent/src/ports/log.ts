@@ -1,0 +1,26 @@
+/** Every event that the agent logs; whoever watches the log can rely on these names. */
+type LogEvent =
+  | "agent-started"
+  | "agent-stopping"
+  | "connected"
+  | "disconnected"
+  | "message-unreadable"
+  | "command-accepted"
+  | "command-refused"
+  | "command-ended"
+  | "process-started"
+  | "process-ended"
+  | "upstream-served"
+  | "upstream-refused"
+  | "edge-warning"
+  | "edge-down"
+  | "effect-failed"
+  | "journal-not-written";
+
+type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  info(event: LogEvent, fields: LogFields): void;
+  warn(event: LogEvent, fields: LogFields): void;
+  error(event: LogEvent, fields: LogFields): void;
+}

@@ -1,0 +1,57 @@
+import type { Event } from "../machine/event.ts";
+import type { AcceptedCommand } from "../machine/journal.ts";
+import type { MachineState } from "../machine/state.ts";
+import type { Step } from "../machine/step.ts";
+import type { Log } from "../ports/log.ts";
+
+/** Tells in the log what a step did: the machine itself is pure and can't. */
+export function narrate(log: Log, event: Event, before: MachineState, { state, effects }: Step): void {
+  narrateEvent(log, event);
+  for (const effect of effects) {
+    if (effect.kind !== "send-report" || effect.report.kind !== "refused") continue;
+    const { commandId, code, message } = effect.report;
+    log.warn("command-refused", { commandId, code, message });
+  }
+  narrateCommands(log, before, state);
+  narrateUpstreams(log, before, state);
+}
+
+function narrateEvent(log: Log, event: Event): void {
+  if (event.kind === "process-exited") {
+    const { service, slot, startId, exit } = event;
+    log.warn("process-ended", { service, slot, startId, code: exit.code, signal: exit.signal });
+  } else if (event.kind === "process-started" && event.result.ok) {
+    log.info("process-started", { service: event.service, slot: event.slot, process: event.result.value });
+  } else if (event.kind === "edge-down") {
+    log.error("edge-down", { why: event.message });
+  }
+}
+
+function narrateCommands(log: Log, before: MachineState, after: MachineState): void {
+  for (const [key, { journal }] of after.instances) {
+    const was = before.instances.get(key)?.journal.command ?? null;
+    const { command } = journal;
+    if (command === null || command === was) continue;
+    if (was?.commandId !== command.commandId) log.info("command-accepted", factsOf(key, command));
+    if (command.outcome.kind === "running" || was?.outcome === command.outcome) continue;
+    const { failure } = command.outcome.kind === "failed" ? command.outcome : {};
+    log.info("command-ended", { ...factsOf(key, command), outcome: command.outcome.kind, failure });
+  }
+}
+
+function factsOf(instance: string, { commandId, revision, body, timings }: AcceptedCommand) {
+  return { instance, commandId, revision, kind: body.kind, targetId: body.target.id, timings };
+}
+
+function narrateUpstreams(log: Log, before: MachineState, after: MachineState): void {
+  for (const [upstream, { served, refused, journal }] of after.upstreams) {
+    const was = before.upstreams.get(upstream);
+    if (served !== null && served.revision !== was?.served?.revision) {
+      const { revision, generation, reloads, turnoverMs } = served;
+      log.info("upstream-served", { upstream, revision, generation, reloads, turnoverMs });
+    }
+    if (refused !== null && refused !== was?.refused) {
+      log.warn("upstream-refused", { upstream, revision: journal.revision, why: refused.message });
+    }
+  }
+}

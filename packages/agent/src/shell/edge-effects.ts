@@ -1,0 +1,34 @@
+import { err, ok } from "@siding/shared/result";
+import type { EdgeEffect } from "../machine/effect.ts";
+import type { ApplyFailure, EdgeEvent } from "../machine/event.ts";
+import type { Edge } from "../ports/edge.ts";
+import type { Log } from "../ports/log.ts";
+
+/** Carries the edge role's effects out. */
+export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): Promise<EdgeEvent> {
+  const { op } = effect;
+  switch (effect.kind) {
+    case "start-edge": {
+      const started = await edge.start();
+      if (!started.ok) return { kind: "edge-started", op, result: started };
+      for (const warning of started.value.warnings) log.warn("edge-warning", { warning });
+      return { kind: "edge-started", op, result: ok(started.value.served) };
+    }
+    case "recover-edge": {
+      const recovered = await edge.recover();
+      return { kind: "edge-recovered", op, result: recovered.ok ? ok(null) : recovered };
+    }
+    case "apply-upstream": {
+      const { upstream } = effect.content;
+      const applied = await edge.apply(effect.content, effect.revision);
+      if (applied.ok) return { kind: "upstream-applied", op, upstream, result: applied };
+      const { code, message } = applied.error;
+      return { kind: "upstream-applied", op, upstream, result: err({ kind: failureKind(code), message }) };
+    }
+  }
+}
+
+/** What nginx says no to stays refused; all else may go well the next time. */
+function failureKind(code: string): ApplyFailure["kind"] {
+  return code === "edge-config-refused" ? "refused" : "trouble";
+}

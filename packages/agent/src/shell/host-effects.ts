@@ -1,0 +1,78 @@
+import type { HostEffect } from "../machine/effect.ts";
+import type { HostEvent } from "../machine/event.ts";
+import type { Driver } from "../ports/driver.ts";
+import type { CountConnections } from "../ports/network.ts";
+import type { Releases } from "../ports/releases.ts";
+
+export interface HostPorts {
+  readonly releases: Releases;
+  readonly driver: Driver;
+  readonly countConnections: CountConnections;
+}
+
+type Asked<K extends HostEffect["kind"]> = Extract<HostEffect, { kind: K }>;
+
+/** Carries the host role's effects out. Decides nothing: each answer goes back to the machine. */
+export class HostEffects {
+  readonly #ports: HostPorts;
+  readonly #stagings = new Map<string, AbortController>();
+
+  constructor(ports: HostPorts) {
+    this.#ports = ports;
+  }
+
+  carryOut(effect: HostEffect): Promise<HostEvent | null> {
+    switch (effect.kind) {
+      case "adopt":
+        return this.#adopt(effect);
+      case "stage-release":
+        return this.#stage(effect);
+      case "cancel-stage":
+        this.#stagings.get(effect.op)?.abort();
+        return Promise.resolve(null);
+      case "prune-releases":
+        return this.#ports.releases.prune(effect.service, effect.keep).then(() => null);
+      case "count-connections":
+        return this.#count(effect);
+      case "stop-process":
+        return this.#stop(effect);
+      case "start-process":
+        return this.#start(effect);
+    }
+  }
+
+  async #adopt({ op, known }: Asked<"adopt">): Promise<HostEvent> {
+    const releases = await this.#ports.releases.found();
+    const processes = await this.#ports.driver.find(known);
+    return { kind: "adopted", op, processes, releases };
+  }
+
+  async #stage({ op, service, slot, release }: Asked<"stage-release">): Promise<HostEvent> {
+    const staging = new AbortController();
+    this.#stagings.set(op, staging);
+    try {
+      const result = await this.#ports.releases.stage(service, release, staging.signal);
+      return { kind: "staged", op, service, slot, result };
+    } finally {
+      this.#stagings.delete(op);
+    }
+  }
+
+  async #count({ op, service, slot, process, port }: Asked<"count-connections">): Promise<HostEvent> {
+    const result = await this.#ports.countConnections(process, port);
+    return { kind: "connections-counted", op, service, slot, result };
+  }
+
+  async #stop({ op, service, slot, process, graceMs }: Asked<"stop-process">): Promise<HostEvent> {
+    const result = await this.#ports.driver.stop(process, graceMs);
+    return { kind: "process-stopped", op, service, slot, result };
+  }
+
+  async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<HostEvent> {
+    const linked = await this.#ports.releases.link(service, slot, target.release);
+    const result = linked.ok
+      ? await this.#ports.driver.start({ service, slot, startId, target, port, folder: linked.value })
+      : linked;
+    return { kind: "process-started", op, service, slot, result };
+  }
+}
