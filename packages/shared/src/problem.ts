@@ -4,11 +4,13 @@ import { z } from "zod";
 export const ProblemCode = z.enum([
   "invalid-request", // a field is missing, unknown or mistyped; `errors` names it
   "malformed-json",
+  "malformed-yaml",
   "body-too-large",
   "unsupported-media-type",
   "unauthorized",
   "forbidden",
   "not-found",
+  "method-not-allowed",
   "unknown-service",
   "unknown-version",
   "unknown-host",
@@ -30,6 +32,8 @@ export const ProblemCode = z.enum([
   "not-available-yet",
   "range-not-satisfiable",
   "rule-broken",
+  "storage-unavailable", // nothing can be made durable at present; nothing was done
+  "not-ready",
   "internal",
 ]);
 export type ProblemCode = z.infer<typeof ProblemCode>;

@@ -8,9 +8,8 @@ import { hostIdsOf, type View } from "./document-view.ts";
 
 /** Undefined: neither declared nor ever heard of. */
 export function hostDocument(view: View, id: HostId): HostDocument | undefined {
-  const { state, live, clock, nowMs, declared } = view;
-  const host = state.hosts.get(id) ?? (declared.includes(id) ? emptyHost(id) : undefined);
-  return host && hostDocumentOf({ state, live, clock, nowMs, declared }, id, host);
+  const host = view.state.hosts.get(id) ?? (view.declared.has(id) ? emptyHost(id) : undefined);
+  return host && hostDocumentOf(view, id, host);
 }
 
 function hostDocumentOf(view: View, id: HostId, host: HostRecord): HostDocument {

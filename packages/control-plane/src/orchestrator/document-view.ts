@@ -10,7 +10,7 @@ export interface View {
   readonly clock: LedgerClock;
   readonly nowMs: number;
   /** Hosts of the config: they are shown before their agents have ever reported. */
-  readonly declared: readonly HostId[];
+  readonly declared: ReadonlySet<HostId>;
 }
 
 /** Every host that is declared or has reported, in the order of the ids. */
