@@ -25,6 +25,7 @@ export function advance(rollout: RolloutRecord, snapshot: Snapshot, nowMs: numbe
   const steps = [
     ...nextCommands(survey),
     ...settlements(survey),
+    ...finishedBatches(survey),
     ...membership.actions,
     ...deadlineOfGates(survey, membership.gates, membership.waiting.length > 0),
   ];
@@ -36,7 +37,9 @@ function firstOf(survey: Survey): readonly Action[] {
   const troubles = troublesOf(survey);
   if (troubles.length > 0) return troubles;
   const interventions = interventionsOf(survey);
-  return interventions.length > 0 ? interventions : completionOf(survey);
+  if (interventions.length > 0) return interventions;
+  const end = completionOf(survey);
+  return end.length > 0 ? [...finishedBatches(survey), ...end] : [];
 }
 
 const noMembership: Membership = { actions: [], waiting: [], gates: [] };
@@ -49,23 +52,23 @@ function decisionOf(survey: Survey, steps: readonly Action[], membership: Member
   return { actions, waiting, wakeAtMs: wakeOf(survey, membership), status };
 }
 
-/** Hosts that every counted edge serves on their goal are settled; a batch is finished when all its hosts are. */
+/** Hosts that every counted edge serves on their goal are settled, and those that have nowhere to go. */
 function settlements(survey: Survey): readonly Action[] {
   const { rollout } = survey;
-  const settled = survey.hosts.flatMap((host): Action[] => {
+  return survey.hosts.flatMap((host): Action[] => {
     const { hostId, slot } = host.planned;
-    if (host.position.kind === "serving") {
-      return [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on: host.goal }];
-    }
-    return host.position.kind === "stranded"
-      ? [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on: null }]
-      : [];
+    const { kind } = host.position;
+    if (kind !== "serving" && kind !== "stranded") return [];
+    const on = kind === "serving" ? host.goal : null;
+    return [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on }];
   });
-  const finished = rollout.batches.flatMap((batch, index): Action[] => {
+}
+
+/** A batch is finished when all its hosts are settled. */
+function finishedBatches({ rollout }: Survey): readonly Action[] {
+  return rollout.batches.flatMap((batch, index): Action[] => {
     const done = batch.hosts.every((hostId) => rollout.hosts[hostId]?.course.kind !== "going");
-    return batch.finishedAtMs === null && done
-      ? [{ type: "batch-finished", rolloutId: rollout.id, batch: index }]
-      : [];
+    if (batch.finishedAtMs !== null || !done) return [];
+    return [{ type: "batch-finished", rolloutId: rollout.id, batch: index }];
   });
-  return [...settled, ...finished];
 }
