@@ -11,7 +11,7 @@ import type { Failure, Result } from "@siding/shared/result";
  * - `edge-path-refused`: a configured folder has a path that nginx or a unix socket can't take.
  * - `edge-state-unreadable`: what was remembered of an upstream is not in a form that this agent knows.
  */
-export type EdgeFailureCode =
+type EdgeFailureCode =
   | "edge-nginx-missing"
   | "edge-nginx-down"
   | "edge-config-refused"

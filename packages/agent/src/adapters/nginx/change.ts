@@ -10,7 +10,7 @@ import { isRetired, signal } from "./processes.ts";
 import { type MainSettings, renderUpstream } from "./render.ts";
 import { type Attempt, type Rendition, saveState, type UpstreamState } from "./state.ts";
 import { servedGeneration } from "./status.ts";
-import { listenTo, reload, retire } from "./turnover.ts";
+import { listenTo, reload, retire, untilAtRest } from "./turnover.ts";
 import { until } from "./waiting.ts";
 
 /** What every change of an upstream needs to know. */
@@ -64,6 +64,9 @@ export async function change(
   wanted: Wanted,
 ): Promise<Changed> {
   const { inner, binary, settings } = context;
+  const startedAt = performance.now();
+  const rested = await untilAtRest(inner, context.confirmDeadlineMs);
+  if (!rested.ok) return { state: before, result: rested };
   const attempt: Attempt = {
     content: wanted.content,
     revision: wanted.revision,
@@ -74,7 +77,6 @@ export async function change(
   };
   const begun = await saved(context, { ...before, generation: attempt.generation, attempt });
   const hear = await listenTo(settings.layout.errorLog);
-  const startedAt = performance.now();
 
   await putInPlace(context, attempt);
   const tested = await testConfig(binary, inner.folder);
@@ -117,10 +119,14 @@ export async function concluded(context: ChangeContext, state: UpstreamState): P
   const { attempt } = state;
   if (attempt?.outcome !== "open") return null;
   const { inner, confirmDeadlineMs: withinMs } = context;
+  if (!(await untilAtRest(inner, withinMs)).ok) return null;
   if ((await servedGeneration(inner.folder, state.upstream)) !== attempt.generation) return null;
   const startedAt = performance.now();
-  retire(attempt.oldWorkers);
-  const retired = await until(() => attempt.oldWorkers.every(isRetired), { everyMs: 5, withinMs });
+  const settled = () => {
+    retire(attempt.oldWorkers);
+    return attempt.oldWorkers.every(isRetired);
+  };
+  const retired = await until(settled, { everyMs: 5, withinMs });
   if (!retired) return null;
   const turnoverMs = performance.now() - startedAt;
   const served = renditionOf(attempt);

@@ -4,8 +4,9 @@ import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { currentFolder, innerFolders, masterIn, sweepFolders } from "./inner.ts";
 import type { EdgeLayout, InnerFolder } from "./layout.ts";
-import { isRetired, nginxIn, type ProcessRef, signal } from "./processes.ts";
+import { isRetired, nginxIn, type ProcessRef } from "./processes.ts";
 import { flushQueue } from "./status.ts";
+import { retire } from "./turnover.ts";
 import { until } from "./waiting.ts";
 
 /**
@@ -50,7 +51,11 @@ async function retireFolder(
   const master = await masterIn(folder);
   const workers = nginxIn(folder.path).filter(({ pid }) => pid !== master?.pid);
   // A living master passes it on, and would replace a worker that ended by itself.
-  for (const process of master ? [master] : workers) signal(process, "SIGQUIT");
-  await until(() => workers.every(isRetired), { everyMs: 5, withinMs });
-  return workers.filter((worker) => !isRetired(worker));
+  const addressed = master ? [master] : workers;
+  const retired = () => {
+    retire(addressed);
+    return workers.every(isRetired);
+  };
+  const allRetired = await until(retired, { everyMs: 5, withinMs });
+  return allRetired ? [] : workers.filter((worker) => !isRetired(worker));
 }

@@ -23,7 +23,21 @@ export function isAlive(process: ProcessRef): boolean {
 
 /** True where it takes no new connection any more: it has ended, or it says so itself. */
 export function isRetired(worker: ProcessRef): boolean {
-  return !isAlive(worker) || titleOf(worker.pid).includes("is shutting down");
+  if (!isAlive(worker)) return true;
+  const title = titleOf(worker.pid);
+  // A process loses its title on its way out, a moment before its state shows that it has ended.
+  return title === "" || title.includes("is shutting down");
+}
+
+/**
+ * True while an nginx master waits for its next signal. From the moment that one reaches it until all that it asks for is
+ * done, SIGHUP is pending, or blocked.
+ */
+export function isAtRest(master: ProcessRef): boolean {
+  const masks = readProc(master.pid, "status")?.matchAll(/^(?:SigPnd|ShdPnd|SigBlk):\s*([0-9a-f]+)$/gm) ?? [];
+  const sighup = 1n;
+  const holding = [...masks].map(([, mask]) => (BigInt(`0x${mask}`) & sighup) !== 0n);
+  return holding.length === 3 && !holding.includes(true);
 }
 
 /** True for an nginx worker that has got as far as its event loop; until then it bears its master's title. */

@@ -167,7 +167,7 @@ export function renderUpstream(
   const serves = members.length > 0;
   return lines(
     banner,
-    serves ? `${upstreamBlock(content, features)}\n` : null,
+    serves ? upstreamBlock(content, features) : null,
     "server {",
     `    listen unix:${folder.socket(upstream)} backlog=${limits.backlog};`,
     "    location / {",

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { innerFolders, masterIn } from "./inner.ts";
 import type { EdgeLayout, InnerFolder } from "./layout.ts";
 import { nginxIn, signal } from "./processes.ts";
+import { retire } from "./turnover.ts";
 import { until } from "./waiting.ts";
 
 /** Requests in flight may finish for this long; who stops an edge has taken it out of service before. */
@@ -22,8 +23,11 @@ async function endFolder(folder: InnerFolder): Promise<void> {
   const master = await masterIn(folder);
   // A living master passes the signal on, and would replace a worker that ended by itself.
   const addressed = () => (master ? [master] : nginxIn(folder.path));
-  for (const process of addressed()) signal(process, "SIGQUIT");
-  if (await until(ended, { everyMs: 10, withinMs: orderlyEndMs })) return;
+  const finished = () => {
+    retire(addressed());
+    return ended();
+  };
+  if (await until(finished, { everyMs: 10, withinMs: orderlyEndMs })) return;
   for (const process of addressed()) signal(process, "SIGTERM");
   if (await until(ended, { everyMs: 10, withinMs: hardEndMs })) return;
   for (const process of nginxIn(folder.path)) signal(process, "SIGKILL");

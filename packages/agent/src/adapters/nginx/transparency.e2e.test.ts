@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Front } from "./testing/front.ts";
+import type { Answer } from "./testing/origin.ts";
 import { Rig, value, web } from "./testing/rig.ts";
 import { ask } from "./testing/strict-client.ts";
 
@@ -27,42 +28,43 @@ const twentyKilobytes = "b".repeat(20_000);
 let rig: Rig;
 let front: Front;
 
+const answers: Record<string, Answer> = {
+  "/digest": (incoming, response) => {
+    const hash = createHash("sha256");
+    incoming.on("data", (chunk: Buffer) => hash.update(chunk));
+    incoming.on("end", () => response.end(hash.digest("hex")));
+  },
+  "/headers": (incoming, response) => {
+    response.setHeader("x-big", twentyKilobytes);
+    response.setHeader("x-accel-limit-rate", "1000000");
+    response.setHeader("server", "the-service");
+    response.setHeader("date", "Thu, 01 Jan 1970 00:00:00 GMT");
+    response.setHeader("x_under_score", "kept");
+    response.end(JSON.stringify(incoming.headers));
+  },
+  "/events": (incoming, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: first\n\n");
+    incoming.on("close", () => response.end());
+  },
+  "/early": (_, response) => {
+    response.writeHead(413).end("too much");
+  },
+};
+const echoPath: Answer = (incoming, response) => response.end(incoming.url);
+
 beforeAll(async () => {
   rig = new Rig();
-  const origin = await rig.origin("one", (incoming, response) => {
-    switch (incoming.url) {
-      case "/digest": {
-        const hash = createHash("sha256");
-        incoming.on("data", (chunk: Buffer) => hash.update(chunk));
-        incoming.on("end", () => response.end(hash.digest("hex")));
-        return;
-      }
-      case "/headers":
-        response.setHeader("x-big", twentyKilobytes);
-        response.setHeader("x-accel-limit-rate", "1000000");
-        response.setHeader("server", "the-service");
-        response.setHeader("date", "Thu, 01 Jan 1970 00:00:00 GMT");
-        response.setHeader("x_under_score", "kept");
-        response.end(JSON.stringify(incoming.headers));
-        return;
-      case "/events":
-        response.writeHead(200, { "content-type": "text/event-stream" });
-        response.write("data: first\n\n");
-        incoming.on("close", () => response.end());
-        return;
-      case "/early":
-        response.writeHead(413, { connection: "close" }).end("too much");
-        return;
-      default:
-        response.end(incoming.url);
-    }
-  });
+  const origin = await rig.origin("one", (incoming, response) =>
+    (answers[incoming.url ?? ""] ?? echoPath)(incoming, response),
+  );
   // The smallest websocket that shows both directions: after the upgrade, what comes is sent back.
-  origin.server.on("upgrade", (incoming, socket) => {
-    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  origin.server.on("upgrade", ({ headers }, socket) => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers.upgrade}\r\n\r\n`,
+    );
     socket.on("error", () => socket.destroy());
     socket.pipe(socket);
-    expect(incoming.headers.upgrade).toBe("websocket");
   });
   value(await rig.edge.start());
   value(await rig.edge.apply(web([origin.member]), 1));
@@ -117,7 +119,7 @@ test("a websocket lives through a reload, in both directions", async () => {
   const socket = connect(front.port, "127.0.0.1");
   socket.write("GET /ws HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   const [head] = (await once(socket, "data")) as [Buffer];
-  expect(head.toString()).toMatch(/^HTTP\/1\.1 101 /);
+  expect(head.toString()).toMatch(/^HTTP\/1\.1 101 [\s\S]*Upgrade: websocket/);
   const echo = async (text: string) => {
     socket.write(text);
     const [data] = (await once(socket, "data")) as [Buffer];

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { type Inner, isRunning } from "./inner.ts";
-import { childrenOf, isRetired, isWorker, type ProcessRef, signal } from "./processes.ts";
+import { childrenOf, isAlive, isAtRest, isRetired, isWorker, type ProcessRef, signal } from "./processes.ts";
 import { servedGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
@@ -10,13 +10,28 @@ export interface Turnover {
   readonly inner: Inner;
   readonly upstream: string;
   readonly generation: number;
-  /** Every worker that lived before the reload. */
+  /** Every worker that lived before the reload, noted while the master was at rest. */
   readonly oldWorkers: readonly ProcessRef[];
   readonly withinMs: number;
 }
 
 /** A look costs a tenth of a millisecond and is on the way of every rollout. */
 const lookEveryMs = 2;
+
+/**
+ * Waits until the master has done all that it was asked for, also by an earlier agent: else workers could appear that
+ * are neither known as old nor of the new generation.
+ */
+export async function untilAtRest({ master }: Inner, withinMs: number): Promise<EdgeResult<void>> {
+  const settled = () => !isAlive(master) || isAtRest(master);
+  if (!(await until(settled, { everyMs: lookEveryMs, withinMs }))) {
+    return withoutEffect(
+      `the nginx master (pid ${master.pid}) has not dealt with an earlier reload`,
+      withinMs,
+    );
+  }
+  return isAlive(master) ? ok(undefined) : masterGone();
+}
 
 /**
  * Reloads, and returns when the new generation is served and no old worker takes connections any more (facts.md, "When
@@ -29,28 +44,24 @@ export async function reload(turnover: Turnover): Promise<EdgeResult<void>> {
   const giveUpAt = performance.now() + withinMs;
   const stillWithin = () => ({ everyMs: lookEveryMs, withinMs: giveUpAt - performance.now() });
 
-  let hastened = false;
   const answered = await until(async () => {
     if (!isRunning(inner)) return true;
-    if (!hastened && hasNewWorker(inner, oldWorkers)) {
-      hastened = true;
-      retire(oldWorkers);
-    }
+    // As the master is about to do. It waits for 100 ms first, "to allow new processes to start"; that one has started
+    // is better than waiting. The master finds the old ones gone a little earlier, and is content.
+    if (hasNewWorker(inner, oldWorkers)) retire(oldWorkers);
     return (await servedGeneration(inner.folder, upstream)) === generation;
   }, stillWithin());
   if (!isRunning(inner)) return masterGone();
   if (!answered)
     return withoutEffect(`nginx was told to reload and does not serve '${upstream}' anew`, withinMs);
 
-  const staying = () => oldWorkers.filter((worker) => !isRetired(worker));
   const retired = await until(() => {
-    // Again and again: a signal that comes just before a worker falls asleep is not heard until its next event.
-    retire(staying());
-    return staying().length === 0;
+    retire(oldWorkers);
+    return oldWorkers.every(isRetired);
   }, stillWithin());
   if (retired) return ok(undefined);
   return withoutEffect(
-    `nginx workers from before the reload still take connections (pid ${pidsOf(staying())})`,
+    `nginx workers from before the reload still take connections (pid ${pidsOf(oldWorkers.filter((worker) => !isRetired(worker)))})`,
     withinMs,
   );
 }
@@ -69,11 +80,11 @@ function hasNewWorker({ master }: Inner, oldWorkers: readonly ProcessRef[]): boo
 }
 
 /**
- * Asks the old workers to finish as the master is about to. The master waits for 100 ms first, "to allow new processes
- * to start"; that one has started is better than waiting. The master finds the old ones gone a little earlier.
+ * Asks processes to finish, to be called until they have: a signal that comes just before a worker falls asleep is not
+ * heard before its next event, which may be never.
  */
-export function retire(oldWorkers: readonly ProcessRef[]): void {
-  for (const worker of oldWorkers) signal(worker, "SIGQUIT");
+export function retire(processes: readonly ProcessRef[]): void {
+  for (const process of processes) if (!isRetired(process)) signal(process, "SIGQUIT");
 }
 
 function masterGone() {

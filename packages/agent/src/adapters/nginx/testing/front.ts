@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import type { NginxEdgeConfig } from "../edge.ts";
 import { until } from "../waiting.ts";
 import { ask } from "./strict-client.ts";
 
@@ -12,11 +13,10 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-/** Settings of the user's own that a test needs, in the `location /`. */
+/** `settings`: the user's own, in front of the `proxy_pass`. */
 export async function startFront(
+  { nginx, includeDir }: Pick<NginxEdgeConfig, "nginx" | "includeDir">,
   folder: string,
-  includeDir: string,
-  upstream: string,
   settings = "",
 ): Promise<Front> {
   const port = await freePort();
@@ -37,14 +37,14 @@ http {
   server {
     listen 127.0.0.1:${port};
     location / { ${settings}
-      proxy_pass http://${upstream};
+      proxy_pass http://web;
     }
   }
 }
 `,
   );
-  execFileSync("nginx", ["-t", "-q", "-c", config], { stdio: ["ignore", "ignore", "pipe"] });
-  const master = spawn("nginx", ["-c", config], { stdio: "ignore" });
+  execFileSync(nginx, ["-t", "-q", "-c", config], { stdio: ["ignore", "ignore", "pipe"] });
+  const master = spawn(nginx, ["-c", config], { stdio: "ignore" });
   const ended = once(master, "exit");
   const listens = () =>
     ask({ port }).then(

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Member } from "@siding/shared/command";
 import { HostId, TargetId } from "@siding/shared/ids";
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A real HTTP service on a free port of this machine, standing for an instance on a host. */
 export class Origin {

@@ -45,7 +45,7 @@ export class Rig {
   }
 
   async front(settings?: string): Promise<Front> {
-    const front = await startFront(this.folder, this.config.includeDir, "web", settings);
+    const front = await startFront(this.config, this.folder, settings);
     this.#fronts.push(front);
     return front;
   }
@@ -89,4 +89,9 @@ export function web(members: readonly Member[], more: Partial<UpstreamContent> =
 export function value<T>(result: EdgeResult<T>): T {
   if (result.ok) return result.value;
   throw new Error(`${result.error.code}: ${result.error.message}`, { cause: result.error.cause });
+}
+
+/** What a failure says; empty where there was none. */
+export function messageOf(result: EdgeResult<unknown>): string {
+  return result.ok ? "" : result.error.message;
 }
