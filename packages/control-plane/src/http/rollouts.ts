@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { contentDigest } from "@siding/shared/digest";
 import { RolloutId, ServiceName } from "@siding/shared/ids";
+import { isFinished } from "@siding/shared/phases";
 import { ControlBody, listOf, RolloutBody, RolloutDocument } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { Context } from "hono";
-import { admitRollout } from "../orchestrator/admit.ts";
+import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout, controlVerbs } from "../orchestrator/control.ts";
 import { rolloutDocument } from "../orchestrator/document-rollout.ts";
 import type { Refusal } from "../orchestrator/refusal.ts";
@@ -80,7 +81,12 @@ export function rolloutEndpoints(desk: Desk): readonly Endpoint[] {
         summary: controlSummaries[verb],
         access: "admin",
         request: { params, ...jsonBody(ControlBody, false) },
-        responses: { 200: jsonAnswer("Taken; the rollout as it stands", RolloutDocument) },
+        responses: {
+          200: jsonAnswer("Taken; the rollout as it stands", RolloutDocument),
+          ...(verb === "rollback"
+            ? { 201: jsonAnswer("It was finished; the new rollout that brings it back", RolloutDocument) }
+            : {}),
+        },
         handle: (context) => control(desk, context, verb),
       }),
     ),
@@ -162,10 +168,23 @@ async function control(desk: Desk, context: Context<HttpEnv>, verb: ControlVerb)
   const id = context.req.param("id") as RolloutId;
   const { by } = context.var.identity;
   const { comment } = body.value.value;
-  const events = controlRollout(desk.ledger.state, id, verb, { by, comment });
+  const events = verb === "rollback" ? rollback(desk, id, by, comment) : said(desk, id, verb, by, comment);
   if (!events.ok) return problem(events.error);
   const committed = desk.orchestrator.commit(events.value, by);
   if (!committed.ok) return problem(notCommitted(committed.error));
   const created = rolloutCreatedBy(events.value);
   return created ? answerWith(desk, created, 201) : answerWith(desk, id, 200);
+}
+
+function said(desk: Desk, id: RolloutId, verb: ControlVerb, by: string, comment: string | undefined) {
+  return controlRollout(desk.ledger.state, id, verb, { by, comment });
+}
+
+/** One under way turns round; a finished one is rolled back by a rollout of its own. */
+function rollback(desk: Desk, id: RolloutId, by: string, comment: string | undefined) {
+  const { ledger, beats, newRolloutId } = desk;
+  const rollout = ledger.state.rollouts.get(id);
+  if (!rollout || !isFinished(rollout.status)) return said(desk, id, "rollback", by, comment);
+  const context = { id: newRolloutId(), by, at: ledger.clock.at(), nowMs: ledger.clock.nowMs() };
+  return admitRollback(ledger.state, beats.view(), rollout, { ...context, idempotencyKey: null });
 }

@@ -66,6 +66,32 @@ describe("a rollout is refused before it starts", () => {
   });
 });
 
+describe("rolling a finished rollout back", () => {
+  it("is a rollout to where its hosts came from, of those hosts only", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.settle();
+    stage.admit({ version: "v2" });
+    stage.settle();
+    const second = stage.rollout();
+    expect(Object.keys(second.hosts)).toEqual(["h2", "h3", "h4"]);
+    const back = stage.rollBack(second);
+    expect(back.ok).toBe(true);
+    expect(stage.rollout().to.release.version).toBe("v1");
+    expect(Object.keys(stage.rollout().hosts)).toEqual(["h2", "h3", "h4"]);
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+    expect(stage.rollBack(second)).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
+  });
+
+  it("has nothing to go back to after a first deployment", () => {
+    const stage = scene();
+    expect(stage.rollBack(stage.rollout())).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
+  });
+});
+
 describe("declaring again", () => {
   it("makes a new spec revision only where the rolled-out part changed", () => {
     const stage = scene();
@@ -109,7 +135,6 @@ describe("the word of a person", () => {
     expect(stage.control("pause")).toMatchObject({ ok: false });
     stage.settle();
     expect(stage.control("resume")).toMatchObject({ ok: false, error: { code: "rollout-finished" } });
-    expect(stage.control("rollback")).toMatchObject({ ok: false, error: { code: "not-available-yet" } });
   });
 
   it("promote finds a gate only where one waits", () => {

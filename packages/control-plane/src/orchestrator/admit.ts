@@ -1,12 +1,18 @@
-import type { RolloutId, ServiceName, Version } from "@siding/shared/ids";
+import type { HostId, RolloutId, ServiceName, Version } from "@siding/shared/ids";
 import type { RolloutBody } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import { makeTarget, type Target } from "@siding/shared/target";
 import { formatAmount } from "@siding/shared/units";
 import type { LiveFleet } from "../fleet/live.ts";
-import { snapshotOf } from "../fleet/snapshot.ts";
+import { hostsOf, servingSlot, snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
-import { type LedgerState, releaseKey, type ServiceRecord } from "../ledger/state.ts";
+import {
+  type HostRecord,
+  instanceSlotKey,
+  type LedgerState,
+  releaseKey,
+  type ServiceRecord,
+} from "../ledger/state.ts";
 import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
@@ -31,27 +37,84 @@ export function admitRollout(
   context: AdmitContext,
 ): Result<readonly EventBody[], Refusal> {
   const record = state.services.get(service);
-  const snapshot = snapshotOf(state, live, service, context.nowMs);
-  if (!record || !snapshot) {
-    return err({
-      code: "unknown-service",
-      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
-    });
-  }
-  if (record.activeRollout) return err(inProgress(state, record.activeRollout));
+  if (!record) return err(unknownService(service));
   const target = targetOf(state, record, body.version);
   if (!target.ok) return target;
   const strategy = body.strategy ?? record.spec.strategy;
-  const plan = forwardPlan(snapshot, { to: target.value, strategy }, null, []);
-  const refusal = fleetRefusal(snapshot, plan, target.value) ?? capacityRefusal(snapshot, plan);
+  return admitTarget(state, live, record, { to: target.value, strategy, options: body, skip: [] }, context);
+}
+
+/**
+ * Rolls a finished rollout back: a new rollout to the target that its hosts came from, and of those hosts only. The
+ * release is still there, so nothing is downloaded.
+ */
+export function admitRollback(
+  state: LedgerState,
+  live: LiveFleet,
+  finished: RolloutRecord,
+  context: AdmitContext,
+): Result<readonly EventBody[], Refusal> {
+  const record = state.services.get(finished.service);
+  if (!record) return err(unknownService(finished.service));
+  const changed = hostsOf(state, record).filter((host) => isChangedBy(finished, host));
+  const from = changed.flatMap(({ hostId }) => finished.hosts[hostId]?.from ?? []);
+  const [to] = from;
+  if (!to) {
+    const message = `no host serves ${finished.to.release.version} by rollout ${finished.id} and came from an earlier target: there is nothing to go back to`;
+    return err({ code: "nothing-to-do", message });
+  }
+  if (from.some((target) => target.id !== to.id)) {
+    const targets = [...new Set(from.map((target) => target.id))].join(", ");
+    const message = `the hosts of rollout ${finished.id} came from different targets (${targets}); start a rollout to the version you want`;
+    return err({ code: "rollout-finished", message });
+  }
+  const skip = hostsOf(state, record)
+    .filter((host) => !changed.includes(host))
+    .map((host) => host.hostId);
+  const options = { onFailure: "pause" as const, comment: `rollback of ${finished.id}` };
+  return admitTarget(state, live, record, { to, strategy: finished.strategy, options, skip }, context);
+}
+
+/** Moved by that rollout, and not moved since. */
+function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
+  const progress = finished.hosts[host.hostId];
+  const instance = host.instances[instanceSlotKey(finished.service, servingSlot)];
+  return progress !== undefined && progress.from !== null && instance?.target?.id === finished.to.id;
+}
+
+interface Wish {
+  readonly to: Target;
+  readonly strategy: RolloutRecord["strategy"];
+  readonly options: Omit<RolloutBody, "version" | "strategy">;
+  /** Hosts that are not to be touched. */
+  readonly skip: readonly HostId[];
+}
+
+function admitTarget(
+  state: LedgerState,
+  live: LiveFleet,
+  record: ServiceRecord,
+  { to, strategy, options, skip }: Wish,
+  context: AdmitContext,
+): Result<readonly EventBody[], Refusal> {
+  const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
+  if (!snapshot) return err(unknownService(record.spec.name));
+  if (record.activeRollout) return err(inProgress(state, record.activeRollout));
+  const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
+  const refusal = fleetRefusal(snapshot, plan, to) ?? capacityRefusal(snapshot, plan);
   if (refusal) return err(refusal);
-  const rollout = newRollout(record, body, context, { to: target.value, plan, strategy, snapshot });
+  const rollout = newRollout(record, options, context, { to, plan, strategy, snapshot });
   const reloadsBefore = edgeReloads(state, snapshot);
   const idempotencyKey = context.idempotencyKey as Extract<
     EventBody,
     { type: "rollout-created" }
   >["idempotencyKey"];
   return ok([{ type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey }]);
+}
+
+function unknownService(service: ServiceName): Refusal {
+  const message = `there is no service ${service}; declare it with PUT /v1/services/${service}`;
+  return { code: "unknown-service", message };
 }
 
 function inProgress(state: LedgerState, id: RolloutId): Refusal {
@@ -135,11 +198,11 @@ interface Settled {
 
 function newRollout(
   { spec }: ServiceRecord,
-  body: RolloutBody,
+  body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
   { to, plan, strategy, snapshot }: Settled,
 ): RolloutRecord {
-  const progress: HostProgress = {
+  const progress: Omit<HostProgress, "from"> = {
     course: { kind: "planned" },
     phase: "pending",
     phaseSinceMs: nowMs,
@@ -164,7 +227,7 @@ function newRollout(
     acceptedFailures: 0,
     failed: [],
     promotedBatches: 0,
-    hosts: Object.fromEntries(plan.hosts.map((host) => [host.hostId, progress])),
+    hosts: Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }])),
     batches: [],
     status: "pending",
     waiting: [],

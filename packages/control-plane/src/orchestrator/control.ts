@@ -9,7 +9,10 @@ import type { Refusal } from "./refusal.ts";
 export const controlVerbs = ["pause", "resume", "promote", "abort", "rollback"] as const;
 export type ControlVerb = (typeof controlVerbs)[number];
 
-/** What a person says to a rollout. The answer changes what is wanted; the loop does the rest. Said twice is said once. */
+/**
+ * What a person says to a rollout. The answer changes what is wanted; the loop does the rest. Said twice is said once.
+ * Rolling back a finished one is a rollout of its own: admitRollback.
+ */
 export function controlRollout(
   state: LedgerState,
   id: RolloutId,
@@ -62,12 +65,6 @@ function promote(rollout: RolloutRecord): Result<readonly EventBody[], Refusal> 
 }
 
 function finished(rollout: RolloutRecord, verb: ControlVerb): Result<readonly EventBody[], Refusal> {
-  if (verb === "rollback") {
-    const message = `rollout ${rollout.id} has ${rollout.status}: rolling back a finished rollout is not available in this release of Siding; start a rollout to the earlier version`;
-    return err({ code: "not-available-yet", message });
-  }
-  return err({
-    code: "rollout-finished",
-    message: `rollout ${rollout.id} has ${rollout.status}; ${verb} comes too late`,
-  });
+  const message = `rollout ${rollout.id} has ${rollout.status}; ${verb} comes too late`;
+  return err({ code: "rollout-finished", message });
 }

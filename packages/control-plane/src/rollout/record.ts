@@ -39,6 +39,8 @@ export const Course = z.discriminatedUnion("kind", [
 export type Course = z.infer<typeof Course>;
 
 export const HostProgress = z.object({
+  /** What it served when the rollout began. */
+  from: Target.nullable(),
   course: Course,
   phase: HostPhase,
   phaseSinceMs: z.number(),

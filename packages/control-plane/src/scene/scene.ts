@@ -23,7 +23,7 @@ import {
   type InstanceRecord,
   type LedgerState,
 } from "../ledger/state.ts";
-import { admitRollout } from "../orchestrator/admit.ts";
+import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
 import { decide } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
@@ -171,6 +171,22 @@ export class Scene {
     };
     const admitted = admitRollout(this.state, this.live, this.service, RolloutBody.parse(body), context);
     if (admitted.ok) this.commit(admitted.value, "alice");
+    return admitted;
+  }
+
+  rollBack(finished: RolloutRecord) {
+    this.#rollouts += 1;
+    const id = RolloutId.parse(`r${this.#rollouts}`);
+    const context = {
+      id,
+      by: "alice",
+      at: new Date(0).toISOString(),
+      nowMs: this.nowMs,
+      idempotencyKey: null,
+    };
+    const admitted = admitRollback(this.state, this.live, finished, context);
+    if (admitted.ok) this.commit(admitted.value, "alice");
+    else this.#rollouts -= 1;
     return admitted;
   }
 
