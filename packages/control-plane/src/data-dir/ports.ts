@@ -6,8 +6,11 @@ import { readIfThere, writeDurably } from "./durable-file.ts";
 const Kept = z.partialRecord(z.enum(["http", "nats"]), z.int().min(1).max(65_535));
 type PortName = "http" | "nats";
 
-/** Below the kernel's own choice: a port that comes back after a restart must not be somebody's connection meanwhile. */
-const lowest = 10_000;
+/**
+ * Below the kernel's own choice: a port that comes back after a restart must not be somebody's connection meanwhile.
+ * Above 10080, which browsers and fetch refuse to talk to.
+ */
+const lowest = 10_100;
 const tries = 100;
 
 /**

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server, STATUS_CODES } from "node:http";
+import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
@@ -29,6 +29,7 @@ export async function startHttpServer(api: Api, options: HttpServerOptions): Pro
   const listener = getRequestListener(api.fetch, {
     errorHandler: (cause) => problem({ code: "invalid-request", message: messageOf(cause) }),
   });
+  const underWay = new Set<ServerResponse>();
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -36,7 +37,11 @@ export async function startHttpServer(api: Api, options: HttpServerOptions): Pro
       keepAliveTimeout: keepAliveTimeoutMs,
       maxHeaderSize: maxHeaderBytes,
     },
-    (request, response) => void listener(request, response),
+    (request, response) => {
+      underWay.add(response);
+      response.once("close", () => underWay.delete(response));
+      void listener(request, response);
+    },
   );
   server.timeout = idleTimeoutMs;
   server.maxConnections = options.maxConnections;
@@ -45,7 +50,7 @@ export async function startHttpServer(api: Api, options: HttpServerOptions): Pro
   try {
     server.listen(port, host);
     await once(server, "listening");
-    return ok(new HttpServer(server, host, port));
+    return ok(new HttpServer(server, underWay, options.listen));
   } catch (cause) {
     const message = `can't listen on ${host}:${port} for HTTP: ${messageOf(cause)}`;
     return err(failure("http-not-listening", message, cause));
@@ -55,20 +60,31 @@ export async function startHttpServer(api: Api, options: HttpServerOptions): Pro
 export class HttpServer {
   readonly url: string;
   readonly #server: Server;
+  readonly #underWay: ReadonlySet<ServerResponse>;
 
-  constructor(server: Server, host: string, port: number) {
+  constructor(
+    server: Server,
+    underWay: ReadonlySet<ServerResponse>,
+    { host, port }: HttpServerOptions["listen"],
+  ) {
     this.#server = server;
+    this.#underWay = underWay;
     this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   }
 
   /** Takes no new requests, lets those under way finish for a moment, then closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    await Promise.race([closed, sleep(closeGraceMs)]);
+    // Node counts a connection that has not asked anything yet as busy: so it is answers that we wait for.
+    const answered = Promise.all([...this.#underWay].map(closeOf));
+    await Promise.race([answered, sleep(closeGraceMs, undefined, { ref: false })]);
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+function closeOf(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once("close", () => resolve()));
 }
 
 /** What is not even HTTP gets a problem document too. */

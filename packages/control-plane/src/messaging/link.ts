@@ -152,7 +152,9 @@ export class Link {
   #down(): void {
     if (!this.#isUp) return;
     this.#isUp = false;
-    this.#options.log.warn({ event: "nats-disconnected", url: this.#options.url }, "lost NATS");
+    if (!this.#stop.signal.aborted) {
+      this.#options.log.warn({ event: "nats-disconnected", url: this.#options.url }, "lost NATS");
+    }
     this.#options.onDisconnected();
   }
 }

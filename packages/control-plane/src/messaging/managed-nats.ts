@@ -98,7 +98,7 @@ export class ManagedNats {
       await Promise.race([this.#server.ended, stopped]);
       if (signal.aborted) return;
       if (performance.now() - startedMs > heldMs) pauseMs = shortestPauseMs;
-      log.error({ event: "nats-server-died", pid: this.#server.pid, pauseMs }, "nats-server died");
+      log.error({ event: "nats-server-died", natsPid: this.#server.pid, pauseMs }, "nats-server died");
       await Promise.race([sleep(pauseMs), stopped]);
       if (signal.aborted) return;
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
@@ -119,10 +119,13 @@ async function takeOver(
   const left = findNats(command.configFile);
   if (!left) return null;
   if (isSame && (await greets(listen))) {
-    log.info({ event: "nats-server-taken-over", pid: left.pid }, "took over the running nats-server");
+    log.info({ event: "nats-server-taken-over", natsPid: left.pid }, "took over the running nats-server");
     return ok(left);
   }
-  log.info({ event: "nats-server-replaced", pid: left.pid }, "replacing the nats-server that was left over");
+  log.info(
+    { event: "nats-server-replaced", natsPid: left.pid },
+    "replacing the nats-server that was left over",
+  );
   await endNats(left);
   return null;
 }
@@ -135,7 +138,10 @@ async function launch(
   if (!server.ok) return server;
   const greeted = await awaitGreeting(server.value, listen, command.logFile);
   if (greeted.ok) {
-    log.info({ event: "nats-server-started", pid: server.value.pid, port: listen.port }, "nats-server runs");
+    log.info(
+      { event: "nats-server-started", natsPid: server.value.pid, port: listen.port },
+      "nats-server runs",
+    );
     return server;
   }
   await endNats(server.value);

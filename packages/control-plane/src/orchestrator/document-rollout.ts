@@ -14,7 +14,7 @@ import type { View } from "./document-view.ts";
 export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocument {
   const { plan } = rollout;
   const hostIds = Object.keys(rollout.hosts) as HostId[];
-  const from = new Map(plan.hosts.flatMap((host) => (host.from ? [[host.from.id, host.from]] : [])));
+  const from = new Map(Object.values(rollout.hosts).flatMap(({ from }) => (from ? [[from.id, from]] : [])));
   return {
     id: rollout.id,
     service: rollout.service,
@@ -66,7 +66,7 @@ function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["h
     batch: progress.batch,
     phase: progress.phase,
     since: progress.phaseSinceAt,
-    from: planned?.from?.id ?? null,
+    from: progress.from?.id ?? null,
     timings: progress.timings,
     ...(failure ? { error: failure } : {}),
   };

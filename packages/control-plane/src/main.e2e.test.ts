@@ -1,0 +1,264 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { ApplyRevision, type Command, Sync } from "@siding/shared/command";
+import { encodeMessage, parseMessage } from "@siding/shared/message";
+import { Problem } from "@siding/shared/problem";
+import { EdgeDocument, FleetDocument, listOf, ServiceDocument } from "@siding/shared/rest";
+import { stateDigest } from "@siding/shared/state-digest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
+import { identityOf } from "./data-dir/process-identity.ts";
+
+const program = new URL("./main.ts", import.meta.url).pathname;
+const patience = { timeout: 20_000, interval: 20 };
+const Endpoints = z.object({ http: z.string(), nats: z.string() });
+const token = (hostId: string) => `token-of-${hostId}-000000`;
+
+let folder: string;
+let dataDir: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "main-"));
+  dataDir = join(folder, "data");
+  for (const hostId of ["e1", "h1"]) writeFileSync(join(folder, `${hostId}.token`), token(hostId));
+  configure({});
+});
+
+function configure(change: object): void {
+  const hosts = ["e1", "h1"].map((id) => ({ id, tokenFile: `${id}.token` }));
+  writeFileSync(join(folder, "siding.yaml"), JSON.stringify({ dataDir: "data", hosts, ...change }));
+}
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly said: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function run(...args: string[]): Run {
+  const child = spawn(process.execPath, [program, "--config", join(folder, "siding.yaml"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let said = "";
+  for (const output of [child.stdout, child.stderr]) output?.on("data", (chunk) => (said += String(chunk)));
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    await ended;
+  });
+  return { child, said: () => said, ended };
+}
+
+/** Starts it and waits until it says that it is ready. */
+async function start(): Promise<Run & { readonly endpoints: z.infer<typeof Endpoints> }> {
+  const file = join(dataDir, "endpoints.json");
+  rmSync(file, { force: true });
+  const started = run();
+  const endpoints = await vi.waitFor(() => Endpoints.parse(JSON.parse(readFileSync(file, "utf8"))), patience);
+  return { ...started, endpoints };
+}
+
+async function stop({ child, ended }: Run, signal: NodeJS.Signals): Promise<number | null> {
+  child.kill(signal);
+  return ended;
+}
+
+function natsServers(): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && identityOf(pid) !== null)
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(join(dataDir, "nats")));
+}
+
+async function ask(url: string, method: string, path: string, json?: unknown): Promise<Response> {
+  const authorization = `Bearer ${readFileSync(join(dataDir, "admin.token"), "utf8").trim()}`;
+  const headers = { authorization, "content-type": "application/json" };
+  return fetch(`${url}${path}`, { method, headers, ...(json ? { body: JSON.stringify(json) } : {}) });
+}
+
+const spec = {
+  name: "web",
+  hosts: { match: { role: "web" } },
+  run: { command: ["node", "server.js"] },
+  port: 8080,
+  health: { http: "/healthz" },
+  edge: { match: { role: "edge" } },
+};
+
+test("started, it is ready and says where; stopped, it ends in order and leaves nothing running", async () => {
+  const plane = await start();
+  expect((await fetch(`${plane.endpoints.http}/readyz`)).status).toBe(200);
+  expect(statSync(join(dataDir, "admin.token")).mode & 0o777).toBe(0o600);
+  expect((await ask(plane.endpoints.http, "GET", "/v1/fleet")).status).toBe(200);
+  expect(natsServers()).toHaveLength(1);
+  plane.child.kill("SIGINT");
+  expect(await stop(plane, "SIGTERM")).toBe(0);
+  expect(natsServers()).toEqual([]);
+  expect(plane.said()).toContain('"event":"stopped"');
+  expect(readdirSync(dataDir)).not.toContain("lock");
+});
+
+test("killed and started again, it has its addresses, its nats-server, its ledger, and the next epoch", async () => {
+  const first = await start();
+  expect((await ask(first.endpoints.http, "PUT", "/v1/services/web", spec)).status).toBe(201);
+  const [nats] = natsServers();
+  await stop(first, "SIGKILL");
+  const second = await start();
+  expect(second.endpoints).toEqual(first.endpoints);
+  expect(natsServers()).toEqual([nats]);
+  expect(second.said()).toContain('"epoch":2');
+  const service = await ask(second.endpoints.http, "GET", "/v1/services/web");
+  expect(ServiceDocument.parse(await service.json()).specRevision).toBe(1);
+});
+
+test("a second one on the same data directory is refused and names the first", async () => {
+  const first = await start();
+  const second = run();
+  expect(await second.ended).toBe(3);
+  expect(second.said()).toContain(`another control plane (pid ${first.child.pid})`);
+  expect((await fetch(`${first.endpoints.http}/healthz`)).status).toBe(200);
+});
+
+test("a config or a command that can't be is refused before anything is touched", async () => {
+  configure({ htpp: {} });
+  const wrong = run();
+  expect([await wrong.ended, wrong.said()]).toEqual([2, expect.stringContaining("htpp: unknown key")]);
+  configure({});
+  const verb = run("explode");
+  expect([await verb.ended, verb.said()]).toEqual([2, expect.stringContaining("unknown command 'explode'")]);
+  expect(readdirSync(folder)).not.toContain("data");
+});
+
+test("rebuild makes the records again, says so, and keeps its hands off a running one", async () => {
+  const plane = await start();
+  await ask(plane.endpoints.http, "PUT", "/v1/services/web", spec);
+  const meanwhile = run("rebuild");
+  expect([await meanwhile.ended, meanwhile.said()]).toEqual([
+    3,
+    expect.stringContaining("another control plane"),
+  ]);
+  await stop(plane, "SIGTERM");
+  const after = run("rebuild");
+  expect(await after.ended).toBe(0);
+  expect(after.said()).toMatch(
+    /folded 3 events into 0 hosts, 1 services.*\nevery record was as the log says/,
+  );
+});
+
+/** An edge's agent as NATS sees it: reports once, beats, and answers what it is told. */
+async function edgeAgent(url: string) {
+  const connection: NatsConnection = await connect({ servers: url, user: "e1", pass: token("e1") });
+  onTestFinished(() => connection.close());
+  const heard: Command[] = [];
+  connection.subscribe("siding.v1.to.e1.>", {
+    callback: (_, message) => {
+      const command = parseMessage(z.union([ApplyRevision, Sync]), message.data);
+      if (command.ok) heard.push(command.value);
+    },
+  });
+  await connection.flush();
+  const frame = { v: 1, hostId: "e1", incarnation: "i1" };
+  const facts = {
+    agentVersion: "0.1.0",
+    hostname: "e1",
+    address: "127.0.1.9",
+    labels: { role: "edge" },
+    roles: ["edge"],
+    edgeAddresses: [],
+    epochSeen: 0,
+    revisionSeen: 0,
+  };
+  let sequence = 0;
+  const report = (change: object) => {
+    sequence += 1;
+    const state = {
+      ...frame,
+      sequence,
+      kind: "state",
+      full: true,
+      facts,
+      instances: [],
+      upstreams: [],
+      ...change,
+    };
+    connection.publish("siding.v1.from.e1.report", encodeMessage(state));
+  };
+  const beat = () =>
+    connection.publish(
+      "siding.v1.from.e1.beat",
+      encodeMessage({
+        ...frame,
+        stateDigest: stateDigest([], []),
+        intervalMs: 1_000,
+        load: { cpu: 0.25, memory: 0.5 },
+      }),
+    );
+  return { heard, report, beat, facts };
+}
+
+test("reports arrive, what follows from them is committed and published, again until it is answered", async () => {
+  const { endpoints } = await start();
+  const edge = await edgeAgent(endpoints.nats);
+  edge.report({});
+  edge.beat();
+  await vi.waitFor(async () => {
+    const fleet = FleetDocument.parse(await (await ask(endpoints.http, "GET", "/v1/fleet")).json());
+    expect(fleet.hosts.find(({ id }) => id === "e1")).toMatchObject({
+      liveness: "alive",
+      load: { cpu: 0.25 },
+    });
+  }, patience);
+  await ask(endpoints.http, "PUT", "/v1/services/web", spec);
+  const revisions = () => edge.heard.filter((command) => command.kind === "apply-revision");
+  await vi.waitFor(() => expect(revisions().length).toBeGreaterThan(1), patience);
+  const [first] = revisions() as ApplyRevision[];
+  if (!first) throw new Error("no revision was heard");
+  const { revision, digest } = first;
+  expect(first).toMatchObject({ hostId: "e1", incarnation: "i1", content: { upstream: "web", members: [] } });
+  edge.report({
+    full: false,
+    upstreams: [
+      {
+        upstream: "web",
+        revision,
+        serving: { revision, digest },
+        refused: null,
+        ...{ generation: 1, reloads: 1, turnoverMs: 12, probes: [] },
+      },
+    ],
+  });
+  await vi.waitFor(async () => {
+    const edges = listOf(EdgeDocument).parse(await (await ask(endpoints.http, "GET", "/v1/edges")).json());
+    expect(edges.items[0]).toMatchObject({
+      counted: true,
+      upstreams: [{ wanted: revision, serving: revision }],
+    });
+  }, patience);
+});
+
+test("with a NATS of the operator's that is away, it says what it lacks, and works once it is there", async () => {
+  const managed = await start();
+  const { port } = new URL(managed.endpoints.nats);
+  const config = JSON.parse(readFileSync(join(dataDir, "nats", "nats-server.conf"), "utf8")) as {
+    authorization: { users: { user: string; password: string }[] };
+  };
+  await stop(managed, "SIGTERM");
+  const self = config.authorization.users[0];
+  if (!self) throw new Error("nats-server has no users");
+  writeFileSync(join(folder, "nats.password"), self.password);
+  const url = `nats://127.0.0.1:${port}`;
+  configure({ nats: { url, user: self.user, passwordFile: "nats.password" } });
+  run();
+  const { http } = managed.endpoints;
+  await vi.waitFor(async () => {
+    const answer = Problem.parse(await (await fetch(`${http}/readyz`)).json());
+    expect(answer).toMatchObject({ code: "not-ready", detail: `nats: not connected to ${url}` });
+  }, patience);
+  const nats = spawn("nats-server", ["-c", join(dataDir, "nats", "nats-server.conf")], { stdio: "ignore" });
+  onTestFinished(() => void nats.kill());
+  await vi.waitFor(async () => expect((await fetch(`${http}/readyz`)).status).toBe(200), patience);
+});
