@@ -1,5 +1,5 @@
 import type { Command } from "@siding/shared/command";
-import type { Address, Digest, ServiceName, TargetId, UpstreamName, Version } from "@siding/shared/ids";
+import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
 import type { FoundProcess, InstanceRef, OpId, ProbeOwner } from "./effect.ts";

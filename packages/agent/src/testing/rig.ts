@@ -1,16 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer, type Server } from "node:http";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,7 +47,7 @@ const { writeFileSync } = require("node:fs");
 const version = process.env.SIDING_VERSION;
 console.log("starting", version);
 const server = createServer((request, response) => {
-  if (request.url === "/slow") { response.writeHead(200); response.write("."); setTimeout(() => response.end(), 1500); return; }
+  if (request.url === "/slow") { response.writeHead(200, { "x-version": version }); response.write("."); setTimeout(() => response.end(), 1500); return; }
   response.writeHead(200, { "x-version": version }).end(process.env.MESSAGE ?? "hello");
 });
 server.listen(Number(process.env.PORT), process.env.ADDRESS);
@@ -70,6 +62,8 @@ export class AgentRig {
   readonly port: number;
   agent: ChildProcess | null = null;
   agentLog = "";
+  /** Artifacts break off in the middle, without an end. */
+  stallArtifacts = false;
   #nats: ChildProcess | null = null;
   #natsPort = -1;
   #connection: NatsConnection | null = null;
@@ -77,6 +71,7 @@ export class AgentRig {
   #artifactsPort = -1;
   readonly #files = new Map<string, Buffer>();
   #revision = 0;
+  #isEdge = false;
 
   private constructor(port: number) {
     this.port = port;
@@ -84,6 +79,8 @@ export class AgentRig {
 
   static async up(roles: readonly string[] = ["host"]): Promise<AgentRig> {
     const rig = new AgentRig(await freePort());
+    // nginx workers are of another user.
+    chmodSync(rig.folder, 0o755);
     await rig.startNats();
     await rig.#serveArtifacts();
     rig.#configure(roles);
@@ -97,7 +94,8 @@ export class AgentRig {
     this.#nats?.kill("SIGKILL");
     this.#artifacts?.closeAllConnections();
     this.#artifacts?.close();
-    await this.teardown();
+    if (this.#isEdge) await this.teardown();
+    for (const pid of this.servicePids()) process.kill(pid, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -141,7 +139,8 @@ export class AgentRig {
 
   #configure(roles: readonly string[]): void {
     writeFileSync(join(this.folder, "h1.token"), `${token}\n`);
-    const edge = roles.includes("edge")
+    this.#isEdge = roles.includes("edge");
+    const edge = this.#isEdge
       ? `edge: { nginx: nginx, includeDir: ${this.folder}/include, runDir: ${this.folder}/run, mode: inner }\n`
       : "";
     writeFileSync(
@@ -244,7 +243,11 @@ ${edge}`,
       const bytes = this.#files.get(request.url?.replace("/v1/artifacts/", "") ?? "");
       if (request.headers.authorization !== `Bearer ${token}`) response.writeHead(401).end();
       else if (bytes === undefined) response.writeHead(404).end();
-      else response.writeHead(200, { "content-length": bytes.length }).end(bytes);
+      else if (this.stallArtifacts) {
+        response
+          .writeHead(200, { "content-length": bytes.length })
+          .write(bytes.subarray(0, bytes.length / 2));
+      } else response.writeHead(200, { "content-length": bytes.length }).end(bytes);
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -343,15 +346,19 @@ ${edge}`,
       .filter((pid) => isService(pid, join(this.folder, "data")));
   }
 
+  /** The version that answers, asked on a connection of its own: a kept one would hold drains. */
   async answers(path = "/"): Promise<string> {
-    const response = await fetch(`http://127.0.1.1:${this.port}${path}`);
-    await response.arrayBuffer();
-    return response.headers.get("x-version") ?? "";
+    const asked = get({ host: "127.0.1.1", port: this.port, path, agent: false });
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    for await (const _ of response);
+    return String(response.headers["x-version"]);
   }
 
-  get journalText(): string {
-    const path = join(this.folder, "data", "journal.json");
-    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  /** Established connections to the service. */
+  connections(): number {
+    const local = `0101007F:${this.port.toString(16).toUpperCase().padStart(4, "0")}`;
+    const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+    return lines.filter((line) => line.trim().split(/\s+/)[1] === local && line.includes(" 01 ")).length;
   }
 }
 
@@ -400,8 +407,4 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   server.close();
   return port;
-}
-
-export function rssMiB(pid: number): number {
-  return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1_024;
 }

@@ -9,7 +9,7 @@ export interface Entry {
 }
 
 /** Bounds of a release, so that a small archive can't fill a disk or exhaust its inodes. */
-export const maxEntries = 200_000;
+const maxEntries = 200_000;
 export const maxUnpackedBytes = 8 * 1_073_741_824;
 
 export interface Refused {

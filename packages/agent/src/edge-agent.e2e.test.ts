@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Member, UpstreamContent } from "@siding/shared/command";
+import type { HostId, TargetId, UpstreamName } from "@siding/shared/ids";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AgentRig, until } from "./testing/rig.ts";
+
+let rig: AgentRig;
+let origin: { readonly port: number; status: number; close(): void };
+
+beforeEach(async () => {
+  rig = await AgentRig.up(["edge"]);
+  await rig.upAndHeard();
+  origin = await startOrigin();
+});
+afterEach(async () => {
+  origin.close();
+  await rig.down();
+});
+
+async function startOrigin() {
+  const state = { status: 200 };
+  const server = createServer((_, response) => response.writeHead(state.status).end("from the origin"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return Object.assign(state, { port: (server.address() as AddressInfo).port, close: () => server.close() });
+}
+
+function content(listed: boolean, attempt: number | null): UpstreamContent {
+  const member: Member = {
+    hostId: "h2" as HostId,
+    slot: "blue",
+    targetId: "v1@0123456789ab.1" as TargetId,
+    address: "127.0.0.1",
+    port: origin.port,
+  };
+  return {
+    upstream: "web" as UpstreamName,
+    members: listed ? [member] : [],
+    shares: [],
+    balance: "round-robin",
+    watch: attempt === null ? [] : [{ ...member, attempt }],
+    health: { http: "/healthz", intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 },
+  };
+}
+
+/** Through the socket that the user's nginx is given. */
+async function throughEdge(): Promise<number | undefined> {
+  const include = readFileSync(join(rig.folder, "include", "http", "web.conf"), "utf8");
+  const socketPath = /server unix:([^;\s]+)/.exec(include)?.[1];
+  if (socketPath === undefined) throw new Error(`no socket in ${include}`);
+  const asked = get({ socketPath, path: "/", agent: false, headers: { host: "web" } });
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
+
+const served = (revision: number) => () => rig.saidOfUpstream()?.serving?.revision === revision;
+
+describe("an edge's agent", () => {
+  it("watches an instance, lists it, and answers 503 without any", async () => {
+    const watching = rig.apply(content(false, 3));
+    await until("the first revision", served(watching));
+    expect(await throughEdge()).toBe(503);
+    await until("a good instance", () => rig.saidOfUpstream()?.probes[0]?.state === "good");
+    expect(rig.saidOfUpstream()?.probes[0]?.attempt).toBe(3);
+    origin.status = 500;
+    await until("a bad instance", () => rig.saidOfUpstream()?.probes[0]?.detail === "status 500");
+    origin.status = 200;
+    const listed = rig.apply(content(true, null));
+    await until("the second revision", served(listed));
+    expect(await throughEdge()).toBe(200);
+  });
+
+  it("that is killed has served on, and says so without another reload", async () => {
+    await until("the revision", served(rig.apply(content(true, null))));
+    const before = rig.saidOfUpstream();
+    rig.kill();
+    expect(await throughEdge()).toBe(200);
+    await rig.upAndHeard();
+    expect(rig.saidOfUpstream()).toEqual(before);
+  });
+
+  it("that is killed at an apply applies it when it is back", async () => {
+    await until("the revision", served(rig.apply(content(false, null))));
+    const next = rig.apply(content(true, null));
+    await until("its acceptance", () => rig.saidOfUpstream()?.revision === next);
+    rig.kill();
+    await rig.upAndHeard();
+    await until("the revision", served(next));
+    expect(await throughEdge()).toBe(200);
+  });
+
+  it("brings its nginx back when that is killed", async () => {
+    await until("the revision", served(rig.apply(content(true, null))));
+    const pidFile = join(rig.folder, "run", "current", "nginx.pid");
+    const master = readFileSync(pidFile, "utf8").trim();
+    execFileSync("kill", ["-9", master]);
+    await until("another master", () => readFileSync(pidFile, "utf8").trim() !== master);
+    expect(await throughEdge()).toBe(200);
+    await until("a later revision", served(rig.apply(content(true, null))));
+  });
+});
