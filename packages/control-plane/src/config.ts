@@ -58,12 +58,12 @@ export interface ListenAddress {
 }
 
 /** A host that may connect, and the secret with which it proves who it is: to NATS and to HTTP. */
-export interface DeclaredHost {
+interface DeclaredHost {
   readonly id: HostId;
   readonly token: string;
 }
 
-export type NatsConfig =
+type NatsConfig =
   | { readonly kind: "managed"; readonly binary: string; readonly listen: ListenAddress }
   | { readonly kind: "outside"; readonly url: string; readonly user: string; readonly password: string };
 

@@ -6,7 +6,7 @@ import type { Refusal } from "../orchestrator/refusal.ts";
 import { refusalOfIssues } from "./issues.ts";
 
 /** A spec of 10,000 lines has a tenth of it. */
-export const jsonBodyLimitBytes = 1_048_576;
+const jsonBodyLimitBytes = 1_048_576;
 
 /** YAML aliases can name each other into billions of nodes; a spec needs a handful. */
 const maxYamlAliases = 100;

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { type Access, guard, type HttpEnv, type Tokens } from "./auth.ts";
 import { problemMediaType } from "./problem.ts";
 
-export type Handler = (context: Context<HttpEnv>) => Response | Promise<Response>;
+type Handler = (context: Context<HttpEnv>) => Response | Promise<Response>;
 
 /** One call of the API: what the documentation says of it, who may make it, and what it does. */
 export interface Endpoint {
@@ -29,7 +29,7 @@ export function addEndpoints(api: Api, tokens: Tokens, endpoints: readonly Endpo
   }
 }
 
-export function routePath(path: string): string {
+function routePath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ":$1");
 }
 

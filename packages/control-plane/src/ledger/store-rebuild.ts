@@ -34,7 +34,7 @@ export function rebuild(file: string): Result<RebuildReport> {
 }
 
 /** The state that the whole log says. */
-export function foldLog(database: LedgerDatabase): Result<LedgerState> {
+function foldLog(database: LedgerDatabase): Result<LedgerState> {
   const state = emptyState();
   for (;;) {
     const page = readEvents(database, { after: state.sequence, limit: pageSize });

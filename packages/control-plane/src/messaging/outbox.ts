@@ -5,7 +5,7 @@ import { protocolVersion } from "@siding/shared/message";
 import { stateDigest } from "@siding/shared/state-digest";
 import { hasConflict, type LiveFleet } from "../fleet/live.ts";
 import { edgesOf } from "../fleet/snapshot.ts";
-import type { HostRecord, LedgerState } from "../ledger/state.ts";
+import { emptyHost, type HostRecord, type LedgerState } from "../ledger/state.ts";
 
 /** Names the sender: an agent refuses an older epoch, and an equal one from another id. */
 export interface Stamp {
@@ -42,11 +42,16 @@ export function outbox(
   sent: SentLog,
   nowMs: number,
 ): Outgoing {
-  const unanswered = [...state.hosts.values()]
-    .filter((host) => host.incarnation !== null && !hasConflict(live, host.hostId, nowMs))
+  const unanswered = [...state.hosts.values(), ...strangers(state, live)]
+    .filter((host) => !hasConflict(live, host.hostId, nowMs))
     .flatMap((host) => [...instanceCommands(host, stamp), ...syncs(host, live, stamp)])
     .concat(upstreamCommands(state, live, stamp, nowMs));
   return schedule(unanswered, sent, nowMs);
+}
+
+/** Hosts that beat and have never reported: their first report came before we were there to hear it. */
+function strangers(state: LedgerState, live: LiveFleet): readonly HostRecord[] {
+  return [...live.beats.keys()].filter((hostId) => !state.hosts.has(hostId)).map(emptyHost);
 }
 
 function schedule(unanswered: readonly Command[], sent: SentLog, nowMs: number): Outgoing {
@@ -115,8 +120,8 @@ function upstreamCommands(
 /** Asks for the whole state where the agent has not heard our epoch, or where its beat shows that we missed something. */
 function syncs(host: HostRecord, live: LiveFleet, stamp: Stamp): readonly Command[] {
   const beat = live.beats.get(host.hostId);
-  if (!host.facts || !beat) return [];
-  const heard = host.facts.epochSeen === stamp.epoch;
+  if (!beat) return [];
+  const heard = host.facts?.epochSeen === stamp.epoch;
   const missed = beat.incarnation !== host.incarnation || beat.stateDigest !== digestOf(host);
   if (heard && !missed) return [];
   const incarnation = beat.incarnation;
