@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { HostId } from "@siding/shared/ids";
 import { EdgeDocument, FleetDocument, HostDocument, listOf } from "@siding/shared/rest";
-import { edgeDocuments, fleetDocument, hostDocument } from "../orchestrator/document-fleet.ts";
-import { hostIdsOf } from "../orchestrator/document-view.ts";
+import { edgeDocuments, fleetDocument, hostDocument, hostDocuments } from "../orchestrator/document-fleet.ts";
 import { type Desk, viewOf } from "./desk.ts";
 import { type Endpoint, jsonAnswer } from "./endpoint.ts";
 import { problem } from "./problem.ts";
@@ -25,8 +24,7 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       access: "admin",
       responses: { 200: jsonAnswer("All hosts", listOf(HostDocument)) },
       handle: (context) => {
-        const view = viewOf(desk);
-        return context.json({ items: hostIdsOf(view).flatMap((id) => hostDocument(view, id) ?? []) });
+        return context.json({ items: hostDocuments(viewOf(desk)) });
       },
     },
     {

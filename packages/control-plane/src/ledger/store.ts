@@ -54,6 +54,11 @@ export class Ledger {
     return ok(events);
   }
 
+  /** Tries whether a commit could be written at present, without one. Errors: `storage-failed`. */
+  probe(): Result<void> {
+    return this.#write([]);
+  }
+
   #write(events: readonly LedgerEvent[]): Result<void> {
     try {
       const write = () => {

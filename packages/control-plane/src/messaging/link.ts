@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { maxMessageBytes } from "@siding/shared/message";
 import { messageOf } from "@siding/shared/result";
 import type { Logger } from "pino";
 
@@ -46,6 +47,11 @@ export class Link {
   /** At most once, and not at all while there is no connection: commands are republished until reported. */
   publish(subject: string, bytes: Uint8Array): void {
     if (!this.#isUp || !this.#connection) return;
+    if (bytes.byteLength > maxMessageBytes) {
+      const context = { event: "message-too-large", subject, bytes: bytes.byteLength, maxMessageBytes };
+      this.#options.log.error(context, "a message is too large to be sent");
+      return;
+    }
     this.#connection.publish(subject, bytes);
   }
 

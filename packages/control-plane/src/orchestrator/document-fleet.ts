@@ -1,4 +1,4 @@
-import type { HostId, TargetId, Version } from "@siding/shared/ids";
+import { type HostId, type InstanceKey, instanceKey, type TargetId, type Version } from "@siding/shared/ids";
 import type { EdgeDocument, FleetDocument, HostDocument } from "@siding/shared/rest";
 import { isBlind, livenessOf } from "../fleet/live.ts";
 import { edgesOf, knownHosts } from "../fleet/snapshot.ts";
@@ -6,13 +6,35 @@ import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
 
+/** Every host that is declared or has reported. */
+export function hostDocuments(view: View): readonly HostDocument[] {
+  const listed = listedInstances(view);
+  return hostIdsOf(view).map((id) =>
+    hostDocumentOf(view, id, view.state.hosts.get(id) ?? emptyHost(id), listed),
+  );
+}
+
 /** Undefined: neither declared nor ever heard of. */
 export function hostDocument(view: View, id: HostId): HostDocument | undefined {
   const host = view.state.hosts.get(id) ?? (view.declared.has(id) ? emptyHost(id) : undefined);
-  return host && hostDocumentOf(view, id, host);
+  return host && hostDocumentOf(view, id, host, listedInstances(view));
 }
 
-function hostDocumentOf(view: View, id: HostId, host: HostRecord): HostDocument {
+/** What some upstream lists at present, collected once for the whole fleet. */
+function listedInstances({ state }: View): ReadonlySet<InstanceKey> {
+  return new Set(
+    [...state.upstreams.values()].flatMap(({ service, content }) =>
+      content.members.map(({ hostId, slot }) => instanceKey(service, hostId, slot)),
+    ),
+  );
+}
+
+function hostDocumentOf(
+  view: View,
+  id: HostId,
+  host: HostRecord,
+  listed: ReadonlySet<InstanceKey>,
+): HostDocument {
   const { live, clock, nowMs } = view;
   const beat = live.beats.get(id);
   const liveness = livenessOf(live, id, nowMs);
@@ -26,7 +48,9 @@ function hostDocumentOf(view: View, id: HostId, host: HostRecord): HostDocument 
     lastSeen: beat?.lastSeenAt ?? null,
     load: beat?.load ?? null,
     agentVersion: host.facts?.agentVersion ?? null,
-    instances: Object.values(host.instances).map((instance) => instanceDocument(view, id, instance)),
+    instances: Object.values(host.instances).map((instance) =>
+      instanceDocument(view, id, instance, listed.has(instanceKey(instance.service, id, instance.slot))),
+    ),
   };
 }
 
@@ -34,13 +58,10 @@ function instanceDocument(
   { state }: View,
   hostId: HostId,
   { service, slot, target, report }: InstanceRecord,
+  listed: boolean,
 ): HostDocument["instances"][number] {
-  const record = state.services.get(service);
-  const listed =
-    state.upstreams
-      .get(record?.spec.edge.upstream ?? ("" as never))
-      ?.content.members.some((member) => member.hostId === hostId && member.slot === slot) ?? false;
-  const rollout = record?.activeRollout ? state.rollouts.get(record.activeRollout) : undefined;
+  const activeRollout = state.services.get(service)?.activeRollout;
+  const rollout = activeRollout ? state.rollouts.get(activeRollout) : undefined;
   const present = report ? report.running : (target?.id ?? null);
   const resting = listed ? "serving" : present === null ? "stopped" : "out";
   return {
@@ -95,7 +116,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
 
 export function fleetDocument(view: View): FleetDocument {
   const { state, live, nowMs } = view;
-  const hosts = hostIdsOf(view).flatMap((id) => hostDocument(view, id) ?? []);
+  const hosts = hostDocuments(view);
   const inState = (kind: HostDocument["liveness"]) =>
     hosts.filter(({ liveness }) => liveness === kind).length;
   return {
@@ -109,6 +130,6 @@ export function fleetDocument(view: View): FleetDocument {
       rollouts: [...state.services.values()].filter(({ activeRollout }) => activeRollout !== null).length,
     },
     blind: isBlind(live, knownHosts(state), nowMs),
-    hosts,
+    hosts: [...hosts],
   };
 }

@@ -13,8 +13,11 @@ export interface View {
   readonly declared: ReadonlySet<HostId>;
 }
 
+/** `h2` before `h10`. */
+const inNumericOrder = new Intl.Collator("en", { numeric: true });
+
 /** Every host that is declared or has reported, in the order of the ids. */
 export function hostIdsOf({ state, declared }: View): readonly HostId[] {
   const ids = new Set([...declared, ...state.hosts.keys()]);
-  return [...ids].sort((left, right) => left.localeCompare(right, "en", { numeric: true }));
+  return [...ids].sort(inNumericOrder.compare);
 }

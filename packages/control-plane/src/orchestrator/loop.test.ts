@@ -88,6 +88,17 @@ test("decisions that undo each other do not keep the machine busy", async () => 
   await vi.waitFor(() => expect(published).toEqual([400]));
 });
 
+test("what a person could not say makes it unready only as long as the ledger can't be written", async () => {
+  const disk = new Database(file);
+  disk.exec("BEGIN IMMEDIATE");
+  expect(orchestrator.commit([artifact(1)], "admin").ok).toBe(false);
+  expect(orchestrator.storageFailure?.message).toContain("SQLITE_BUSY");
+  disk.exec("COMMIT");
+  disk.close();
+  await vi.waitFor(() => expect(orchestrator.storageFailure).toBeNull(), { timeout: 5_000 });
+  expect(ledger.state.sequence).toBe(0);
+});
+
 test("while the ledger can't be written nothing is published; it is tried again until it can", async () => {
   const disk = new Database(file);
   disk.exec(

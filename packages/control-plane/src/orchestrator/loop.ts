@@ -101,13 +101,21 @@ export class Orchestrator {
     const { ledger, live, decide, log } = this.#options;
     for (let pass = 0; pass < maxPassesPerRound; pass += 1) {
       const { events, wakeAtMs } = decide(ledger.state, live(), ledger.clock.nowMs());
-      if (events.length === 0) return ok(wakeAtMs);
+      if (events.length === 0) return this.#rest(wakeAtMs);
       const committed = ledger.commit(ledger.state.sequence, events, "orchestrator");
       this.#noteStorage(committed);
       if (!committed.ok) return committed;
     }
     log.error({ event: "decisions-unsettled", passes: maxPassesPerRound }, "decisions undo each other");
     return ok(ledger.clock.nowMs() + unsettledPauseMs);
+  }
+
+  /** Nothing to commit: after a failure, that alone does not say that it could be. */
+  #rest(wakeAtMs: number | null): Result<number | null> {
+    if (!this.#storageFailure) return ok(wakeAtMs);
+    const probed = this.#options.ledger.probe();
+    this.#noteStorage(probed);
+    return probed.ok ? ok(wakeAtMs) : probed;
   }
 
   #noteStorage(committed: Result<unknown>): void {
