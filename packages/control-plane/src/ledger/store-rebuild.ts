@@ -3,7 +3,7 @@ import { ok, type Result } from "@siding/shared/result";
 import { fold } from "./fold.ts";
 import { emptyState, type LedgerState, type TableName } from "./state.ts";
 import { openDatabase } from "./store.ts";
-import { type LedgerDatabase, readEvents, recordsOf, writeHead, writeRecord } from "./store-rows.ts";
+import { type LedgerDatabase, RowWriter, readEvents, recordsOf } from "./store-rows.ts";
 import { recordTables, tableNames } from "./tables.ts";
 
 /** Events that are folded per read: bounds memory, however long the log is. */
@@ -46,8 +46,9 @@ function foldLog(database: LedgerDatabase): Result<LedgerState> {
 
 function replaceRecords(database: LedgerDatabase, state: LedgerState): RebuildReport {
   const counts = tableNames.map((table) => [table, recordsOf(state, table).size] as const);
-  const mended = tableNames.flatMap((table) => mendTable(database, state, table));
-  writeHead(database, state);
+  const writer = new RowWriter(database);
+  const mended = tableNames.flatMap((table) => mendTable(database, writer, state, table));
+  writer.head(state);
   return {
     events: state.sequence,
     records: Object.fromEntries(counts) as Record<TableName, number>,
@@ -55,7 +56,12 @@ function replaceRecords(database: LedgerDatabase, state: LedgerState): RebuildRe
   };
 }
 
-function mendTable(database: LedgerDatabase, state: LedgerState, table: TableName): readonly string[] {
+function mendTable(
+  database: LedgerDatabase,
+  writer: RowWriter,
+  state: LedgerState,
+  table: TableName,
+): readonly string[] {
   const wanted = recordsOf(state, table);
   const stored = new Map(
     database
@@ -68,7 +74,7 @@ function mendTable(database: LedgerDatabase, state: LedgerState, table: TableNam
     (key) => comparable(JSON.stringify(wanted.get(key))) !== comparable(stored.get(key)),
   );
   database.delete(recordTables[table]).run();
-  for (const key of wanted.keys()) writeRecord(database, state, table, key);
+  for (const key of wanted.keys()) writer.record(state, table, key);
   return differing.map((key) => `${table} ${key}`);
 }
 

@@ -1,7 +1,7 @@
 import { ControlPlaneId } from "@siding/shared/ids";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import type Database from "better-sqlite3";
-import { and, asc, eq, gt, max } from "drizzle-orm";
+import { and, asc, eq, gt, max, sql } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { z } from "zod";
 import { RolloutRecord } from "../rollout/record.ts";
@@ -82,41 +82,61 @@ function lastSequence(database: LedgerDatabase): number {
   return row?.last ?? 0;
 }
 
-/** Appends events and stores the records that they replaced. To be called within one transaction. */
-export function writeCommit(
-  database: LedgerDatabase,
-  state: LedgerState,
-  events: readonly LedgerEvent[],
-  touched: readonly Touched[],
-): void {
-  for (const event of events) database.insert(eventsTable).values(rowOf(event)).run();
-  const distinct = new Map(touched.map((record) => [`${record.table} ${record.key}`, record]));
-  for (const { table, key } of distinct.values()) writeRecord(database, state, table, key);
-  writeHead(database, state);
+/** The statements that write, prepared once: a commit is on the path of every step of a rollout. */
+export class RowWriter {
+  readonly #event: Prepared;
+  readonly #head: Prepared;
+  readonly #records: Readonly<Record<TableName, Prepared>>;
+
+  constructor(database: LedgerDatabase) {
+    const { placeholder } = sql;
+    this.#event = database
+      .insert(eventsTable)
+      .values({
+        sequence: placeholder("sequence"),
+        at: placeholder("at"),
+        elapsedMs: placeholder("elapsedMs"),
+        by: placeholder("by"),
+        type: placeholder("type"),
+        rolloutId: placeholder("rolloutId"),
+        body: placeholder("body"),
+      })
+      .prepare();
+    const upsert = (table: typeof metaTable | (typeof recordTables)[TableName]) =>
+      database
+        .insert(table)
+        .values({ key: placeholder("key"), body: placeholder("body") })
+        .onConflictDoUpdate({ target: table.key, set: { body: sql`excluded.body` } })
+        .prepare();
+    this.#head = upsert(metaTable);
+    const records = tableNames.map((table) => [table, upsert(recordTables[table])]);
+    this.#records = Object.fromEntries(records) as Record<TableName, Prepared>;
+  }
+
+  /** Appends events and stores the records that they replaced. To be called within one transaction. */
+  commit(state: LedgerState, events: readonly LedgerEvent[], touched: readonly Touched[]): void {
+    for (const event of events) this.#event.run(rowOf(event));
+    const distinct = new Map(touched.map((record) => [`${record.table} ${record.key}`, record]));
+    for (const { table, key } of distinct.values()) this.record(state, table, key);
+    this.head(state);
+  }
+
+  record(state: LedgerState, table: TableName, key: string): void {
+    this.#records[table].run({ key, body: JSON.stringify(recordsOf(state, table).get(key)) });
+  }
+
+  head({ sequence, elapsedMs, epoch, controlPlaneId }: LedgerState): void {
+    const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId });
+    this.#head.run({ key: headKey, body });
+  }
 }
 
-export function writeRecord(
-  database: LedgerDatabase,
-  state: LedgerState,
-  table: TableName,
-  key: string,
-): void {
-  const to = recordTables[table];
-  const body = JSON.stringify(recordsOf(state, table).get(key));
-  database.insert(to).values({ key, body }).onConflictDoUpdate({ target: to.key, set: { body } }).run();
+/** What we need of drizzle's prepared queries, whose own types differ by table. */
+interface Prepared {
+  readonly run: (values: Record<string, unknown>) => unknown;
 }
 
-export function writeHead(database: LedgerDatabase, state: LedgerState): void {
-  const { sequence, elapsedMs, epoch, controlPlaneId } = state;
-  const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId });
-  database
-    .insert(metaTable)
-    .values({ key: headKey, body })
-    .onConflictDoUpdate({ target: metaTable.key, set: { body } })
-    .run();
-}
-
-function rowOf(event: LedgerEvent): typeof eventsTable.$inferInsert {
+function rowOf(event: LedgerEvent): Required<typeof eventsTable.$inferInsert> {
   const { sequence, at, elapsedMs, by, body } = event;
   return {
     sequence,

@@ -8,7 +8,7 @@ import type { EventBody, LedgerEvent } from "./event.ts";
 import { fold } from "./fold.ts";
 import { migrate } from "./migrations.ts";
 import type { LedgerState } from "./state.ts";
-import { type EventQuery, type LedgerDatabase, loadState, readEvents, writeCommit } from "./store-rows.ts";
+import { type EventQuery, type LedgerDatabase, loadState, RowWriter, readEvents } from "./store-rows.ts";
 
 /** Somebody else with the file open (a backup, a person's sqlite3) holds a commit up at most this long. */
 const busyTimeoutMs = 1_000;
@@ -22,11 +22,13 @@ type CommitListener = (events: readonly LedgerEvent[]) => void;
 export class Ledger {
   readonly clock: LedgerClock;
   readonly #database: LedgerDatabase;
+  readonly #writer: RowWriter;
   readonly #listeners = new Set<CommitListener>();
   #state: LedgerState;
 
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
+    this.#writer = new RowWriter(database);
     this.#state = state;
     this.clock = new LedgerClock(time, state.elapsedMs);
   }
@@ -63,7 +65,7 @@ export class Ledger {
     try {
       const write = () => {
         const touched = events.flatMap((event) => fold(this.#state, event));
-        writeCommit(this.#database, this.#state, events, touched);
+        this.#writer.commit(this.#state, events, touched);
       };
       this.#database.transaction(write, { behavior: "immediate" });
       return ok(undefined);
