@@ -210,6 +210,7 @@ test("reports arrive, what follows from them is committed and published, again u
         revision,
         serving: { revision, digest },
         refused: null,
+        trouble: null,
         ...{ generation: 1, reloads: 1, turnoverMs: 12, probes: [] },
       },
     ],

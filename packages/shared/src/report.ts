@@ -80,8 +80,10 @@ export const UpstreamReport = z.object({
   revision: Revision,
   /** What nginx serves for certain: confirmed, and every older worker gone. */
   serving: z.object({ revision: Revision, digest: Digest }).nullable(),
-  /** Why the newest accepted revision is not served, with nginx's own words. */
+  /** nginx says no to this revision, in its own words: only another revision helps. */
   refused: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
+  /** This revision could not be served so far; the edge goes on trying. */
+  trouble: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
   /** The edge's own count of what it rendered; grows with each reload. */
   generation: z.int().min(0),
   /** Reloads that this upstream caused since the agent's first start. */

@@ -153,6 +153,7 @@ export const EdgeDocument = z.object({
       members: z.array(z.string()),
       reloads: z.int(),
       refused: z.string().nullable(),
+      trouble: z.string().nullable(),
     }),
   ),
 });

@@ -245,7 +245,7 @@ describe("a verify", () => {
     world.run(30_100);
     expect(world.said().command?.failure).toEqual({
       code: "health-grace",
-      message: `not healthy within 30s; the last answer: ${words}`,
+      message: `not healthy within 30s; the last answer of http://10.0.0.1:8080/healthz: ${words}`,
     });
   });
 

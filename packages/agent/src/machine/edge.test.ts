@@ -63,11 +63,11 @@ describe("a revision of an upstream", () => {
     world.answers["apply-upstream"] = failing("trouble", "nginx does not answer");
     world.send(revisionOf(world, 5, contentOf(["h1"])));
     world.run(300_000);
-    expect(world.saidOfUpstream().refused).toMatchObject({ revision: 5 });
+    expect(world.saidOfUpstream().trouble).toMatchObject({ revision: 5 });
     expect(world.count("apply-upstream")).toBeLessThan(100);
     delete world.answers["apply-upstream"];
     world.run(6_000);
-    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, refused: null });
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, trouble: null });
   });
 
   it("that hangs is called overdue at its deadline", () => {
@@ -75,7 +75,7 @@ describe("a revision of an upstream", () => {
     world.answers["apply-upstream"] = () => null;
     world.send(revisionOf(world, 5, contentOf(["h1"])));
     world.run(121_000);
-    expect(world.saidOfUpstream().refused?.message).toContain("not confirmed in its time");
+    expect(world.saidOfUpstream().trouble?.message).toContain("not confirmed in its time");
   });
 });
 
@@ -101,11 +101,11 @@ describe("the inner nginx", () => {
     });
     world.happen({ kind: "edge-down", message: "the master is gone" });
     world.run(60_000);
-    expect(world.saidOfUpstream().refused?.message).toBe("no nginx at /usr/sbin/nginx");
+    expect(world.saidOfUpstream().trouble?.message).toBe("no nginx at /usr/sbin/nginx");
     expect(world.count("recover-edge")).toBeLessThan(25);
     delete world.answers["recover-edge"];
     world.run(6_000);
-    expect(world.saidOfUpstream().refused).toBeNull();
+    expect(world.saidOfUpstream().trouble).toBeNull();
   });
 });
 
@@ -133,6 +133,21 @@ describe("a watched instance", () => {
     status = 503;
     world.run(1_000);
     expect(world.saidOfUpstream().probes).toMatchObject([{ state: "bad", detail: "status 503" }]);
+  });
+
+  it("is bad when it has not answered well within its grace", () => {
+    const world = ready();
+    world.answers.probe = ({ op, owner }) => ({
+      kind: "probed",
+      op,
+      owner,
+      answer: { kind: "refused", message: "connection refused" },
+    });
+    world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));
+    world.run(29_000);
+    expect(world.saidOfUpstream().probes).toMatchObject([{ state: "pending" }]);
+    world.run(2_000);
+    expect(world.saidOfUpstream().probes).toMatchObject([{ state: "bad", detail: "connection refused" }]);
   });
 
   it("counts anew under another attempt, and is forgotten when it is watched no more", () => {

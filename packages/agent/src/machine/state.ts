@@ -136,8 +136,12 @@ export interface Upstream {
   readonly journal: UpstreamJournal;
   readonly served: ServedRevision | null;
   readonly attempt: ApplyAttempt;
-  readonly refused: { readonly revision: number; readonly message: string } | null;
-  /** When the newest accepted revision is overdue: it is still tried then, and said to be refused. */
+  /** Why the newest accepted revision is not served: nginx says no to it, or it is in trouble and tried again. */
+  readonly complaint: {
+    readonly kind: "refused" | "trouble";
+    readonly said: { readonly revision: number; readonly message: string };
+  } | null;
+  /** When the newest accepted revision is overdue: it is still tried then, and that is said. */
   readonly overdueAtMs: number | null;
   /** By `hostId/slot`. */
   readonly watched: ReadonlyMap<string, WatchedState>;

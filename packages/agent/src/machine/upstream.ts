@@ -22,7 +22,7 @@ export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
     journal,
     served: null,
     attempt: { kind: "due", atMs: nowMs, tries: 0 },
-    refused: null,
+    complaint: null,
     overdueAtMs: null,
     watched: watch(new Map(), journal.content, nowMs),
     ops: 0,
@@ -42,7 +42,7 @@ export function acceptRevision(known: Upstream | undefined, command: ApplyRevisi
     ...known,
     journal,
     attempt: known.attempt.kind === "asked" ? known.attempt : { kind: "due", atMs: nowMs, tries: 0 },
-    refused: null,
+    complaint: null,
     overdueAtMs,
     watched: watch(known.watched, content, nowMs),
   };
@@ -76,18 +76,18 @@ export function applied(
     attempt: newest ? { kind: "settled" } : { kind: "due", atMs: nowMs, tries: 0 },
   };
   if (result.ok) {
-    return { ...next, served: result.value, ...(newest ? { refused: null, overdueAtMs: null } : {}) };
+    return { ...next, served: result.value, ...(newest ? { complaint: null, overdueAtMs: null } : {}) };
   }
   return newest ? notApplied(next, result.error, attempt.tries, nowMs) : next;
 }
 
 function notApplied(upstream: Upstream, failure: ApplyFailure, tries: number, nowMs: number): Upstream {
-  const refused = refusal(upstream.journal.revision, failure.message);
+  const complaint = complaintOf(failure.kind, upstream.journal.revision, failure.message);
   switch (failure.kind) {
     case "refused":
-      return { ...upstream, refused, overdueAtMs: null };
+      return { ...upstream, complaint, overdueAtMs: null };
     case "trouble":
-      return { ...upstream, refused, attempt: { kind: "due", atMs: nowMs + backoffMs(tries), tries } };
+      return { ...upstream, complaint, attempt: { kind: "due", atMs: nowMs + backoffMs(tries), tries } };
   }
 }
 
@@ -99,41 +99,42 @@ export function foundServed(upstream: Upstream, served: ServedRevision | undefin
   return {
     ...upstream,
     served,
-    refused: null,
+    complaint: null,
     attempt: newest ? { kind: "settled" } : { kind: "due", atMs: nowMs, tries: 0 },
   };
 }
 
 /** The newest revision is not confirmed in its time: that is said, and trying goes on. */
 export function sayOverdue(upstream: Upstream, nowMs: number): Upstream {
-  const { overdueAtMs, journal, refused } = upstream;
+  const { overdueAtMs, journal, complaint } = upstream;
   if (overdueAtMs === null || nowMs < overdueAtMs) return upstream;
-  const why = refused === null ? "nginx has not answered" : refused.message;
+  const why = complaint === null ? "nginx has not answered" : complaint.said.message;
   const message = `revision ${journal.revision} was not confirmed in its time; ${why}`;
-  return { ...upstream, overdueAtMs: null, refused: refusal(journal.revision, message) };
+  return { ...upstream, overdueAtMs: null, complaint: complaintOf("trouble", journal.revision, message) };
 }
 
 /** The edge itself is in trouble: what is accepted and not confirmed waits for it. */
 export function sayEdgeTrouble(upstream: Upstream, message: string): Upstream {
-  return { ...upstream, refused: refusal(upstream.journal.revision, message) };
+  return { ...upstream, complaint: complaintOf("trouble", upstream.journal.revision, message) };
 }
 
 /** The edge works again: its trouble is over, and what was not confirmed meanwhile is tried once more. */
 export function edgeBack(upstream: Upstream, nowMs: number): Upstream {
   const { served, journal, attempt } = upstream;
-  if (served?.revision === journal.revision) return { ...upstream, refused: null };
+  if (served?.revision === journal.revision) return { ...upstream, complaint: null };
   return attempt.kind === "asked"
     ? upstream
     : { ...upstream, attempt: { kind: "due", atMs: nowMs, tries: 0 } };
 }
 
 export function upstreamReport(upstream: Upstream): UpstreamReport {
-  const { journal, served, refused } = upstream;
+  const { journal, served, complaint } = upstream;
   return {
     upstream: journal.upstream,
     revision: journal.revision,
     serving: served && { revision: served.revision, digest: served.digest },
-    refused,
+    refused: complaint?.kind === "refused" ? complaint.said : null,
+    trouble: complaint?.kind === "trouble" ? complaint.said : null,
     generation: served?.generation ?? 0,
     reloads: served?.reloads ?? 0,
     turnoverMs: served?.turnoverMs ?? 0,
@@ -141,6 +142,6 @@ export function upstreamReport(upstream: Upstream): UpstreamReport {
   };
 }
 
-function refusal(revision: number, message: string) {
-  return { revision, message: message.slice(0, maxMessageLength) };
+function complaintOf(kind: ApplyFailure["kind"], revision: number, message: string): Upstream["complaint"] {
+  return { kind, said: { revision, message: message.slice(0, maxMessageLength) } };
 }

@@ -1,3 +1,4 @@
+import type { Address } from "@siding/shared/ids";
 import type { Target } from "@siding/shared/target";
 import { formatMs } from "@siding/shared/units";
 import { describeAnswer } from "./answer.ts";
@@ -16,18 +17,23 @@ export function beginVerify(instance: Instance, target: Target, nowMs: number): 
   return isWanted(known, target) ? askAnew(known, nowMs) : fail(known, wrongTarget(known, target));
 }
 
-export function carryOnVerify(instance: Instance, { nowMs }: Moment): Move {
+export function carryOnVerify(instance: Instance, { nowMs, agent }: Moment): Move {
   const command = commandInHand(instance);
   if (command?.body.kind !== "verify") return still(instance);
   const { process, probing } = instance;
-  const { graceMs } = command.body.target.spec.health;
+  const { target } = command.body;
+  const { graceMs } = target.spec.health;
   if (process.kind === "absent" && !willStart(instance)) return still(fail(instance, nothingRuns(instance)));
   const { healthySinceMs } = probing;
   if (process.kind === "running" && healthySinceMs !== null) {
     const held = nowMs - healthySinceMs >= command.body.holdMs;
     return still(held ? succeed(instance, { verifyMs: nowMs - command.acceptedAtMs }) : instance);
   }
-  return still(nowMs - probing.sinceMs >= graceMs ? fail(instance, graceOver(instance, graceMs)) : instance);
+  return still(
+    nowMs - probing.sinceMs >= graceMs
+      ? fail(instance, graceOver(instance, target, agent.address))
+      : instance,
+  );
 }
 
 export function verifyWakeAtMs(instance: Instance, command: AcceptedCommand): number | null {
@@ -74,8 +80,12 @@ function nothingRuns(instance: Instance) {
   return absenceTrouble(instance) ?? stepFailure("process-exited", "no process of this instance runs");
 }
 
-function graceOver(instance: Instance, graceMs: number) {
+function graceOver(instance: Instance, { spec }: Target, address: Address) {
   const trouble = absenceTrouble(instance);
-  const why = trouble?.message ?? `the last answer: ${describeAnswer(instance.probing.lastAnswer)}`;
-  return stepFailure("health-grace", `not healthy within ${formatMs(graceMs)}; ${why}`, trouble?.output);
+  const { health, ports } = spec;
+  const asked = `http://${address}:${ports[instance.journal.slot]}${health.http}`;
+  const why =
+    trouble?.message ?? `the last answer of ${asked}: ${describeAnswer(instance.probing.lastAnswer)}`;
+  const message = `not healthy within ${formatMs(health.graceMs)}; ${why}`;
+  return stepFailure("health-grace", message, trouble?.output);
 }

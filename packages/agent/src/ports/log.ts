@@ -12,8 +12,10 @@ type LogEvent =
   | "process-ended"
   | "upstream-served"
   | "upstream-refused"
+  | "upstream-trouble"
   | "edge-warning"
   | "edge-down"
+  | "edge-failed"
   | "effect-failed"
   | "journal-not-written";
 

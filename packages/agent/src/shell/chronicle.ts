@@ -44,14 +44,18 @@ function factsOf(instance: string, { commandId, revision, body, timings }: Accep
 }
 
 function narrateUpstreams(log: Log, before: MachineState, after: MachineState): void {
-  for (const [upstream, { served, refused, journal }] of after.upstreams) {
+  for (const [upstream, { served, complaint, journal }] of after.upstreams) {
     const was = before.upstreams.get(upstream);
     if (served !== null && served.revision !== was?.served?.revision) {
       const { revision, generation, reloads, turnoverMs } = served;
       log.info("upstream-served", { upstream, revision, generation, reloads, turnoverMs });
     }
-    if (refused !== null && refused !== was?.refused) {
-      log.warn("upstream-refused", { upstream, revision: journal.revision, why: refused.message });
+    if (complaint !== null && complaint !== was?.complaint) {
+      log.warn(`upstream-${complaint.kind}`, {
+        upstream,
+        revision: journal.revision,
+        why: complaint.said.message,
+      });
     }
   }
 }

@@ -115,6 +115,7 @@ function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: n
     counted: edge.counted.includes(spec.edge.upstream),
     confirmed: confirmedRevision(edge, spec.edge.upstream),
     refused: report?.refused ?? null,
+    trouble: report?.trouble ?? null,
     probes: report?.probes ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
   };

@@ -109,6 +109,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
         members: served.map((member) => `${member.hostId}/${member.slot}`),
         reloads: report?.reloads ?? 0,
         refused: report?.refused?.message ?? null,
+        trouble: report?.trouble?.message ?? null,
       };
     }),
   };

@@ -24,8 +24,9 @@ function budgetSpent(survey: Survey): readonly Action[] | null {
   if (!onTheWay || failed.length <= Math.max(maxFailures, acceptedFailures)) return null;
   const last = failed.at(-1);
   const course = last && rollout.hosts[last]?.course;
-  const why = course && course.kind !== "planned" && course.failure ? `: ${course.failure.message}` : "";
-  const message = `${failed.length} of at most ${maxFailures} failures (${failed.join(", ")})${why}`;
+  const why = course && course.kind !== "planned" && course.failure ? `, ${course.failure.message}` : "";
+  const others = failed.length > 1 ? ` Failed before: ${failed.slice(0, -1).join(", ")}.` : "";
+  const message = `host ${last ?? "?"}${why}. ${failed.length} failed, ${maxFailures} allowed.${others}`;
   return setIntent(survey, onFailure, { code: "too-many-failures", message });
 }
 
@@ -80,7 +81,8 @@ function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, positio
     (position.kind === "leaving" || position.kind === "joining" || position.kind === "probing")
   ) {
     const edge = position.edges[0];
-    const serving = edge ? `it confirmed ${edge.confirmed} of ${snapshot.upstream.revision}` : "";
+    const serving =
+      edge?.trouble?.message ?? `it confirmed ${edge?.confirmed ?? 0} of ${snapshot.upstream.revision}`;
     const message = `edge ${edge?.hostId ?? "?"} has not confirmed upstream ${snapshot.upstream.name} for ${hostId} in time (${serving}); the rollout pauses, nothing is rolled back. Check siding-agent and nginx there, then resume`;
     return { code: "edge-silent", message };
   }

@@ -86,6 +86,8 @@ export interface EdgeView {
   readonly confirmed: number;
   /** The newest revision that it could not serve, with nginx's own words. */
   readonly refused: { readonly revision: number; readonly message: string } | null;
+  /** Why the newest revision is not served yet, although the edge goes on trying. */
+  readonly trouble: { readonly revision: number; readonly message: string } | null;
   readonly probes: readonly ProbeReport[];
   /** Local addresses of its sockets: peers with these hold a drain. */
   readonly addresses: readonly Address[];

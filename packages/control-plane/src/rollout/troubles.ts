@@ -18,7 +18,16 @@ export function troublesOf(survey: Survey): readonly Action[] {
 function failed(survey: Survey, host: HostSurvey, phase: HostPhase, failure: StepFailure): Action {
   const { hostId } = host.planned;
   const back = backOf(survey, host, phase);
-  return { type: "host-failed", rolloutId: survey.rollout.id, hostId, phase, failure, counts: true, back };
+  const named = { ...failure, message: `${phase} failed: ${failure.message}` };
+  return {
+    type: "host-failed",
+    rolloutId: survey.rollout.id,
+    hostId,
+    phase,
+    failure: named,
+    counts: true,
+    back,
+  };
 }
 
 /**

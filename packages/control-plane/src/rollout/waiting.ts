@@ -3,7 +3,7 @@ import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { probeOf } from "./position.ts";
-import { isActive } from "./snapshot.ts";
+import { type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 
@@ -49,9 +49,9 @@ function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
         ? { code: "staging", message: `${hostId} fetches and unpacks the release` }
         : null;
     case "leaving":
-      return { code: "edge-confirm", message: `${names(position.edges)} to serve without ${hostId}` };
+      return edgeReason(position.edges, `to serve without ${hostId}`);
     case "joining":
-      return { code: "edge-confirm", message: `${names(position.edges)} to serve with ${hostId}` };
+      return edgeReason(position.edges, `to serve with ${hostId}`);
     case "out":
     case "draining":
       return drainReason(host);
@@ -104,6 +104,13 @@ function probeReason({ position, host, planned }: HostSurvey): WaitingReason | n
 
 function names(edges: readonly { readonly hostId: string }[]): string {
   return `waits for ${edges.map((edge) => edge.hostId).join(", ")}`;
+}
+
+/** An edge in trouble goes on trying; what it says is the answer to "why does it take so long?". */
+function edgeReason(edges: readonly EdgeView[], what: string): WaitingReason {
+  const said = edges.flatMap((edge) => (edge.trouble ? `${edge.hostId}: ${edge.trouble.message}` : []));
+  const trouble = said.length > 0 ? ` (${said.join("; ")})` : "";
+  return { code: "edge-confirm", message: `${names(edges)} ${what}${trouble}` };
 }
 
 /** The next instant at which the answer may be another without any report. */

@@ -250,6 +250,7 @@ export class Scene {
         revision,
         serving: { revision, digest },
         refused: null,
+        trouble: null,
         generation: revision,
         reloads: (before?.reloads ?? 0) + (this.#sameMembers(upstream) ? 0 : 1),
         turnoverMs: 0,
