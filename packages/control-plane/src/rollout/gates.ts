@@ -88,9 +88,12 @@ function edgesGate({ rollout, snapshot }: Survey): ClosedGate | null {
   };
 }
 
-/** Bake time: in traffic, after a batch has joined, before the next one leaves. A person may cut it short (promote). */
+/**
+ * Bake time: in traffic, after a batch has joined, before the next one leaves. A person may cut it short (promote). The
+ * halves of in-place have nothing to bake between them: the first one comes into traffic only with the swap.
+ */
 function bakeGate({ rollout, nowMs }: Survey): ClosedGate | null {
-  if (rollout.bakeTimeMs === 0 || rollout.batches.length === 0) return null;
+  if (rollout.bakeTimeMs === 0 || rollout.batches.length === 0 || rollout.plan.whole) return null;
   if (rollout.promotedBatches >= rollout.batches.length) return null;
   const last = rollout.batches.at(-1);
   const untilMs = (last?.finishedAtMs ?? nowMs) + rollout.bakeTimeMs;
