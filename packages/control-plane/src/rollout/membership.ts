@@ -6,6 +6,7 @@ import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
+import { countedEdges, possibleLists } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -61,8 +62,9 @@ function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
   const { rollout } = survey;
   const planned = stillPlanned(survey);
   const overdue = going(survey).some((host) => isOverdue(survey, host));
-  const joining = going(survey).some((host) => host.position.kind === "joining");
-  if (planned.length === 0 || overdue || joining || !mayStart(survey)) return nothingNext;
+  if (planned.length === 0 || overdue || !mayStart(survey)) return nothingNext;
+  const behind = edgeBehind(survey);
+  if (behind) return { ...nothingNext, waiting: behind };
   const forward = rollout.plan.kind === "forward";
   if (forward && planned.some((host) => !isStaged(survey, host))) return nothingNext;
   const gates = closedGates(survey, forward);
@@ -71,6 +73,25 @@ function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
     rollout.plan.batches.find((hosts) => hosts.some((hostId) => isPlanned(planned, hostId))) ?? [];
   const open = batch.filter((hostId) => isPlanned(planned, hostId));
   return largestThatFits(survey, ready, open);
+}
+
+/**
+ * A host that comes in counts only where it is confirmed, so nobody leaves before every counted edge serves the whole
+ * list: also those whose joining no host of this plan waits for, as after a rollback has replaced the plan. Null where
+ * none is behind.
+ */
+function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
+  const { snapshot } = survey;
+  const { members } = snapshot.upstream.content;
+  const behind = countedEdges(snapshot).find((edge) =>
+    possibleLists(snapshot, edge).some((list) =>
+      members.some((member) => !list.some(({ hostId }) => hostId === member.hostId)),
+    ),
+  );
+  if (!behind) return null;
+  if (going(survey).some((host) => host.position.kind === "joining")) return [];
+  const message = `waits for ${behind.hostId} to serve with everybody that is listed`;
+  return [{ code: "edge-confirm", message, hostId: behind.hostId }];
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
