@@ -218,19 +218,20 @@ function checkRest(
   wanted: readonly Member[],
 ): readonly Violation[] {
   const forgotten = snapshot.hosts.find(
-    (host) =>
-      isForgotten(rollout, host) && !names(wanted, host.hostId) && !unseenBySilentEdge(snapshot, host),
+    (host) => isForgotten(rollout, host) && !names(wanted, host.hostId) && !isUnseen(snapshot, host),
   );
   if (!forgotten) return [];
   return [{ rule: 8, message: `${forgotten.hostId} is healthy and would be left out of traffic` }];
 }
 
-/** An edge that is silent can't vouch for the host, and rule 2 asks for its word: it is not our action that keeps it out. */
-function unseenBySilentEdge(snapshot: Snapshot, host: HostView): boolean {
+/** Well for its agent, and some edge has not seen it well: rule 2 asks for that word, so it is not our action that keeps it out. */
+function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostView): boolean {
+  if (command?.kind !== "verify" || command.status !== "done") return false;
   return edgesThatCount(snapshot).some(
     (edge) =>
-      edge.liveness.kind !== "alive" &&
-      !edge.probes.some((probe) => probe.hostId === host.hostId && probe.state === "good"),
+      !edge.probes.some(
+        (probe) => probe.hostId === hostId && probe.attempt === command.revision && probe.state === "good",
+      ),
   );
 }
 
