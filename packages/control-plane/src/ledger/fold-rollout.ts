@@ -63,12 +63,24 @@ export function foldRolloutPlanned(
 ): readonly Touched[] {
   return change(state, body.rolloutId, (rollout) => {
     const fresh = body.plan.hosts.map((host) => host.hostId).filter((hostId) => !body.keep.includes(hostId));
-    const replanned = changeHosts({ ...rollout, plan: body.plan }, fresh, (progress) => ({
-      ...progress,
-      course: { kind: "planned" },
-    }));
-    return { ...replanned, resumedAtMs: event.elapsedMs };
+    const hosts = { ...rollout.hosts };
+    for (const hostId of fresh) {
+      hosts[hostId] = { ...(hosts[hostId] ?? untouched(event)), course: { kind: "planned" } };
+    }
+    return { ...rollout, plan: body.plan, hosts, resumedAtMs: event.elapsedMs };
   });
+}
+
+/** A host that matched only after the rollout was created. */
+function untouched(event: LedgerEvent): HostProgress {
+  return {
+    course: { kind: "planned" },
+    phase: "pending",
+    phaseSinceMs: event.elapsedMs,
+    phaseSinceAt: event.at,
+    batch: null,
+    timings: {},
+  };
 }
 
 export function foldBatchStarted(
