@@ -39,13 +39,11 @@ export function askAnew(instance: Instance, nowMs: number): Instance {
   return { ...instance, probing: freshProbing(nowMs), health: "unknown" };
 }
 
+/** Says the same for as long as it is so: a count would be news, a report and an event of the ledger at every probe. */
 export function healthTrouble(instance: Instance) {
   if (instance.health !== "bad") return null;
-  const { badRun, lastAnswer } = instance.probing;
-  return stepFailure(
-    "health-bad",
-    `the last ${badRun} health checks failed; the last: ${describeAnswer(lastAnswer)}`,
-  );
+  const { lastAnswer } = instance.probing;
+  return stepFailure("health-bad", `the last health checks failed; the last: ${describeAnswer(lastAnswer)}`);
 }
 
 export function healthWakeAtMs(instance: Instance): number | null {

@@ -55,9 +55,10 @@ export function watchedAnswered(
   return { ...upstream, watched: new Map(upstream.watched).set(key, next) };
 }
 
+/** Bad is what was good once, or has not answered well for as long as its agent would wait. */
 function counted(known: WatchedState, answer: ProbeAnswer, spec: HealthSpec, nowMs: number): WatchedState {
   const probing = countAnswer(known.probing, answer, spec, nowMs);
-  const lost = known.state === "good" && probing.goodRun === 0;
+  const lost = probing.goodRun === 0 && (known.state === "good" || nowMs - probing.sinceMs >= spec.graceMs);
   const state = probing.goodRun >= spec.rise ? "good" : lost ? "bad" : known.state;
   return { ...known, probing, state };
 }
