@@ -150,21 +150,6 @@ describe("a watched instance", () => {
     expect(world.saidOfUpstream().probes).toMatchObject([{ state: "bad", detail: "connection refused" }]);
   });
 
-  it("is bad when it has not answered well within its grace", () => {
-    const world = ready();
-    world.answers.probe = ({ op, owner }) => ({
-      kind: "probed",
-      op,
-      owner,
-      answer: { kind: "refused", message: "connection refused" },
-    });
-    world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));
-    world.run(29_000);
-    expect(world.saidOfUpstream().probes).toMatchObject([{ state: "pending" }]);
-    world.run(2_000);
-    expect(world.saidOfUpstream().probes).toMatchObject([{ state: "bad", detail: "connection refused" }]);
-  });
-
   it("counts anew under another attempt, and is forgotten when it is watched no more", () => {
     const world = ready();
     world.send(revisionOf(world, 5, contentOf([], { h2: 3 })));

@@ -69,18 +69,6 @@ describe("an agent", () => {
     expect(world.reports.length).toBe(before);
   });
 
-  it("says of a service that stays bad that it is bad, once", () => {
-    const world = new World();
-    world.run(10);
-    world.deploy(targetOf("v1"), 1);
-    world.answers.probe = ({ op, owner }) => ({ kind: "probed", op, owner, answer: { kind: "timeout" } });
-    world.run(10_000);
-    expect(world.said()).toMatchObject({ health: "bad" });
-    const before = world.reports.length;
-    world.run(60_000);
-    expect(world.reports.length).toBe(before);
-  });
-
   it("cuts what is too long for a report to what a report takes", () => {
     const world = new World();
     world.run(10);
