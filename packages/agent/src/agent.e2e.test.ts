@@ -100,8 +100,8 @@ describe("a host's agent", () => {
     expect(rig.beats.at(-1)?.load.memory).toBeGreaterThan(0);
   });
 
-  it("stops a service's children with it", async () => {
-    const forking = await rig.target("forking", {
+  const forking = () =>
+    rig.target("forking", {
       "server.cjs": `
         const { fork } = require("node:child_process");
         if (process.argv[2] === "child") setInterval(() => {}, 1000);
@@ -111,11 +111,25 @@ describe("a host's agent", () => {
           require("node:http").createServer((_, response) => response.end()).listen(process.env.PORT, process.env.ADDRESS);
         }`,
     });
-    await rig.deploy(forking);
+
+  it("stops a service's children with it", async () => {
+    await rig.deploy(await forking());
     expect(rig.servicePids().length).toBe(3);
     await rig.does({ kind: "stage", target: v1 });
     await rig.does({ kind: "update", target: v1 });
     expect(rig.servicePids().length).toBe(1);
+  });
+
+  it("clears away the children of a service that ended while it was away", async () => {
+    await rig.deploy(await forking());
+    const before = rig.servicePids();
+    rig.kill();
+    process.kill(Math.min(...before), "SIGKILL");
+    await until("its end", () => rig.servicePids().length === 2);
+    await rig.upAndHeard();
+    await until("another process", () => rig.said()?.health === "good");
+    expect(rig.servicePids().filter((pid) => before.includes(pid))).toEqual([]);
+    expect(rig.servicePids().length).toBe(3);
   });
 });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,6 +12,8 @@ import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
 import { askHealth } from "./adapters/network/probe.ts";
 import { NginxEdge } from "./adapters/nginx/edge.ts";
+import { EdgeLayout } from "./adapters/nginx/layout.ts";
+import { endAll } from "./adapters/nginx/stop.ts";
 import { ChildDriver } from "./adapters/process/child-driver.ts";
 import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
 import { localAddresses } from "./adapters/system/addresses.ts";
@@ -54,11 +57,12 @@ async function main(): Promise<void> {
 function moveIn(configPath: string): Result<Rooms, Failure> {
   const config = readConfig(configPath);
   if (!config.ok) return config;
-  const { dataDir, tokenFile } = config.value;
-  const token = readToken(tokenFile);
+  const token = readToken(config.value.tokenFile);
   if (!token.ok) return token;
-  const unlock = takeLock(dataDir);
+  const unlock = takeLock(config.value.dataDir);
   if (!unlock.ok) return unlock;
+  // One spelling: processes are found again by it.
+  const dataDir = realpathSync(config.value.dataDir);
   const store = new JournalFile(dataDir);
   const journal = store.read();
   if (!journal.ok) return journal;
@@ -140,10 +144,9 @@ function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log): 
 async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
   const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
   if (config.edge !== null) {
-    const edge = edgeOf(config, config.edge);
-    const started = await edge.start();
-    if (started.ok) await edge.stop();
-    else left.push(`edge: ${started.error.message}`);
+    const layout = EdgeLayout.of(edgeFolders(config, config.edge));
+    if (layout.ok) await endAll(layout.value);
+    else left.push(`edge: ${layout.error.message}`);
   }
   unlock();
   give(left.join("\n"), left.length === 0 ? 0 : 1);
@@ -167,16 +170,20 @@ function driverOf({ dataDir, address }: AgentConfig): ChildDriver {
   return new ChildDriver({ owner: dataDir, address });
 }
 
-function edgeOf({ dataDir }: AgentConfig, edge: NonNullable<AgentConfig["edge"]>): NginxEdge {
-  const { nginx, includeDir, runDir } = edge;
+type EdgeConfig = NonNullable<AgentConfig["edge"]>;
+
+function edgeOf(config: AgentConfig, edge: EdgeConfig): NginxEdge {
+  const folders = edgeFolders(config, edge);
   return new NginxEdge({
-    nginx,
-    includeDir,
-    runDir,
-    dataDir: join(dataDir, "edge"),
+    ...folders,
+    nginx: edge.nginx,
     workerUser: null,
     confirmDeadlineMs: edgeConfirmDeadlineMs,
   });
+}
+
+function edgeFolders({ dataDir }: AgentConfig, { includeDir, runDir }: EdgeConfig) {
+  return { includeDir, runDir, dataDir: join(dataDir, "edge") };
 }
 
 function logTo(logger: pino.Logger): Log {

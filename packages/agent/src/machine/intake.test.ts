@@ -79,6 +79,14 @@ describe("a command", () => {
     expect(world.reports.at(-1)).toMatchObject({ kind: "state", full: true, instances: [{ service }] });
   });
 
+  it("of an older epoch is answered with everything: a restored control plane learns how far the fleet is", () => {
+    const world = ready();
+    world.send({ ...world.envelope(5), kind: "sync", epoch: 7 });
+    world.send(stage(world, 6));
+    expect(lastRefusal(world)).toBe("stale-epoch");
+    expect(world.reports.at(-1)).toMatchObject({ kind: "state", full: true, facts: { epochSeen: 7 } });
+  });
+
   it("that comes twice is done once and answered twice", () => {
     const world = ready();
     world.send(stage(world, 5));

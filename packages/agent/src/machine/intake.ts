@@ -36,8 +36,11 @@ export interface Taken {
 
 /** Takes a command in or refuses it. Handling one twice is handling it once and answering twice. */
 export function takeCommand(state: MachineState, command: Command, nowMs: number): Taken {
-  const wrong = wrongAddressee(state, command) ?? staleControlPlane(state, command);
+  const wrong = wrongAddressee(state, command);
   if (wrong !== null) return refused(state, command, wrong.code, wrong.message);
+  const stale = staleControlPlane(state, command);
+  // With everything: a control plane that was restored from a backup learns here how far the fleet is.
+  if (stale !== null) return refused(state, command, stale.code, stale.message, { kind: "everything" });
   const { epoch, controlPlaneId } = command;
   const adopted =
     state.controlPlane?.epoch === epoch ? state : { ...state, controlPlane: { epoch, controlPlaneId } };

@@ -10,13 +10,18 @@ export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): 
   switch (effect.kind) {
     case "start-edge": {
       const started = await edge.start();
-      if (!started.ok) return { kind: "edge-started", op, result: started };
+      if (!started.ok) {
+        log.error("edge-failed", { effect: effect.kind, why: started.error.message });
+        return { kind: "edge-started", op, result: started };
+      }
       for (const warning of started.value.warnings) log.warn("edge-warning", { warning });
       return { kind: "edge-started", op, result: ok(started.value.served) };
     }
     case "recover-edge": {
       const recovered = await edge.recover();
-      return { kind: "edge-recovered", op, result: recovered.ok ? ok(null) : recovered };
+      if (recovered.ok) return { kind: "edge-recovered", op, result: ok(null) };
+      log.error("edge-failed", { effect: effect.kind, why: recovered.error.message });
+      return { kind: "edge-recovered", op, result: recovered };
     }
     case "apply-upstream": {
       const { upstream } = effect.content;

@@ -36,6 +36,9 @@ export class NatsLink implements Voice {
   readonly #listener: LinkListener;
   #connection: NatsConnection | null = null;
   #closing = false;
+  /** What the listener was told last, so that it hears of each change once. */
+  #isUp = false;
+  #lastWhy: string | null = null;
 
   constructor(config: LinkConfig, listener: LinkListener) {
     this.#config = config;
@@ -50,7 +53,7 @@ export class NatsLink implements Voice {
         this.#connection = connection;
         await this.#serve(connection);
       } catch (cause) {
-        this.#listener.disconnected(messageOf(cause));
+        this.#down(messageOf(cause));
       }
       this.#connection = null;
       if (!this.#closing) await new Promise((resolve) => setTimeout(resolve, afterCloseMs));
@@ -102,15 +105,27 @@ export class NatsLink implements Voice {
     });
     // Once the subscription is known to NATS, an answer to the first report can't be missed.
     await connection.flush();
-    this.#listener.connected();
+    this.#up();
     for await (const status of connection.status()) {
-      if (status.type === "disconnect") this.#listener.disconnected("the connection to NATS broke");
-      if (status.type === "reconnect") this.#listener.connected();
+      if (status.type === "disconnect") this.#down("the connection to NATS broke");
+      if (status.type === "reconnect") this.#up();
     }
     commands.unsubscribe();
     const why = await connection.closed();
-    if (!this.#closing)
-      this.#listener.disconnected(why instanceof Error ? why.message : "NATS closed the connection");
+    if (!this.#closing) this.#down(why instanceof Error ? why.message : "NATS closed the connection");
+  }
+
+  #up(): void {
+    this.#isUp = true;
+    this.#listener.connected();
+  }
+
+  /** Also said of a first connection that does not come about, once. */
+  #down(why: string): void {
+    if (!this.#isUp && why === this.#lastWhy) return;
+    this.#isUp = false;
+    this.#lastWhy = why;
+    this.#listener.disconnected(why);
   }
 
   #take(bytes: Uint8Array): void {

@@ -1,15 +1,13 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import type { Address } from "@siding/shared/ids";
 import { allPids, commandNameOf } from "../process/proc.ts";
-import { canonicalAddress, isWildcard, parseTcpTable } from "./tcp-table.ts";
+import { canonicalAddress, isWildcard, parseTcpLine, readTable, type TcpSocket } from "./tcp-table.ts";
 
 /** Who listens on an address and port, in words; null where it is free. */
 export function listenerOn(address: Address, port: number): string | null {
   const own = canonicalAddress(address);
-  const sockets = ["tcp", "tcp6"].flatMap((name) => parseTcpTable(readTable(name)));
-  const taken = sockets.find(
-    ({ state, localPort, localAddress }) =>
-      state === "listening" && localPort === port && (localAddress === own || isWildcard(localAddress)),
+  const taken = listeners().find(
+    ({ localPort, localAddress }) => localPort === port && (localAddress === own || isWildcard(localAddress)),
   );
   if (taken === undefined) return null;
   const where = `${taken.localAddress}:${port}`;
@@ -31,8 +29,20 @@ function descriptorsOf(pid: number): string[] {
   );
 }
 
-function readTable(name: string): string {
-  return attempt(() => readFileSync(`/proc/self/net/${name}`, "utf8"), "");
+/** The kernel lists those who listen first, so that the rest, which may be long, is not read. */
+function listeners(): TcpSocket[] {
+  return ["tcp", "tcp6"].flatMap((name) => {
+    const found: TcpSocket[] = [];
+    readTable(`/proc/self/net/${name}`, (lines) => {
+      const sockets = lines
+        .toString("latin1")
+        .split("\n")
+        .flatMap((line) => parseTcpLine(line) ?? []);
+      found.push(...sockets.filter(({ state }) => state === "listening"));
+      return sockets.every(({ state }) => state === "listening");
+    });
+    return found;
+  });
 }
 
 /** What is gone, or not ours to see, is not there. */

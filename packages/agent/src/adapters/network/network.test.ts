@@ -1,12 +1,15 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { refOfPid } from "../process/proc.ts";
 import { countOn } from "./connections.ts";
 import { listenerOn } from "./listener.ts";
 import { askHealth } from "./probe.ts";
-import { canonicalAddress, parseTcpTable } from "./tcp-table.ts";
+import { canonicalAddress, eachPeer, parseTcpLine } from "./tcp-table.ts";
 
 const open: (Server | Socket)[] = [];
 afterEach(() => {
@@ -46,7 +49,7 @@ describe("/proc/net/tcp", () => {
       `   2: 0000000000000000FFFF00000101007F:1F90 0000000000000000FFFF00000200000A:D431 06 ${rest}`,
       `   3: B80D0120000000000000000001000000:0050 00000000000000000000000000000000:0000 0A ${rest}`,
     ];
-    expect(parseTcpTable([head, ...lines, "broken line", ""].join("\n"))).toEqual([
+    expect([head, ...lines, "broken line", ""].flatMap((line) => parseTcpLine(line) ?? [])).toEqual([
       {
         localAddress: "127.0.1.1",
         localPort: 8080,
@@ -58,6 +61,25 @@ describe("/proc/net/tcp", () => {
       { localAddress: "127.0.1.1", localPort: 8080, peerAddress: "10.0.0.2", state: "other", inode: "12345" },
       { localAddress: "2001:db8::1", localPort: 80, peerAddress: "::", state: "listening", inode: "12345" },
     ]);
+  });
+
+  it("is looked through for one own end, over the borders of its pieces", () => {
+    const folder = mkdtempSync(join(tmpdir(), "siding-tcp-"));
+    const path = join(folder, "tcp6");
+    const rest =
+      "00000000:00000000 00:00000000 00000000     0        0 12345 1 0000000000000000 100 0 0 10 0";
+    const line = (own: string, peer: string, state: string) => `   0: ${own} ${peer} ${state} ${rest}\n`;
+    const v6 = "B80D0120000000000000000001000000";
+    const mapped = "0000000000000000FFFF00000101007F";
+    const noise =
+      line(`${mapped}:1F90`, `${mapped}:0050`, "06").repeat(1_000) + line(`${v6}:1F91`, `${v6}:0001`, "01");
+    const wanted = line(`${mapped}:1F90`, "0000000000000000FFFF00000200000A:0001", "01");
+    writeFileSync(path, `${noise}${wanted}${noise}${wanted}${line(`${v6}:1F90`, `${v6}:0001`, "01")}`);
+    const peers: string[] = [];
+    eachPeer(path, "127.0.1.1", 8080, (peer) => peers.push(peer));
+    eachPeer(path, "2001:db8::1", 8080, (peer) => peers.push(peer));
+    rmSync(folder, { recursive: true });
+    expect(peers).toEqual(["10.0.0.2", "10.0.0.2", "2001:db8::1"]);
   });
 
   it.each([

@@ -9,8 +9,8 @@ import type { ProcessExit } from "../../machine/event.ts";
 import type { ProcessRef } from "../../machine/journal.ts";
 import type { Driver, Exited, StartOrder } from "../../ports/driver.ts";
 import { listenerOn } from "../network/listener.ts";
-import { endGroup, endOthers } from "./ending.ts";
-import { markedLeaders, markerOf, relativesOf } from "./marker.ts";
+import { endGroup, endStrays } from "./ending.ts";
+import { bearersOf, markedLeaders, markerOf, straysOf } from "./marker.ts";
 import { Output } from "./output.ts";
 import { isAlive, membersOfGroup, parseRef, refOfPid } from "./proc.ts";
 
@@ -53,10 +53,11 @@ export class ChildDriver implements Driver {
   }
 
   find(known: readonly FoundProcess[]): Promise<readonly FoundProcess[]> {
-    const marked = markedLeaders(this.#config.owner);
+    const marked = markedLeaders(this.#config.owner, known);
     const refs = new Set(marked.map(({ process }) => process));
     const unmarked = known.filter(({ process }) => !refs.has(process) && isRunning(process));
     const found = [...marked, ...unmarked];
+    endStrays(straysOf(this.#config.owner, found), this.#config.owner);
     for (const which of found) this.#running.set(which.process, { which, child: null });
     return Promise.resolve(found);
   }
@@ -80,14 +81,12 @@ export class ChildDriver implements Driver {
   async stop(process: ProcessRef, graceMs: number): Promise<Result<null, StepFailure>> {
     const name = parseRef(process);
     if (name === null || !isAlive(name)) return ok(null);
-    // Asked before the end: a process that is gone has no environment to go by.
-    const relatives = relativesOf(this.#config.owner, name.pid);
     // It is spoken for by this call; its end is no news.
     const running = this.#running.get(process);
     this.#running.delete(process);
     const ended = await endGroup(name, graceMs);
     if (!ended.ok && running !== undefined) this.#running.set(process, running);
-    if (ended.ok) endOthers(relatives, this.#config.owner);
+    if (ended.ok && running !== undefined) this.#endStraysOf(running.which);
     return ended;
   }
 
@@ -150,11 +149,17 @@ export class ChildDriver implements Driver {
     if (running === undefined) return;
     this.#running.delete(process);
     const { which } = running;
-    // What the process has left behind would hold its port.
-    const pid = parseRef(process)?.pid;
-    if (pid !== undefined) endOthers(membersOfGroup(pid), this.#config.owner);
+    this.#endStraysOf(which);
     const exit: ProcessExit = { code, signal, output: this.#output.tail(which) };
     this.#onExit({ service: which.service, slot: which.slot, startId: which.startId, exit });
+  }
+
+  /** What a process has left behind would hold its port. */
+  #endStraysOf(which: FoundProcess): void {
+    const { owner } = this.#config;
+    const pid = parseRef(which.process)?.pid;
+    const group = pid === undefined ? [] : membersOfGroup(pid);
+    endStrays([...group, ...bearersOf(owner, which)], owner);
   }
 
   #boundOutput(): void {

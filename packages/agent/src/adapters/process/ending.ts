@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { StepFailure } from "@siding/shared/report";
 import { err, ok, type Result } from "@siding/shared/result";
 import { formatMs } from "@siding/shared/units";
-import { environOf, isAlive, membersOfGroup, type ProcessName } from "./proc.ts";
+import { isOwned } from "./marker.ts";
+import { isAlive, membersOfGroup, type ProcessName } from "./proc.ts";
 
 /** A service's end is on the way of a rollout, so it is noticed soon. */
 const pollMs = 5;
@@ -20,11 +21,10 @@ export async function endGroup(leader: ProcessName, graceMs: number): Promise<Re
   return err({ code: "stop-failed", message });
 }
 
-/** SIGKILL to processes that have left the group of one that has ended, or outlived it. */
-export function endOthers(pids: readonly number[], owner: string): void {
+/** SIGKILL to what a process has left behind; each is looked at before, since its pid may have been given away. */
+export function endStrays(pids: readonly number[], owner: string): void {
   for (const pid of pids) {
-    // Its pid may have been given away meanwhile: whoever has it must be ours.
-    if (environOf(pid)?.get("SIDING_AGENT") === owner) signal(pid, "SIGKILL");
+    if (isOwned(owner, pid)) signal(pid, "SIGKILL");
   }
 }
 

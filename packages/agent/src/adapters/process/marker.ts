@@ -1,6 +1,6 @@
 import { ServiceName, Slot, TargetId } from "@siding/shared/ids";
 import type { FoundProcess } from "../../machine/effect.ts";
-import { allPids, environOf, isSessionLeader, refOfPid } from "./proc.ts";
+import { allPids, environOf, isSessionLeader, parseRef, refOfPid } from "./proc.ts";
 
 /** How a process says in its environment whose and which it is; its children inherit that. */
 const ownerVariable = "SIDING_AGENT";
@@ -9,25 +9,57 @@ const instanceVariable = "SIDING_INSTANCE";
 type Mark = Pick<FoundProcess, "service" | "slot" | "targetId" | "startId">;
 
 /** @param owner the agent's data folder: no two agents have the same */
-export function markerOf(owner: string, { service, slot, targetId, startId }: Mark): Record<string, string> {
-  return { [ownerVariable]: owner, [instanceVariable]: `${service}/${slot}/${targetId}/${startId}` };
+export function markerOf(owner: string, mark: Mark): Record<string, string> {
+  return { [ownerVariable]: owner, [instanceVariable]: textOf(mark) };
 }
 
-/** The leaders among this agent's marked processes: those that it started, not those that they started. */
-export function markedLeaders(owner: string): FoundProcess[] {
+/** Whether a process is this agent's: its pid may have been given to somebody else. */
+export function isOwned(owner: string, pid: number): boolean {
+  return environOf(pid)?.get(ownerVariable) === owner;
+}
+
+/**
+ * This agent's processes that it started itself, not those that they started. Both bear the mark, and either may lead
+ * a session; a start that was confirmed is known by its process, and of any other the oldest is the one.
+ */
+export function markedLeaders(owner: string, known: readonly FoundProcess[]): FoundProcess[] {
+  const confirmed = new Map(known.map((each) => [textOf(each), each.process]));
+  const leaders = new Map<string, FoundProcess>();
+  for (const leader of sessionLeaders(owner)) {
+    const text = textOf(leader);
+    const isConfirmed = confirmed.get(text) === leader.process;
+    if (isConfirmed || (!confirmed.has(text) && isOlder(leader, leaders.get(text))))
+      leaders.set(text, leader);
+  }
+  return [...leaders.values()];
+}
+
+function sessionLeaders(owner: string): FoundProcess[] {
   return marked(owner).flatMap(({ pid, mark }) => {
     const process = isSessionLeader(pid) ? refOfPid(pid) : null;
     return process === null ? [] : [{ ...mark, process }];
   });
 }
 
-/** Every process that bears the same mark as this one, itself included. */
-export function relativesOf(owner: string, pid: number): number[] {
-  const instance = environOf(pid)?.get(instanceVariable);
-  if (instance === undefined) return [];
+function isOlder(one: FoundProcess, other: FoundProcess | undefined): boolean {
+  const ticks = (each: FoundProcess) => Number(parseRef(each.process)?.startTicks);
+  return other === undefined || ticks(one) < ticks(other);
+}
+
+/** Every process that bears this mark: the one that was started, and what it has started. */
+export function bearersOf(owner: string, mark: Mark): number[] {
+  const text = textOf(mark);
   return ownedPids(owner)
-    .filter((each) => each.instance === instance)
-    .map((each) => each.pid);
+    .filter(({ instance }) => instance === text)
+    .map(({ pid }) => pid);
+}
+
+/** Marked processes whose leader is gone: they would hold its port, and nobody would ever stop them. */
+export function straysOf(owner: string, leaders: readonly Mark[]): number[] {
+  const led = new Set(leaders.map(textOf));
+  return ownedPids(owner)
+    .filter(({ instance }) => !led.has(instance))
+    .map(({ pid }) => pid);
 }
 
 function marked(owner: string): { pid: number; mark: Mark }[] {
@@ -43,6 +75,10 @@ function ownedPids(owner: string): { pid: number; instance: string }[] {
     const instance = environ?.get(instanceVariable);
     return environ?.get(ownerVariable) === owner && instance !== undefined ? [{ pid, instance }] : [];
   });
+}
+
+function textOf({ service, slot, targetId, startId }: Mark): string {
+  return `${service}/${slot}/${targetId}/${startId}`;
 }
 
 function parseMark(text: string): Mark | null {
