@@ -47,8 +47,9 @@ const noMembership: Membership = { actions: [], waiting: [], gates: [] };
 function decisionOf(survey: Survey, steps: readonly Action[], membership: Membership): Decision {
   const waiting = waitingOf(survey, membership.waiting);
   const status = statusOf(survey, waiting);
-  const finishes = steps.some((action) => action.type === "rollout-finished");
-  const actions = finishes ? steps : [...steps, ...statusChange(survey, status, waiting)];
+  // A new plan or an end leaves nothing of what was surveyed: its status is the next decision's to say.
+  const replaces = steps.some(({ type }) => type === "rollout-finished" || type === "rollout-planned");
+  const actions = replaces ? steps : [...steps, ...statusChange(survey, status, waiting)];
   return { actions, waiting, wakeAtMs: wakeOf(survey, membership), status };
 }
 
