@@ -1,5 +1,6 @@
 import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
+import type { PlannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import type { LedgerState, Touched } from "./state.ts";
@@ -64,16 +65,18 @@ export function foldRolloutPlanned(
   return change(state, body.rolloutId, (rollout) => {
     const fresh = body.plan.hosts.map((host) => host.hostId).filter((hostId) => !body.keep.includes(hostId));
     const hosts = { ...rollout.hosts };
-    for (const hostId of fresh) {
-      hosts[hostId] = { ...(hosts[hostId] ?? untouched(event)), course: { kind: "planned" } };
+    for (const planned of body.plan.hosts.filter((host) => fresh.includes(host.hostId))) {
+      const known = hosts[planned.hostId] ?? untouched(event, planned);
+      hosts[planned.hostId] = { ...known, course: { kind: "planned" } };
     }
     return { ...rollout, plan: body.plan, hosts, resumedAtMs: event.elapsedMs };
   });
 }
 
 /** A host that matched only after the rollout was created. */
-function untouched(event: LedgerEvent): HostProgress {
+function untouched(event: LedgerEvent, { from }: PlannedHost): HostProgress {
   return {
+    from,
     course: { kind: "planned" },
     phase: "pending",
     phaseSinceMs: event.elapsedMs,
