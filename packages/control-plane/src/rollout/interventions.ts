@@ -111,11 +111,16 @@ function replanned(survey: Survey): readonly Action[] | null {
   if (intent === "pause" && plan.kind === "forward" && cannotFinish(survey)) {
     return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
   }
-  if (intent === "forward" && plan.kind === "return") {
+  if (intent === "forward" && plan.kind === "return" && isGivenBack(survey)) {
     const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
     return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
   }
   return null;
+}
+
+/** Who resumes goes on when the batch in hand is back: a new plan would forget those of it that have failed. */
+function isGivenBack(survey: Survey): boolean {
+  return going(survey).every(({ host }) => host?.liveness.kind === "silent");
 }
 
 function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
