@@ -91,7 +91,11 @@ describe("a host's agent", () => {
     await until("the loss", () => rig.agentLog.includes("disconnected"));
     const before = rig.reports.length;
     await rig.startNats();
-    await until("a report", () => rig.reports.length > before);
+    // Whoever of the two is back first: what the agent says to nobody is lost, so the control plane asks.
+    await until("a report", () => {
+      rig.sync();
+      return rig.reports.length > before;
+    });
     expect(rig.reports[before]).toMatchObject({ kind: "state", full: true, instances: [{ running: v1.id }] });
   });
 

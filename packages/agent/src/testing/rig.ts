@@ -285,6 +285,11 @@ ${edge}`,
     this.#connection?.publish(subjects.command(hostId), encodeMessage(command));
   }
 
+  /** Asks for everything. */
+  sync(): void {
+    this.send({ ...this.#envelope(this.#revision), kind: "sync" });
+  }
+
   #envelope(revision: number) {
     return {
       v: 1 as const,
