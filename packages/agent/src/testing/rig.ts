@@ -319,7 +319,7 @@ ${edge}`,
   /** Brings the instance to serve. */
   async deploy(target: Target): Promise<void> {
     for (const kind of ["stage", "update"] as const) assertDone(await this.does({ kind, target }));
-    assertDone(await this.does({ kind: "verify", target, holdMs: 0 }));
+    assertDone(await this.does({ kind: "verify", target, holdMs: 0, attempt: 1 }));
     assertDone(await this.does({ kind: "rejoin", target }));
   }
 

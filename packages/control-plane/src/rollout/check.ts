@@ -120,7 +120,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
       (edge) =>
         !edge.probes.some(
           (probe) =>
-            probe.hostId === member.hostId && probe.attempt === command?.revision && probe.state === "good",
+            probe.hostId === member.hostId && probe.attempt === command?.attempt && probe.state === "good",
         ),
     );
     if (byAgent && runs(snapshot, member) && blind.length === 0) return [];
@@ -230,7 +230,7 @@ function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostVie
   return edgesThatCount(snapshot).some(
     (edge) =>
       !edge.probes.some(
-        (probe) => probe.hostId === hostId && probe.attempt === command.revision && probe.state === "good",
+        (probe) => probe.hostId === hostId && probe.attempt === command.attempt && probe.state === "good",
       ),
   );
 }

@@ -186,10 +186,15 @@ function contentWith(
   };
 }
 
-/** What the edges probe: every instance whose verification has begun. */
-function watchOf({ position, ...host }: HostSurvey): Watched | null {
+/** What the edges probe: every instance whose verification begins or has begun. */
+function watchOf(host: HostSurvey): Watched | null {
+  const attempt = attemptOf(host.position);
+  const member = attempt === null ? null : memberOf(host, host.goal);
+  return member && attempt !== null ? { ...member, attempt } : null;
+}
+
+function attemptOf(position: HostSurvey["position"]): number | null {
+  if (position.kind === "started") return position.attempt;
   if (position.kind !== "verifying" && position.kind !== "probing" && position.kind !== "ready") return null;
-  if (position.command === null) return null;
-  const member = memberOf({ position, ...host }, host.goal);
-  return member && { ...member, attempt: position.command.revision };
+  return position.command?.attempt ?? null;
 }
