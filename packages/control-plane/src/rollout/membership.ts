@@ -102,7 +102,7 @@ function mayStart({ rollout }: Survey): boolean {
   return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
 }
 
-export function isStaged(survey: Survey, host: HostSurvey): boolean {
+function isStaged(survey: Survey, host: HostSurvey): boolean {
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 

@@ -106,7 +106,7 @@ export interface UpstreamView {
   readonly history: readonly MemberList[];
 }
 
-export interface MemberList {
+interface MemberList {
   readonly revision: number;
   readonly members: readonly Member[];
 }
