@@ -95,11 +95,11 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
-function mayStart({ rollout }: Survey): boolean {
-  const { intent, plan, batches } = rollout;
+function mayStart(survey: Survey): boolean {
+  const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
+  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {
