@@ -67,11 +67,14 @@ function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
 }
 
 function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
+  const liveness = livenessOf(live, host.hostId, nowMs);
   return {
     hostId: host.hostId,
-    liveness: livenessOf(live, host.hostId, nowMs),
+    liveness,
     conflict: hasConflict(live, host.hostId, nowMs),
     address: host.facts?.address ?? null,
+    labels: host.facts?.labels ?? {},
+    load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,
     instance: instanceView(service, host),
   };
 }
