@@ -166,6 +166,8 @@ export const EdgeDocument = z.object({
   liveness: Liveness,
   lastSeen: Instant.nullable(),
   counted: z.boolean(),
+  /** A person goes on without it: it may still route to hosts that are stopped. */
+  excluded: z.object({ by: z.string(), at: Instant, comment: z.string().nullable() }).nullable(),
   upstreams: z.array(
     z.object({
       upstream: z.string(),
