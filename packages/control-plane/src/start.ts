@@ -142,7 +142,10 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, log: Logg
   const reception = new Reception({
     hosts: new Set(hosts.map(({ id }) => id)),
     acceptBeat: (beat) => beats.accept(beat),
-    acceptReport: (report) => orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`),
+    acceptReport: (report) => {
+      beats.reported(report.hostId);
+      return orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`);
+    },
     wake: () => orchestrator.wake(),
     log,
   });
