@@ -8,6 +8,7 @@ import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { countedEdges, possibleLists } from "./snapshot.ts";
+import { isBudgetSpent } from "./record.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -100,7 +101,8 @@ function mayStart(survey: Survey): boolean {
   const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  const begun = plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  return intent === "pause" && begun && !isBudgetSpent(survey.rollout);
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {

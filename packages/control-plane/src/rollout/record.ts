@@ -103,3 +103,8 @@ export const RolloutRecord = z.object({
   reloads: z.record(HostId, z.int()).nullable(),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
+
+/** More hosts have failed than was allowed, and than a person has accepted by resuming. */
+export function isBudgetSpent({ failed, maxFailures, acceptedFailures }: RolloutRecord): boolean {
+  return failed.length > Math.max(maxFailures, acceptedFailures);
+}
