@@ -23,7 +23,7 @@ import { intake } from "./messaging/intake.ts";
 import { Link } from "./messaging/link.ts";
 import { ManagedNats } from "./messaging/managed-nats.ts";
 import { Reception } from "./messaging/reception.ts";
-import { decide } from "./orchestrator/decide.ts";
+import { decideAll } from "./orchestrator/decide.ts";
 import { Orchestrator } from "./orchestrator/loop.ts";
 import { version } from "./version.ts";
 
@@ -135,7 +135,7 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, log: Logg
   const orchestrator = new Orchestrator({
     ledger,
     live: () => beats.view(),
-    decide,
+    decide: decideAll,
     dispatch: (state, live, nowMs) => dispatcher.dispatch(state, live, nowMs),
     log,
   });

@@ -44,9 +44,9 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
 }
 
 /** Staging comes first, on every host, before any traffic changes. */
-function stageBody({ rollout }: Survey, { host }: HostSurvey): InstanceCommandBody | null {
+function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCommandBody | null {
   const wanted = rollout.intent === "forward" && rollout.plan.kind === "forward";
-  if (!wanted || !host || host.instance.staged.includes(rollout.to.id)) return null;
+  if (!wanted || !host || goal === null || host.instance.staged.includes(rollout.to.id)) return null;
   const { command } = host.instance;
   const asked = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
   return asked ? null : { kind: "stage", target: rollout.to };

@@ -7,8 +7,8 @@ import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
-import { countedEdges, possibleLists } from "./snapshot.ts";
 import { isBudgetSpent } from "./record.ts";
+import { countedEdges, possibleLists } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -106,6 +106,7 @@ function mayStart(survey: Survey): boolean {
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {
+  if (host.goal === null) return true;
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 

@@ -70,6 +70,8 @@ export type StartedBatch = z.infer<typeof StartedBatch>;
 export const RolloutRecord = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** Who wanted it: a person, or the reconciler that converges the fleet between rollouts. */
+  origin: z.enum(["person", "reconciler"]),
   to: Target,
   strategy: Strategy,
   onFailure: OnFailure,
