@@ -21,7 +21,7 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
     case "idle":
       return stageBody(survey, host);
     case "out":
-      return drainBody(snapshot, host);
+      return drainBody(survey, host);
     case "drained":
       return host.goal && updateBody(host, host.goal);
     case "started":
@@ -53,8 +53,11 @@ function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCom
 }
 
 /** Drains what runs: its address and port are those of the target it was started with. */
-function drainBody(snapshot: Snapshot, { host, planned, goal }: HostSurvey): InstanceCommandBody | null {
-  const running = [planned.from, goal, host?.instance.target].find(
+function drainBody(
+  { rollout, snapshot }: Survey,
+  { host, planned, goal }: HostSurvey,
+): InstanceCommandBody | null {
+  const running = [planned.from, goal, host?.instance.target, rollout.to].find(
     (target) => target?.id === host?.instance.running,
   );
   const target = running ?? planned.from ?? goal;
