@@ -23,6 +23,7 @@ import { intake } from "./messaging/intake.ts";
 import { Link } from "./messaging/link.ts";
 import { ManagedNats } from "./messaging/managed-nats.ts";
 import { Reception } from "./messaging/reception.ts";
+import { Catalogue } from "./orchestrator/catalogue.ts";
 import { decide } from "./orchestrator/decide.ts";
 import { Orchestrator } from "./orchestrator/loop.ts";
 import { version } from "./version.ts";
@@ -187,6 +188,7 @@ async function startApi(
   }
   const desk: Desk = {
     ...parts,
+    catalogue: new Catalogue(),
     artifacts: new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes),
     tokens: new Tokens(adminToken, config.hosts),
     declared: new Set(config.hosts.map(({ id }) => id)),

@@ -171,7 +171,7 @@ export const ServiceDocument = z.object({
 });
 export type ServiceDocument = z.infer<typeof ServiceDocument>;
 
-export const FleetDocument = z.object({
+export const FleetSummary = z.object({
   summary: z.object({
     hosts: z.int(),
     alive: z.int(),
@@ -180,9 +180,19 @@ export const FleetDocument = z.object({
     edges: z.int(),
     services: z.int(),
     rollouts: z.int(),
+    /** Instances by state: `serving`, `draining`, … */
+    states: z.record(z.string(), z.int()),
   }),
   blind: z.boolean(),
+});
+export type FleetSummary = z.infer<typeof FleetSummary>;
+
+/** The summary counts every host; `matching` those that the query asks for, `hosts` is one page of them. */
+export const FleetDocument = z.object({
+  ...FleetSummary.shape,
+  matching: z.int(),
   hosts: z.array(HostDocument),
+  next: z.string().optional(),
 });
 export type FleetDocument = z.infer<typeof FleetDocument>;
 

@@ -26,6 +26,7 @@ import { keptPort } from "../data-dir/ports.ts";
 import { BeatStore } from "../fleet/beats.ts";
 import { type Ledger, openLedger } from "../ledger/store.ts";
 import { intake } from "../messaging/intake.ts";
+import { Catalogue } from "../orchestrator/catalogue.ts";
 import { decide } from "../orchestrator/decide.ts";
 import { Orchestrator } from "../orchestrator/loop.ts";
 import { createApi } from "./app.ts";
@@ -65,6 +66,7 @@ beforeEach(async () => {
   api = createApi(
     {
       ...{ ledger, orchestrator, beats, log },
+      catalogue: new Catalogue(),
       artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
       tokens: new Tokens(adminToken, hosts),
       declared: new Set(hosts.map(({ id }) => id)),
@@ -498,6 +500,38 @@ test("the fleet, its hosts and its edges can be read", async () => {
     { id: "e1", counted: false, upstreams: [{ upstream: "web", serving: null }] },
   ]);
   await expectProblem(await call("GET", "/v1/hosts/h9"), 404, "unknown-host");
+});
+
+test("hosts are filtered, searched and paged, and unchanged ones are not sent again", async () => {
+  await readyToRoll();
+  for (const hostId of ["h10", "h9"]) report(hostId, "host");
+  const ids = async (query: string) => {
+    const fleet = await read(FleetDocument, await call("GET", `/v1/fleet?${query}`));
+    expect(fleet.summary.hosts).toBe(5);
+    return [fleet.hosts.map(({ id }) => id).join(" "), fleet.matching, fleet.next];
+  };
+  expect(await ids("")).toEqual(["e1 h1 h2 h9 h10", 5, undefined]);
+  expect(await ids("label=role%3Dweb&limit=2")).toEqual(["h1 h2", 4, "h2"]);
+  expect(await ids("label=role%3Dweb&limit=2&after=h2")).toEqual(["h9 h10", 4, undefined]);
+  // h5 is not there, and never was: the walk goes on behind where it would be.
+  expect(await ids("after=h5")).toEqual(["h9 h10", 5, undefined]);
+  expect(await ids("q=ROLE%3Dedge")).toEqual(["e1", 1, undefined]);
+  expect(await ids("liveness=alive")).toEqual(["", 0, undefined]);
+  expect(await ids("liveness=unknown&label=role%3Dedge&label=zone%3Da")).toEqual(["", 0, undefined]);
+  expect(await ids("service=web&state=serving&version=v1")).toEqual(["", 0, undefined]);
+  for (const query of ["limit=0", "limit=x", "liveness=dead", "lable=a%3Db", "label=role", "after=H1"]) {
+    const { errors } = await expectProblem(await call("GET", `/v1/hosts?${query}`), 422, "invalid-request");
+    expect(errors?.[0]?.path).toContain(query.slice(0, query.indexOf("=")));
+  }
+  for (const path of ["/v1/fleet", "/v1/hosts?limit=1"]) {
+    const first = await call("GET", path);
+    const etag = first.headers.get("etag") ?? "";
+    const again = await call("GET", path, undefined, { "if-none-match": `"other", W/${etag}` });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+    report(`x${path.length}`, "host");
+    const changed = await call("GET", path, undefined, { "if-none-match": etag });
+    expect(changed.status).toBe(path.includes("limit") ? 304 : 200);
+  }
 });
 
 test("the document lists every route, and nothing else; unknown ones are problems too", async () => {

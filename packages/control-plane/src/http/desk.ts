@@ -4,6 +4,7 @@ import type { ArtifactStore } from "../artifacts/store.ts";
 import type { BeatStore } from "../fleet/beats.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { Ledger } from "../ledger/store.ts";
+import type { Catalogue } from "../orchestrator/catalogue.ts";
 import type { View } from "../orchestrator/document-view.ts";
 import type { Orchestrator } from "../orchestrator/loop.ts";
 import type { Tokens } from "./auth.ts";
@@ -13,6 +14,7 @@ export interface Desk {
   readonly ledger: Ledger;
   readonly orchestrator: Orchestrator;
   readonly beats: BeatStore;
+  readonly catalogue: Catalogue;
   readonly artifacts: ArtifactStore;
   readonly tokens: Tokens;
   /** The hosts of the config. */
