@@ -15,7 +15,7 @@ import { BeatStore } from "./fleet/beats.ts";
 import { createApi } from "./http/app.ts";
 import { Tokens } from "./http/auth.ts";
 import type { Desk, Trouble } from "./http/desk.ts";
-import type { OpenStreams } from "./http/rollout-events.ts";
+import type { OpenStreams } from "./http/event-stream.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";

@@ -102,6 +102,8 @@ export const RolloutDocument = z.object({
     }),
   ),
   explanation: z.string(),
+  /** The same in parts: what it is doing, why it waits, what failed, what happens next; empty where there is nothing. */
+  story: z.object({ doing: z.string(), waits: z.string(), failures: z.string(), next: z.string() }),
   failures: z.int(),
   maxFailures: z.int(),
   reloads: z.record(z.string(), z.int()),

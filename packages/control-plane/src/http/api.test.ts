@@ -33,7 +33,7 @@ import { createApi } from "./app.ts";
 import { Tokens } from "./auth.ts";
 import type { Trouble } from "./desk.ts";
 import type { Api } from "./endpoint.ts";
-import type { OpenStreams } from "./rollout-events.ts";
+import type { OpenStreams } from "./event-stream.ts";
 import { type HttpServer, startHttpServer } from "./server.ts";
 
 const adminToken = "the-admin-token-0000";

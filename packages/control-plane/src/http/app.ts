@@ -3,11 +3,13 @@ import { artifactEndpoints } from "./artifacts.ts";
 import type { HttpEnv } from "./auth.ts";
 import type { Desk } from "./desk.ts";
 import { type Api, addEndpoints, type Endpoint } from "./endpoint.ts";
+import type { OpenStreams } from "./event-stream.ts";
 import { fleetEndpoints } from "./fleet.ts";
+import { fleetEventsEndpoint } from "./fleet-events.ts";
 import { laterEndpoints } from "./later.ts";
 import { operationEndpoints } from "./operations.ts";
 import { problem } from "./problem.ts";
-import { type OpenStreams, rolloutEventsEndpoint } from "./rollout-events.ts";
+import { rolloutEventsEndpoint } from "./rollout-events.ts";
 import { rolloutEndpoints } from "./rollouts.ts";
 import { serviceEndpoints } from "./services.ts";
 
@@ -21,6 +23,7 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     ...rolloutEndpoints(desk),
     rolloutEventsEndpoint(desk, open),
     ...fleetEndpoints(desk),
+    fleetEventsEndpoint(desk, open, version),
     ...laterEndpoints(),
     ...operationEndpoints(desk, api, version),
   ];
