@@ -182,6 +182,9 @@ export const FleetSummary = z.object({
     edges: z.int(),
     services: z.int(),
     rollouts: z.int(),
+    instances: z.int(),
+    /** Instances that an upstream lists. */
+    listed: z.int(),
     /** Instances by state: `serving`, `draining`, … */
     states: z.record(z.string(), z.int()),
   }),

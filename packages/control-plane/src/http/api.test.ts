@@ -502,6 +502,59 @@ test("the fleet, its hosts and its edges can be read", async () => {
   await expectProblem(await call("GET", "/v1/hosts/h9"), 404, "unknown-host");
 });
 
+/** Reads a stream of events until `isEnough`. */
+async function streamed(answer: Response, isEnough: (text: string) => boolean): Promise<string> {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (reader && !isEnough(text)) {
+    const { value } = (await reader.read()) as { value?: string };
+    text += value ?? "";
+  }
+  await reader?.cancel();
+  return text;
+}
+
+test("the fleet's stream says everything once, then what changes, and is forgotten when it is left", async () => {
+  await readyToRoll();
+  const answer = await call("GET", "/v1/fleet/events");
+  expect(answer.headers.get("content-type")).toBe("text/event-stream");
+  let isTold = false;
+  const text = await streamed(answer, (so) => {
+    if (so.includes("event: complete") && !isTold) {
+      isTold = true;
+      report("h3", "host");
+    }
+    return so.includes('"id":"h3"');
+  });
+  const events = [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
+  const complete = events.indexOf("complete");
+  expect(events.slice(0, complete)).toEqual(["hello", "fleet", "services", "edges", "hosts"]);
+  expect(events.slice(complete + 1)).toEqual(["fleet", "services", "hosts"]);
+  expect(text.match(/"id":"h1"/g)).toHaveLength(1);
+  await vi.waitFor(() => expect(openStreams.size).toBe(0));
+  await expectProblem(await fetch(`${server.url}/v1/fleet/events`), 401, "unauthorized");
+});
+
+test("the page and its files come from here alone, and are not sent twice", async () => {
+  const page = await fetch(`${server.url}/`);
+  const html = await page.text();
+  expect(page.headers.get("content-security-policy")).toMatch(
+    /^default-src 'none';.*require-trusted-types-for 'script'/,
+  );
+  const files = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, file]) => file);
+  expect(files).toContain("/page/main.js");
+  for (const file of files) {
+    const answer = await fetch(`${server.url}${file}`);
+    expect(answer.status).toBe(200);
+    const headers = { "if-none-match": answer.headers.get("etag") ?? "" };
+    expect((await fetch(`${server.url}${file}`, { headers })).status).toBe(304);
+  }
+  expect(`${html}`).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  for (const path of ["/page/nothing.js", "/page/files.ts", "/page/..%2ffiles.ts"]) {
+    await expectProblem(await fetch(`${server.url}${path}`), 404, "not-found");
+  }
+});
+
 test("hosts are filtered, searched and paged, and unchanged ones are not sent again", async () => {
   await readyToRoll();
   for (const hostId of ["h10", "h9"]) report(hostId, "host");

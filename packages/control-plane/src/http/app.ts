@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { artifactEndpoints } from "./artifacts.ts";
 import type { HttpEnv } from "./auth.ts";
+import { dashboardEndpoints } from "./dashboard.ts";
 import type { Desk } from "./desk.ts";
 import { type Api, addEndpoints, type Endpoint } from "./endpoint.ts";
 import type { OpenStreams } from "./event-stream.ts";
@@ -25,6 +26,7 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     ...fleetEndpoints(desk),
     fleetEventsEndpoint(desk, open, version),
     ...laterEndpoints(),
+    ...dashboardEndpoints(),
     ...operationEndpoints(desk, api, version),
   ];
   api.use(async (context, next) => {

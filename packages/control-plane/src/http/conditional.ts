@@ -10,7 +10,7 @@ export function conditionalJson(context: Context, text: string): Response {
 }
 
 /** Compared weakly, as RFC 9110 wants it for GET: a proxy that compresses weakens our tag. */
-function hasTag(given: string | undefined, etag: string): boolean {
+export function hasTag(given: string | undefined, etag: string): boolean {
   if (given === undefined) return false;
   return given.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
 }

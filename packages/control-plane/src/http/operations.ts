@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Desk } from "./desk.ts";
 import { type Api, type Endpoint, jsonAnswer } from "./endpoint.ts";
-import { docsPage, frontPage } from "./pages.ts";
+import { docsPage } from "./pages.ts";
 import { problem } from "./problem.ts";
 
 const Health = z.object({ status: z.literal("ok") });
@@ -46,14 +46,6 @@ export function operationEndpoints(desk: Desk, api: Api, version: string): reado
       access: "open",
       responses: { 200: { description: "A page", content: { "text/html": { schema: z.string() } } } },
       handle: () => page(docsPage(document())),
-    },
-    {
-      method: "get",
-      path: "/",
-      summary: "What there is",
-      access: "open",
-      responses: { 200: { description: "A page", content: { "text/html": { schema: z.string() } } } },
-      handle: () => page(frontPage(version)),
     },
   ];
 }

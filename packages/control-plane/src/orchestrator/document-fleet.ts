@@ -133,7 +133,8 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
 
 /** The whole fleet in numbers. `hosts` are all of them, whatever is asked for besides. */
 export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostDocument[]): FleetSummary {
-  const liveness = countOf(hosts, (host) => [host.liveness]);
+  const liveness = countOf(hosts, (host) => host.liveness);
+  const instances = hosts.flatMap((host) => host.instances);
   return {
     summary: {
       hosts: hosts.length,
@@ -143,19 +144,16 @@ export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostD
       edges: hosts.filter(({ roles }) => roles.includes("edge")).length,
       services: state.services.size,
       rollouts: [...state.services.values()].filter(({ activeRollout }) => activeRollout !== null).length,
-      states: countOf(hosts, ({ instances }) => instances.map((instance) => instance.state)),
+      instances: instances.length,
+      listed: instances.filter(({ listed }) => listed).length,
+      states: countOf(instances, ({ state }) => state),
     },
     blind: isBlind(live, knownHosts(state), nowMs),
   };
 }
 
-function countOf(
-  hosts: readonly HostDocument[],
-  keysOf: (host: HostDocument) => readonly string[],
-): Record<string, number> {
+function countOf<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const host of hosts) {
-    for (const key of keysOf(host)) counts[key] = (counts[key] ?? 0) + 1;
-  }
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1;
   return counts;
 }

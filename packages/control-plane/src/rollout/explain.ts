@@ -83,5 +83,5 @@ function next(rollout: RolloutRecord): string {
 }
 
 function ending({ cause }: RolloutRecord): string {
-  return cause ? `${cause.message}.` : "";
+  return cause ? `${cause.message.replace(/\.$/, "")}.` : "";
 }
