@@ -127,7 +127,7 @@ describe.skipIf(!hasBrowser())("the fleet's page", () => {
     await page().getByText("not live").waitFor();
     await fleet().controlPlane.start();
     await page().getByText("live", { exact: true }).waitFor();
-    await expectVersions("v2");
+    await Promise.all([expectVersion(page(), "h1", "v1"), expectVersion(page(), "h2", "v2")]);
   });
 
   test("a host opens by keyboard, in detail, and closes again", async () => {
