@@ -32,7 +32,7 @@ export const RolloutStatus = z.enum([
 ]);
 export type RolloutStatus = z.infer<typeof RolloutStatus>;
 
-export const finishedStatuses = [
+const finishedStatuses = [
   "succeeded",
   "rolled-back",
   "failed",
@@ -55,6 +55,7 @@ export const WaitingCode = z.enum([
   "bake",
   "capacity",
   "max-unavailable",
+  "load-headroom",
   "host-silent",
   "hosts-unknown",
   "blind",

@@ -38,7 +38,7 @@ export function baseOf(snapshot: Snapshot): readonly HostView[] {
 }
 
 /** Serves what it is listed with, as far as is known; silence is not down. */
-export function isServingAs(host: HostView | undefined, member: Member): boolean {
+function isServingAs(host: HostView | undefined, member: Member): boolean {
   return host !== undefined && host.instance.running === member.targetId && host.instance.health !== "bad";
 }
 

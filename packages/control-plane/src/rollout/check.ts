@@ -33,7 +33,7 @@ function checkAction(
 ): readonly Violation[] {
   switch (action.type) {
     case "upstream-revised":
-      return [...checkMinimum(snapshot, action), ...checkVerified(snapshot, action)];
+      return [...checkMinimum(rollout, snapshot, action), ...checkVerified(snapshot, action)];
     case "command-issued":
       return checkStop(snapshot, wanted, action);
     case "batch-started":
@@ -78,7 +78,12 @@ function names(list: readonly Member[], hostId: HostId): boolean {
 }
 
 /** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
-function checkMinimum(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+function checkMinimum(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  action: ActionOf<"upstream-revised">,
+): readonly Violation[] {
+  if (rollout.plan.allowsDowntime) return [];
   const after = action.content.members;
   const taken = snapshot.upstream.content.members.filter(
     (member) => runs(snapshot, member) && !names(after, member.hostId),
@@ -120,7 +125,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
       (edge) =>
         !edge.probes.some(
           (probe) =>
-            probe.hostId === member.hostId && probe.attempt === command?.revision && probe.state === "good",
+            probe.hostId === member.hostId && probe.attempt === command?.attempt && probe.state === "good",
         ),
     );
     if (byAgent && runs(snapshot, member) && blind.length === 0) return [];
@@ -230,7 +235,7 @@ function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostVie
   return edgesThatCount(snapshot).some(
     (edge) =>
       !edge.probes.some(
-        (probe) => probe.hostId === hostId && probe.attempt === command.revision && probe.state === "good",
+        (probe) => probe.hostId === hostId && probe.attempt === command.attempt && probe.state === "good",
       ),
   );
 }
@@ -256,6 +261,8 @@ function checkRolledBack(
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
     const member = wanted.find((candidate) => candidate.hostId === hostId);
     if (member && member.targetId !== rollout.to.id) return [];
+    // What came from nowhere and is in no list is back there.
+    if (!member && progress.from === null) return [];
     const where = member ? "still on the new target" : `out of traffic (${progress.phase})`;
     return [{ rule: 9, message: `${hostId} is ${where}, and the rollout would end as rolled back` }];
   });

@@ -27,10 +27,8 @@ export function explain(rollout: RolloutRecord, nowMs: number): string {
   return [headline(rollout), doing, now, failures, after].filter(Boolean).join(" ");
 }
 
-function headline({ service, to, plan, status, strategy }: RolloutRecord): string {
-  const from = [...new Set(plan.hosts.flatMap((host) => host.from?.release.version ?? []))].filter(
-    (version) => version !== to.release.version,
-  );
+function headline({ service, to, hosts, status, strategy }: RolloutRecord): string {
+  const from = [...new Set(Object.values(hosts).flatMap((host) => host.from?.release.version ?? []))];
   const moves = `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
   return `${service}: ${moves}, ${strategy.kind}, ${status}.`;
 }
@@ -59,8 +57,9 @@ function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
   return texts.join("; ");
 }
 
-function failures({ hosts, failed, maxFailures }: RolloutRecord): string {
-  if (failed.length === 0) return "";
+/** Where failures are the cause of the end, that has named them already. */
+function failures({ hosts, failed, maxFailures, cause }: RolloutRecord): string {
+  if (failed.length === 0 || cause?.code === "too-many-failures") return "";
   const causes = failed.map((hostId) => {
     const course = hosts[hostId]?.course;
     const failure = course && course.kind !== "planned" ? course.failure : null;
@@ -71,7 +70,7 @@ function failures({ hosts, failed, maxFailures }: RolloutRecord): string {
 
 function next(rollout: RolloutRecord): string {
   const { intent, plan, hosts } = rollout;
-  if (intent === "pause") return "resume, abort or rollback, as you say.";
+  if (intent === "pause") return "";
   if (plan.kind === "rollback") return "what was changed goes back to where it came from.";
   if (plan.kind === "return") return "the batch in hand is given back, then it ends.";
   const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
@@ -79,7 +78,12 @@ function next(rollout: RolloutRecord): string {
   const batches = plan.batches.filter((batch) =>
     batch.some((id) => planned.some(({ hostId }) => hostId === id)),
   );
-  return `${planned.length} hosts in ${batches.length} batches.`;
+  return `${count(planned.length, "host")} in ${count(batches.length, "batch")}.`;
+}
+
+function count(number: number, word: string): string {
+  const plural = word.endsWith("h") ? `${word}es` : `${word}s`;
+  return `${number} ${number === 1 ? word : plural}`;
 }
 
 function ending({ cause }: RolloutRecord): string {

@@ -6,6 +6,7 @@ import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
+import { headroomRefusal } from "./headroom.ts";
 import { countedEdges, possibleLists } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
@@ -95,14 +96,14 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
-function mayStart({ rollout }: Survey): boolean {
-  const { intent, plan, batches } = rollout;
+function mayStart(survey: Survey): boolean {
+  const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
+  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
 }
 
-export function isStaged(survey: Survey, host: HostSurvey): boolean {
+function isStaged(survey: Survey, host: HostSurvey): boolean {
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 
@@ -136,11 +137,14 @@ function listedAbsent({ rollout, snapshot }: Survey): readonly HostId[] {
 
 function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingReason | null {
   const { snapshot, rollout } = survey;
+  if (rollout.plan.allowsDowntime) return null;
   const verdict = judgeRevision(snapshot, members);
   if (verdict.kind === "short") {
     const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity`;
     return { code: "capacity", message };
   }
+  const headroom = rollout.plan.kind === "forward" ? headroomRefusal(snapshot, members) : null;
+  if (headroom) return headroom;
   const limit = rollout.plan.maxUnavailable;
   const serving = servingIn(snapshot, members);
   const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;
@@ -186,10 +190,15 @@ function contentWith(
   };
 }
 
-/** What the edges probe: every instance whose verification has begun. */
-function watchOf({ position, ...host }: HostSurvey): Watched | null {
+/** What the edges probe: every instance whose verification begins or has begun. */
+function watchOf(host: HostSurvey): Watched | null {
+  const attempt = attemptOf(host.position);
+  const member = attempt === null ? null : memberOf(host, host.goal);
+  return member && attempt !== null ? { ...member, attempt } : null;
+}
+
+function attemptOf(position: HostSurvey["position"]): number | null {
+  if (position.kind === "started") return position.attempt;
   if (position.kind !== "verifying" && position.kind !== "probing" && position.kind !== "ready") return null;
-  if (position.command === null) return null;
-  const member = memberOf({ position, ...host }, host.goal);
-  return member && { ...member, attempt: position.command.revision };
+  return position.command?.attempt ?? null;
 }

@@ -3,6 +3,7 @@ import type {
   Address,
   CommandId,
   HostId,
+  Labels,
   RolloutId,
   ServiceName,
   Slot,
@@ -42,6 +43,9 @@ export interface HostView {
   readonly conflict: boolean;
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
+  readonly labels: Labels;
+  /** Share of its processors that is busy, from 0 to 1; null where there is no fresh sample. */
+  readonly load: number | null;
   readonly instance: InstanceView;
 }
 
@@ -67,6 +71,8 @@ export interface CommandView {
   readonly kind: InstanceCommandKind;
   readonly targetId: TargetId;
   readonly revision: number;
+  /** Of a verify: which start the edges watch with it; null for other commands. */
+  readonly attempt: number | null;
   readonly issuedAtMs: number;
   readonly deadlineMs: number;
   /** `void`: another incarnation of the agent never heard of it, so it must be decided again. */
@@ -104,7 +110,7 @@ export interface UpstreamView {
   readonly history: readonly MemberList[];
 }
 
-export interface MemberList {
+interface MemberList {
   readonly revision: number;
   readonly members: readonly Member[];
 }

@@ -1,3 +1,4 @@
+import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
@@ -16,10 +17,10 @@ export function waitingOf(survey: Survey, membership: readonly WaitingReason[]):
 function intentReasons(survey: Survey): readonly WaitingReason[] {
   const { rollout } = survey;
   if (rollout.intent !== "pause") return [];
-  const why = rollout.cause?.message ?? "paused";
+  const why = `${(rollout.cause?.message ?? "paused").replace(/\.$/, "")}.`;
   return isAtRest(survey)
-    ? [{ code: "paused", message: `${why}. Resume, abort or roll back` }]
-    : [{ code: "pausing", message: `${why}. The batch in hand is brought to its end first` }];
+    ? [{ code: "paused", message: `${why} Resume, abort or roll back` }]
+    : [{ code: "pausing", message: `${why} The batch in hand is brought to its end first` }];
 }
 
 function edgeReasons(survey: Survey): readonly WaitingReason[] {
@@ -127,6 +128,9 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...graces,
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
+    membership.waiting.some(({ code }) => code === "load-headroom")
+      ? nowMs + defaults.beatIntervalMs
+      : undefined,
     refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
   ];
   const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);

@@ -88,7 +88,7 @@ function story({ story, waiting, cause }, nowMs) {
     h("dt", {}, "Waits for"),
     h("dd", {}, waits.length > 0 ? h("ul", {}, waits) : "Nothing."),
     h("dt", {}, "Next"),
-    h("dd", {}, capital(story.next)),
+    h("dd", {}, capital(story.next) || "What you say: resume, abort or roll back."),
     untold && h("dt", {}, "Because"),
     untold && h("dd", {}, capital(untold.message)),
   );
