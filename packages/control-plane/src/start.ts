@@ -16,6 +16,7 @@ import { createApi } from "./http/app.ts";
 import { Tokens } from "./http/auth.ts";
 import type { Desk, Trouble } from "./http/desk.ts";
 import type { OpenStreams } from "./http/event-stream.ts";
+import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";
@@ -58,7 +59,9 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Re
   if (!ledger.ok) return ledger;
   const nats = await reachNats(config, at, log, stack);
   if (!nats.ok) return nats;
-  const parts = assemble(config, ledger.value, nats.value, log);
+  const metrics = new Metrics(version);
+  ledger.value.onCommit((_, durationMs) => metrics.committed(durationMs));
+  const parts = { ...assemble(config, ledger.value, nats.value, metrics, log), metrics };
   const listen = await keptAddress(at(dataFiles.ports), "http", config.httpListen);
   const http = await startApi(config, { ...parts, listen }, log, stack);
   if (!http.ok) return http;
@@ -129,7 +132,7 @@ interface Parts {
 }
 
 /** The circle of the work: reports in, decisions, commits, commands out. */
-function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, log: Logger): Parts {
+function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: Metrics, log: Logger): Parts {
   const beats = new BeatStore(ledger.clock);
   const connected = Promise.withResolvers<void>();
   const dispatcher = new Dispatcher((subject, bytes) => link.publish(subject, bytes));
@@ -138,6 +141,7 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, log: Logg
     live: () => beats.view(),
     decide,
     dispatch: (state, live, nowMs) => dispatcher.dispatch(state, live, nowMs),
+    onRound: (durationMs) => metrics.rounded(durationMs),
     log,
   });
   const reception = new Reception({
@@ -178,7 +182,7 @@ function troublesOf(link: Link, url: string, { storageFailure }: Orchestrator): 
 
 async function startApi(
   config: Config,
-  { listen, ...parts }: Parts & { readonly listen: ListenAddress },
+  { listen, ...parts }: Parts & { readonly listen: ListenAddress; readonly metrics: Metrics },
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<Result<HttpServer>> {
@@ -195,6 +199,7 @@ async function startApi(
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),
     log,
   };
+  desk.metrics.watch(desk);
   const open: OpenStreams = new Set();
   const server = await startHttpServer(createApi(desk, open, version), {
     listen,

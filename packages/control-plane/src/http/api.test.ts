@@ -31,9 +31,10 @@ import { decide } from "../orchestrator/decide.ts";
 import { Orchestrator } from "../orchestrator/loop.ts";
 import { createApi } from "./app.ts";
 import { Tokens } from "./auth.ts";
-import type { Trouble } from "./desk.ts";
+import type { Desk, Trouble } from "./desk.ts";
 import type { Api } from "./endpoint.ts";
 import type { OpenStreams } from "./event-stream.ts";
+import { Metrics } from "./metrics.ts";
 import { type HttpServer, startHttpServer } from "./server.ts";
 
 const adminToken = "the-admin-token-0000";
@@ -63,22 +64,21 @@ beforeEach(async () => {
   troubles = [];
   openStreams = new Set();
   const hosts = [{ id: HostId.parse("h1"), token: agentToken }];
-  api = createApi(
-    {
-      ...{ ledger, orchestrator, beats, log },
-      catalogue: new Catalogue(),
-      artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
-      tokens: new Tokens(adminToken, hosts),
-      declared: new Set(hosts.map(({ id }) => id)),
-      newRolloutId: () => {
-        rollouts += 1;
-        return RolloutId.parse(`r-${rollouts}`);
-      },
-      troubles: () => troubles,
+  const metrics = new Metrics("0.0.0-test");
+  const desk: Desk = {
+    ...{ ledger, orchestrator, beats, log, metrics },
+    catalogue: new Catalogue(),
+    artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
+    tokens: new Tokens(adminToken, hosts),
+    declared: new Set(hosts.map(({ id }) => id)),
+    newRolloutId: () => {
+      rollouts += 1;
+      return RolloutId.parse(`r-${rollouts}`);
     },
-    openStreams,
-    "0.0.0-test",
-  );
+    troubles: () => troubles,
+  };
+  metrics.watch(desk);
+  api = createApi(desk, openStreams, "0.0.0-test");
   const port = await keptPort(join(folder, "ports.json"), "http", "127.0.0.1", 0);
   const started = await startHttpServer(api, { listen: { host: "127.0.0.1", port }, maxConnections: 100 });
   if (!started.ok) throw new Error(started.error.message);
@@ -624,11 +624,38 @@ test("calls of later releases are refused by name", async () => {
     ["POST", "/v1/edges/e1/exclude"],
     ["POST", "/v1/join-tokens"],
     ["POST", "/v1/enroll"],
-    ["GET", "/metrics"],
   ] as const) {
     const { detail } = await expectProblem(await call(method, path), 422, "not-available-yet");
     expect(detail).toContain("not available in this release of Siding");
   }
+});
+
+test("metrics count what there is few of, never hosts or paths", async () => {
+  await readyToRoll();
+  await call("POST", "/v1/services/web/rollouts", JSON.stringify({ version: "v1" }));
+  await call("GET", "/v1/hosts/h1");
+  await call("GET", "/nothing/of/the/kind");
+  const answer = await call("GET", "/metrics");
+  expect(answer.headers.get("content-type")).toMatch(/^text\/plain/);
+  const lines = (await answer.text()).split("\n");
+  for (const line of [
+    'siding_build_info{version="0.0.0-test"} 1',
+    'siding_hosts{liveness="unknown"} 3',
+    'siding_hosts{liveness="alive"} 0',
+    'siding_rollouts{status="succeeded"} 0',
+    `siding_ledger_sequence ${ledger.state.sequence}`,
+    "siding_nats_connected 1",
+    'siding_edge_reloads_total{edge="e1",upstream="web"} 0',
+    'siding_http_request_duration_seconds_count{method="GET",route="/v1/hosts/:id",status="200"} 1',
+    'siding_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  expect(
+    lines.some((line) => /^siding_edge_lag_seconds\{edge="e1",upstream="web"\} [0-9.]+$/.test(line)),
+  ).toBe(true);
+  expect(lines.filter((line) => /h1|h2|\/nothing/.test(line))).toEqual([]);
+  expect(lines.some((line) => line.startsWith("process_cpu_seconds_total"))).toBe(true);
 });
 
 test("while it can't do its work it says why; what can't be stored is not done", async () => {

@@ -8,6 +8,7 @@ import type { Catalogue } from "../orchestrator/catalogue.ts";
 import type { View } from "../orchestrator/document-view.ts";
 import type { Orchestrator } from "../orchestrator/loop.ts";
 import type { Tokens } from "./auth.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** What the routes work with. */
 export interface Desk {
@@ -22,6 +23,7 @@ export interface Desk {
   readonly newRolloutId: () => RolloutId;
   /** Why the control plane can't do its work at present; empty: it can. */
   readonly troubles: () => readonly Trouble[];
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 

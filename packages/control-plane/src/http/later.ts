@@ -13,7 +13,6 @@ const later: readonly Later[] = [
   ["post", "/v1/edges/{id}/include", "admin", "counts an excluded edge again"],
   ["post", "/v1/join-tokens", "admin", "makes a token with which a new host can enrol"],
   ["post", "/v1/enroll", "open", "enrols a new host"],
-  ["get", "/metrics", "admin", "shows metrics for Prometheus"],
   ["get", "/install.sh", "open", "installs an agent"],
 ];
 

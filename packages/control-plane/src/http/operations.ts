@@ -33,6 +33,15 @@ export function operationEndpoints(desk: Desk, api: Api, version: string): reado
     },
     {
       method: "get",
+      path: "/metrics",
+      summary: "Metrics for Prometheus",
+      access: "admin",
+      responses: { 200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } } },
+      handle: async (context) =>
+        context.body(await desk.metrics.text(), 200, { "content-type": desk.metrics.mediaType }),
+    },
+    {
+      method: "get",
       path: "/openapi.json",
       summary: "This API, for programs (OpenAPI 3.1)",
       access: "open",
