@@ -29,7 +29,9 @@ export function snapshotOf(
     service,
     spec: record.spec,
     hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
-    edges: edgesOf(state, record.spec).map((edge) => edgeView(live, record.spec, edge, nowMs)),
+    edges: edgesOf(state, record.spec)
+      .filter((edge) => edge.excluded === null)
+      .map((edge) => edgeView(live, record.spec, edge, nowMs)),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };

@@ -9,8 +9,6 @@ const later: readonly Later[] = [
   ["post", "/v1/hosts/{id}/drain", "admin", "takes a host out of traffic by hand"],
   ["post", "/v1/hosts/{id}/rejoin", "admin", "gives a host that was drained by hand back"],
   ["delete", "/v1/hosts/{id}", "admin", "removes a host from the fleet"],
-  ["post", "/v1/edges/{id}/exclude", "admin", "goes on without an edge that does not answer"],
-  ["post", "/v1/edges/{id}/include", "admin", "counts an excluded edge again"],
   ["post", "/v1/join-tokens", "admin", "makes a token with which a new host can enrol"],
   ["post", "/v1/enroll", "open", "enrols a new host"],
   ["get", "/install.sh", "open", "installs an agent"],

@@ -11,9 +11,10 @@ import {
   foldRolloutFinished,
   foldRolloutPlanned,
   foldRolloutPromoted,
+  foldRolloutStarted,
   foldStatusChanged,
 } from "./fold-rollout.ts";
-import { foldUpstreamRevised } from "./fold-upstream.ts";
+import { foldEdgeExcluded, foldEdgeIncluded, foldUpstreamRevised } from "./fold-upstream.ts";
 import { type LedgerState, releaseKey, type Touched } from "./state.ts";
 
 /**
@@ -39,6 +40,8 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCatalogue(state, event, body);
     case "rollout-created":
       return foldRolloutCreated(state, body);
+    case "rollout-started":
+      return foldRolloutStarted(state, body.rollout);
     case "rollout-promoted":
       return foldRolloutPromoted(state, body.rolloutId);
     case "rollout-planned":
@@ -65,6 +68,10 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCommandIssued(state, event, body);
     case "host-reported":
       return foldHostReported(state, event, body);
+    case "edge-excluded":
+      return foldEdgeExcluded(state, event, body);
+    case "edge-included":
+      return foldEdgeIncluded(state, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
   }
@@ -80,8 +87,8 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
   switch (body.type) {
     case "service-declared": {
       const { spec, written, specRevision } = body;
-      const activeRollout = state.services.get(spec.name)?.activeRollout ?? null;
-      state.services.set(spec.name, { spec, written, specRevision, activeRollout });
+      const { activeRollout = null, queuedRollout = null } = state.services.get(spec.name) ?? {};
+      state.services.set(spec.name, { spec, written, specRevision, activeRollout, queuedRollout });
       return [{ table: "services", key: spec.name }];
     }
     case "artifact-registered":

@@ -54,6 +54,8 @@ export const HostRecord = z.object({
   upstreams: z.record(z.string(), UpstreamReport),
   /** Upstreams that this edge has confirmed at least once: from then on it counts. */
   counted: z.array(UpstreamName),
+  /** A person has excluded this edge: it is told everything, and nobody waits for it. */
+  excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -65,6 +67,8 @@ export const ServiceRecord = z.object({
   specRevision: z.int(),
   /** The rollout that is not finished; at most one at a time. */
   activeRollout: RolloutId.nullable(),
+  /** The rollout that waits for that one; at most one. */
+  queuedRollout: RolloutId.nullable(),
 });
 export type ServiceRecord = z.infer<typeof ServiceRecord>;
 
@@ -145,6 +149,7 @@ export function emptyHost(hostId: HostId): HostRecord {
     instances: {},
     upstreams: {},
     counted: [],
+    excluded: null,
     reportedAtMs: 0,
   };
 }

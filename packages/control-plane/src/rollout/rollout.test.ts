@@ -349,4 +349,22 @@ describe("silence", () => {
     expect(stage.rollout().status).toBe("paused");
     expect(stage.snapshot.upstream.content.members).toHaveLength(4);
   });
+
+  it("ends when a person excludes the edge, which counts again once it serves what is wanted", () => {
+    const stage = scene({ edges: 2 });
+    stage.behaviours.set("e2", { silent: true });
+    stage.pass(60_000);
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.rollout().waiting).toMatchObject([{ code: "edge-silent", hostId: "e2" }]);
+    stage.exclude("e2");
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+    stage.include("e2");
+    expect(stage.snapshot.edges.map((edge) => edge.counted)).toEqual([true, false]);
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    stage.settle();
+    expect(stage.snapshot.edges.map((edge) => edge.counted)).toEqual([true, true]);
+  });
 });

@@ -28,6 +28,7 @@ import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
 import { decide } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
+import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -190,6 +191,18 @@ export class Scene {
     if (admitted.ok) this.commit(admitted.value, "alice");
     else this.#rollouts -= 1;
     return admitted;
+  }
+
+  exclude(id: string): void {
+    const excluded = excludeEdge(this.state, HostId.parse(id), null);
+    if (!excluded.ok) throw new Error(excluded.error.message);
+    this.commit(excluded.value, "alice");
+  }
+
+  include(id: string): void {
+    const included = includeEdge(this.state, HostId.parse(id));
+    if (!included.ok) throw new Error(included.error.message);
+    this.commit(included.value, "alice");
   }
 
   control(verb: ControlVerb) {
