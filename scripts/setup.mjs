@@ -3,13 +3,14 @@
 // It may be killed at any moment and started twice at once: the next run repairs, and one waits for the other.
 
 import { tooOldForSetup } from "./node-version.mjs";
-import { installDebianPackages, missingDebianPackages } from "./setup/debian.mjs";
+import { installBrowserIfEasy, installDebianPackages, missingDebianPackages } from "./setup/debian.mjs";
 import { SetupError } from "./setup/error.mjs";
 import { holdLock } from "./setup/lock.mjs";
 import { installWorkspace, isWorkspaceReady } from "./setup/workspace.mjs";
 
 try {
   await setUp();
+  if (process.argv.includes("--browser")) await installBrowserIfEasy();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   process.stderr.write(`set-up failed: ${error.message}\n`);

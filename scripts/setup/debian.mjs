@@ -52,6 +52,23 @@ export async function installDebianPackages(missing) {
   if (missing.includes(PACKAGE_OF.nginx)) assertNginxIsRecent();
 }
 
+/** The browser that the tests look at the fleet's page with. */
+const BROWSER = "chromium";
+
+/**
+ * Installs a browser where that is easy. Nothing but one test needs it, and that one says when it is left out: so
+ * whatever stands in the way here is said and no more.
+ */
+export async function installBrowserIfEasy() {
+  if (findProgram(BROWSER) !== undefined) return;
+  if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) {
+    return say(`no ${BROWSER}: the test of the page will be skipped`);
+  }
+  say(`installing ${BROWSER} from Debian, to look at the page with`);
+  const code = await withServicesKeptDown(() => installOrRepair([BROWSER]));
+  if (code !== 0) say(`could not install ${BROWSER}: the test of the page will be skipped`);
+}
+
 /**
  * First as it is; if that fails, the package lists may be absent or old, or an earlier install was cut short.
  *

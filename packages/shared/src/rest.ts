@@ -103,6 +103,8 @@ export const RolloutDocument = z.object({
     }),
   ),
   explanation: z.string(),
+  /** The same in parts: what it is doing, why it waits, what failed, what happens next; empty where there is nothing. */
+  story: z.object({ doing: z.string(), waits: z.string(), failures: z.string(), next: z.string() }),
   failures: z.int(),
   maxFailures: z.int(),
   reloads: z.record(z.string(), z.int()),
@@ -134,7 +136,7 @@ export const PreviewDocument = z.object({
 });
 export type PreviewDocument = z.infer<typeof PreviewDocument>;
 
-const Liveness = z.enum(["unknown", "alive", "silent"]);
+export const Liveness = z.enum(["unknown", "alive", "silent"]);
 
 export const HostDocument = z.object({
   id: HostId,
@@ -204,7 +206,7 @@ export const ServiceDocument = z.object({
 });
 export type ServiceDocument = z.infer<typeof ServiceDocument>;
 
-export const FleetDocument = z.object({
+export const FleetSummary = z.object({
   summary: z.object({
     hosts: z.int(),
     alive: z.int(),
@@ -213,9 +215,22 @@ export const FleetDocument = z.object({
     edges: z.int(),
     services: z.int(),
     rollouts: z.int(),
+    instances: z.int(),
+    /** Instances that an upstream lists. */
+    listed: z.int(),
+    /** Instances by state: `serving`, `draining`, … */
+    states: z.record(z.string(), z.int()),
   }),
   blind: z.boolean(),
+});
+export type FleetSummary = z.infer<typeof FleetSummary>;
+
+/** The summary counts every host; `matching` those that the query asks for, `hosts` is one page of them. */
+export const FleetDocument = z.object({
+  ...FleetSummary.shape,
+  matching: z.int(),
   hosts: z.array(HostDocument),
+  next: z.string().optional(),
 });
 export type FleetDocument = z.infer<typeof FleetDocument>;
 

@@ -1,15 +1,20 @@
 import { z } from "@hono/zod-openapi";
 import { HostId } from "@siding/shared/ids";
+
 import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "@siding/shared/rest";
 import type { Context } from "hono";
-import { edgeDocuments, fleetDocument, hostDocument, hostDocuments } from "../orchestrator/document-fleet.ts";
+import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import { holdHost, releaseHost } from "../orchestrator/holds.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
+import { conditionalJson } from "./conditional.ts";
 import { type Desk, viewOf } from "./desk.ts";
 import { type Endpoint, jsonAnswer, jsonBody } from "./endpoint.ts";
+import { HostQuery, hostQueryOf, pageOf } from "./host-query.ts";
 import { notCommitted, problem } from "./problem.ts";
+
+const notModified = { description: "As it was: `If-None-Match` has its ETag" };
 
 /** The fleet, its hosts and its edges, to read. */
 export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
@@ -17,20 +22,20 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
     {
       method: "get",
       path: "/v1/fleet",
-      summary: "Summary and every host",
+      summary: "Summary of the fleet, and a page of its hosts",
       access: "admin",
-      responses: { 200: jsonAnswer("The fleet", FleetDocument) },
-      handle: (context) => context.json(fleetDocument(viewOf(desk))),
+      request: { query: HostQuery },
+      responses: { 200: jsonAnswer("The fleet", FleetDocument), 304: notModified },
+      handle: (context) => answerFleet(desk, context),
     },
     {
       method: "get",
       path: "/v1/hosts",
       summary: "List the hosts",
       access: "admin",
-      responses: { 200: jsonAnswer("All hosts", listOf(HostDocument)) },
-      handle: (context) => {
-        return context.json({ items: hostDocuments(viewOf(desk)) });
-      },
+      request: { query: HostQuery },
+      responses: { 200: jsonAnswer("A page of hosts", listOf(HostDocument)), 304: notModified },
+      handle: (context) => answerHosts(desk, context),
     },
     {
       method: "get",
@@ -81,6 +86,36 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       handle: (context) => context.json({ items: edgeDocuments(viewOf(desk)) }),
     },
   ];
+}
+
+/** Put together from the texts of the hosts, which are made once: of 10,000 hosts few have changed since. */
+function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = hostQueryOf(context);
+  if (!query.ok) return problem(query.error);
+  const view = viewOf(desk);
+  const entries = desk.catalogue.entries(view);
+  const { matching, page, next } = pageOf(entries, query.value);
+  const head = {
+    ...fleetSummary(
+      view,
+      entries.map(({ document }) => document),
+    ),
+    matching,
+    ...(next === null ? {} : { next }),
+  };
+  const hosts = page.map(({ text }) => text).join();
+  return conditionalJson(context, `${JSON.stringify(head).slice(0, -1)},"hosts":[${hosts}]}`);
+}
+
+function answerHosts(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = hostQueryOf(context);
+  if (!query.ok) return problem(query.error);
+  const { page, next } = pageOf(desk.catalogue.entries(viewOf(desk)), query.value);
+  const items = page.map(({ text }) => text).join();
+  return conditionalJson(
+    context,
+    `{"items":[${items}]${next === null ? "" : `,"next":${JSON.stringify(next)}`}}`,
+  );
 }
 
 function edgeEndpoint(desk: Desk, verb: "exclude" | "include", summary: string): Endpoint {

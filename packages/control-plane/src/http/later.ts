@@ -8,7 +8,6 @@ type Later = readonly [method: Endpoint["method"], path: string, access: Access,
 const later: readonly Later[] = [
   ["post", "/v1/join-tokens", "admin", "makes a token with which a new host can enrol"],
   ["post", "/v1/enroll", "open", "enrols a new host"],
-  ["get", "/metrics", "admin", "shows metrics for Prometheus"],
   ["get", "/install.sh", "open", "installs an agent"],
 ];
 

@@ -5,7 +5,7 @@ import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 import { type Amount, formatAmount } from "@siding/shared/units";
 import { reloadsSince } from "../ledger/fold-rollout.ts";
-import { explain } from "../rollout/explain.ts";
+import { explain, storyOf } from "../rollout/explain.ts";
 import { plannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord, StartedBatch } from "../rollout/record.ts";
 import type { View } from "./document-view.ts";
@@ -33,6 +33,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
     batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
     waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
     explanation: explain(rollout, view.nowMs),
+    story: storyOf(rollout, view.nowMs),
     failures: rollout.failed.length,
     maxFailures: rollout.maxFailures,
     reloads: reloadsSince(view.state, rollout),

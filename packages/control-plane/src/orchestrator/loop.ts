@@ -12,6 +12,8 @@ export interface OrchestratorOptions {
   readonly decide: (state: LedgerState, live: LiveFleet, nowMs: number) => Deliberation;
   /** Publishes what is committed and not yet answered; gives the instant at which to say it again. */
   readonly dispatch: (state: LedgerState, live: LiveFleet, nowMs: number) => number | null;
+  /** Told how long each round took. */
+  readonly onRound?: (durationMs: number) => void;
   readonly log: Logger;
 }
 
@@ -58,7 +60,9 @@ export class Orchestrator {
     if (this.#isStopped || this.#scheduled) return;
     this.#scheduled = setImmediate(() => {
       this.#scheduled = null;
+      const startedMs = performance.now();
       this.#round();
+      this.#options.onRound?.(performance.now() - startedMs);
     });
   }
 

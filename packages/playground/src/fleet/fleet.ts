@@ -26,6 +26,8 @@ export type FleetOptions = {
   readonly releases: readonly NamedRelease[];
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** For the control plane's Node; they may name files of the yard. */
+  readonly nodeArgs?: (yard: Yard) => readonly string[];
 };
 
 /** One edge: its agent, and the user's nginx before it. */
@@ -90,6 +92,7 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     httpPort: await freePort(["127.0.0.1"]),
     natsPort: await freePort(["127.0.0.1"]),
     hosts: tokens,
+    nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
   const agentOf = (id: HostIdentity, role: AgentOptions["role"]) =>
