@@ -2,7 +2,7 @@ import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
-import { countedEdges, isActive, type Snapshot } from "./snapshot.ts";
+import { countedEdges, isActive } from "./snapshot.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
 
 /** The next command of each host that is on its way: one step after the other, each once. */
@@ -16,7 +16,6 @@ export function nextCommands(survey: Survey): readonly ActionOf<"command-issued"
 }
 
 function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
-  const { snapshot } = survey;
   switch (host.position.kind) {
     case "idle":
       return stageBody(survey, host);
