@@ -55,13 +55,14 @@ function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCom
 function drainBody(
   { rollout, snapshot }: Survey,
   { host, planned, goal }: HostSurvey,
-): InstanceCommandBody | null {
+): InstanceCommandBody {
   const running = [planned.from, goal, host?.instance.target, rollout.to].find(
     (target) => target?.id === host?.instance.running,
   );
-  const target = running ?? planned.from ?? goal;
+  // What runs may be what an earlier rollout left behind: its agent knows the port, only the deadline is taken from here.
+  const target = running ?? planned.from ?? goal ?? rollout.to;
   const edges = [...new Set(countedEdges(snapshot).flatMap((edge) => edge.addresses))].sort();
-  return target ? { kind: "drain", target, edges } : null;
+  return { kind: "drain", target, edges };
 }
 
 /** The edges are told of the same attempt in the same decision, so that both halves begin at once. */

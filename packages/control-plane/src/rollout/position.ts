@@ -79,9 +79,9 @@ function departure(snapshot: Snapshot, host: HostView): Position {
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length > 0) return { kind: "leaving", edges };
   if (drained || running === null) return { kind: "stranded" };
-  const draining = command?.kind === "drain" && command.targetId === running;
-  if (draining && isActive(command)) return { kind: "draining", command };
-  return draining && command.status === "failed" ? { kind: "stranded" } : { kind: "out" };
+  if (command?.kind !== "drain") return { kind: "out" };
+  if (isActive(command)) return { kind: "draining", command };
+  return command.status === "failed" ? { kind: "stranded" } : { kind: "out" };
 }
 
 /** Before its batch, only staging can go wrong. */
