@@ -8,7 +8,7 @@ const config: KnipConfig = {
   includeEntryExports: true,
   workspaces: {
     ".": {
-      entry: ["scripts/{demo,test,check,bench}.ts", "scripts/setup.mjs"],
+      entry: ["scripts/{demo,test,check,bench,package}.ts", "scripts/setup.mjs"],
       project: ["scripts/**/*.{ts,mjs}", "checks/**/*.ts"],
       // Started by name in scripts/checks.ts.
       ignoreDependencies: ["dependency-cruiser", "oxlint", "oxlint-tsgolint"],

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { err, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import { UnitVoice } from "@siding/systemd/notify";
 import { destination, type Logger, pino } from "pino";
 import { type Config, loadConfig } from "./config.ts";
 import { takeLock } from "./data-dir/lock.ts";
@@ -11,9 +12,13 @@ import { dataFiles, startControlPlane } from "./start.ts";
 
 requireSupportedNode();
 
-const usage = `usage: main.ts --config FILE            run the control plane
-       main.ts --config FILE rebuild    make every record of the ledger again from its log
+const usage = `usage: siding-control-plane --config FILE            run the control plane
+       siding-control-plane --config FILE rebuild    make every record of the ledger again from its log
+       siding-control-plane --config FILE check      whether it could start with this config
 `;
+
+const verbs = ["run", "rebuild", "check"] as const;
+type Verb = (typeof verbs)[number];
 
 /** 0: ended in order. 1: ended by a mistake of ours. */
 const exitUsage = 2;
@@ -33,16 +38,27 @@ if (!config.ok) {
   say(config.error.message);
   process.exit(exitUsage);
 }
-process.exitCode = command.value.verb === "rebuild" ? rebuildLedger(config.value) : await run(config.value);
+process.exitCode = await carryOut(command.value.verb, config.value);
 
-type Verb = "run" | "rebuild";
+function carryOut(verb: Verb, asked: Config): number | Promise<number> {
+  switch (verb) {
+    case "run":
+      return run(asked);
+    case "rebuild":
+      return rebuildLedger(asked);
+    case "check":
+      // Who got here has a config that was read.
+      return 0;
+  }
+}
 
 function readCommand(args: string[]): Result<{ readonly configFile: string; readonly verb: Verb }> {
   try {
     const options = { config: { type: "string" } } as const;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const [verb = "run", ...more] = positionals;
-    if (more.length > 0 || (verb !== "run" && verb !== "rebuild")) {
+    const [name = "run", ...more] = positionals;
+    const verb = verbs.find((each) => each === name);
+    if (more.length > 0 || verb === undefined) {
       return err(failure("usage", `unknown command '${positionals.join(" ")}'`));
     }
     if (values.config === undefined) return err(failure("usage", "--config FILE is missing"));
@@ -63,7 +79,11 @@ async function run({ logLevel, ...config }: Config): Promise<number> {
     say(started.error.message);
     return exitRefused;
   }
+  // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
+  const unit = new UnitVoice(process.env);
+  unit.ready(() => true);
   const signal = await stopped;
+  unit.stopping();
   log.info({ event: "stopping", signal }, "stopping");
   setTimeout(() => {
     log.fatal({ event: "stop-overdue", stopDeadlineMs }, "could not end in order");
