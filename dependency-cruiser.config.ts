@@ -95,7 +95,10 @@ const config = {
       severity: "error",
       from: { path: "^packages/simulator/src/" },
       to: {
-        path: [`${CONTROL_PLANE}(http|messaging|main\\.ts|config\\.ts)`, `${AGENT}(main\\.ts|config\\.ts)`],
+        path: [
+          `${CONTROL_PLANE}(http|messaging/(?!intake|outbox)|main\\.ts|config\\.ts)`,
+          `${AGENT}(main\\.ts|config\\.ts)`,
+        ],
       },
     },
     outsider("playground-sees-no-inside", "^packages/playground/"),

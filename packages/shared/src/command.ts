@@ -44,8 +44,11 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
   }),
   /** Stop, switch the slot's link, start. Fails where the release is not staged. */
   z.object({ kind: z.literal("update"), target: Target }),
-  /** Be healthy `rise` times within the grace, then stay so for `holdMs`. Cancels a drain. */
-  z.object({ kind: z.literal("verify"), target: Target, holdMs: z.int().min(0) }),
+  /**
+   * Be healthy `rise` times within the grace, then stay so for `holdMs`. Cancels a drain. `attempt` is that of the
+   * edges, which watch the same start at the same time.
+   */
+  z.object({ kind: z.literal("verify"), target: Target, holdMs: z.int().min(0), attempt: Revision }),
   /** The instance serves: every counted edge confirmed. */
   z.object({ kind: z.literal("rejoin"), target: Target }),
   /** Like update, to the target that the instance came from. */
@@ -65,8 +68,8 @@ export const Member = z.object({
 export type Member = z.infer<typeof Member>;
 
 /**
- * One instance that an edge probes before it is listed. `attempt` is the revision of the verify command that it belongs
- * to: another attempt starts its count of good answers anew.
+ * One instance that an edge probes before it is listed. `attempt` names the start that is verified (the revision of what
+ * brought it about): another attempt starts its count of good answers anew.
  */
 export const Watched = Member.extend({ attempt: Revision });
 export type Watched = z.infer<typeof Watched>;
@@ -101,4 +104,3 @@ export type InstanceCommand = z.infer<typeof InstanceCommand>;
 /** Every command that an agent understands. */
 export const Command = z.union([ApplyRevision, Sync, InstanceCommand]);
 export type Command = z.infer<typeof Command>;
-export type CommandKind = Command["kind"];

@@ -97,6 +97,17 @@ export type UpstreamReport = z.infer<typeof UpstreamReport>;
 export const Role = z.enum(["host", "edge"]);
 export type Role = z.infer<typeof Role>;
 
+/** What a machine is made of: for people who look at the fleet, never for a decision. */
+export const Inventory = z.object({
+  os: z.string().max(255),
+  kernel: z.string().max(255),
+  arch: z.string().max(64),
+  cpu: z.string().max(255),
+  cores: z.int().min(0),
+  memoryBytes: z.int().min(0),
+});
+export type Inventory = z.infer<typeof Inventory>;
+
 /** What an agent says of itself: from its own config, and what it has seen. */
 export const HostFacts = z.object({
   agentVersion: z.string().max(64),
@@ -108,6 +119,8 @@ export const HostFacts = z.object({
   edgeAddresses: z.array(Address),
   epochSeen: Epoch,
   revisionSeen: Revision,
+  /** Null until it was taken: it costs more than everything else at a start, and nobody waits for it. */
+  inventory: Inventory.nullable(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;
 

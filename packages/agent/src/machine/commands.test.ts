@@ -128,7 +128,7 @@ describe("staging", () => {
     const world = serving();
     world.answers["stage-release"] = () => null;
     world.tell(10, { kind: "stage", target: v2 });
-    world.tell(11, { kind: "verify", target: v1, holdMs: 0 });
+    world.tell(11, { kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     world.run(2_000);
     expect(world.count("cancel-stage")).toBe(1);
     expect(world.said().command).toMatchObject({ kind: "verify", status: "done" });
@@ -216,7 +216,7 @@ describe("a drain", () => {
     world.answers["count-connections"] = connected({ address: "10.0.0.2", count: 1 });
     world.tell(10, { kind: "drain", target: v1, edges: ["10.0.0.2"] });
     world.run(100);
-    world.tell(11, { kind: "verify", target: v1, holdMs: 0 });
+    world.tell(11, { kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     world.run(2_000);
     expect(world.said()).toMatchObject({ health: "good", command: { kind: "verify", status: "done" } });
     expect(world.count("stop-process")).toBe(0);
@@ -226,7 +226,7 @@ describe("a drain", () => {
 describe("a verify", () => {
   it("counts anew, soon after the start and then at the interval", () => {
     const world = serving();
-    world.tell(10, { kind: "verify", target: v1, holdMs: 3_000 });
+    world.tell(10, { kind: "verify", target: v1, holdMs: 3_000, attempt: 1 });
     expect(world.said().health).toBe("unknown");
     world.run(3_400);
     expect(world.said().command?.status).toBe("running");
@@ -241,7 +241,7 @@ describe("a verify", () => {
   ])("fails when its grace is over and names the last answer: %s", (words, answer) => {
     const world = serving();
     world.answers.probe = ({ op, owner }) => ({ kind: "probed", op, owner, answer });
-    world.tell(10, { kind: "verify", target: v1, holdMs: 0 });
+    world.tell(10, { kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     world.run(30_100);
     expect(world.said().command?.failure).toEqual({
       code: "health-grace",
@@ -255,7 +255,7 @@ describe("a verify", () => {
     world.run(10);
     world.tell(11, { kind: "update", target: v2 });
     world.run(10);
-    world.tell(12, { kind: "verify", target: v2, holdMs: 0 });
+    world.tell(12, { kind: "verify", target: v2, holdMs: 0, attempt: 1 });
     world.crash(1, "Error: listen EADDRINUSE: address already in use :::8080");
     world.run(60_000);
     expect(world.said()).toMatchObject({ running: null, trouble: { code: "process-exited" } });
@@ -275,13 +275,13 @@ describe("a verify", () => {
     world.run(10);
     world.crash(7, "no config");
     expect(world.said().trouble).toMatchObject({ code: "process-exited", output: "no config" });
-    world.tell(12, { kind: "verify", target: v2, holdMs: 0 });
+    world.tell(12, { kind: "verify", target: v2, holdMs: 0, attempt: 1 });
     expect(world.said().command?.failure?.message).toBe("the process ended with exit code 7");
   });
 
   it("holds anew after a bad answer in the hold", () => {
     const world = serving();
-    world.tell(10, { kind: "verify", target: v1, holdMs: 5_000 });
+    world.tell(10, { kind: "verify", target: v1, holdMs: 5_000, attempt: 1 });
     world.run(2_000);
     world.answers.probe = answering(500);
     world.run(500);
@@ -294,7 +294,7 @@ describe("a verify", () => {
 
   it("is about the wanted target only", () => {
     const world = serving();
-    world.tell(10, { kind: "verify", target: v2, holdMs: 0 });
+    world.tell(10, { kind: "verify", target: v2, holdMs: 0, attempt: 1 });
     expect(world.said().command?.failure).toMatchObject({ code: "wrong-target" });
   });
 });

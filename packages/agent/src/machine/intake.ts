@@ -44,7 +44,7 @@ export function takeCommand(state: MachineState, command: Command, nowMs: number
   const { epoch, controlPlaneId } = command;
   const adopted =
     state.controlPlane?.epoch === epoch ? state : { ...state, controlPlane: { epoch, controlPlaneId } };
-  if (command.kind === "sync") return { state: adopted, refusal: null, say: { kind: "everything" } };
+  if (command.kind === "sync") return { state: adopted, refusal: null, say: { kind: "hello" } };
   if (command.incarnation !== state.incarnation) {
     const message = `this agent is incarnation ${state.incarnation}; the command is for ${command.incarnation}`;
     return refused(adopted, command, "stale-incarnation", message, { kind: "everything" });
@@ -127,7 +127,7 @@ function bodyOf(command: InstanceCommand): AcceptedCommand["body"] {
     case "drain":
       return { kind, target, edges: command.edges };
     case "verify":
-      return { kind, target, holdMs: command.holdMs };
+      return { kind, target, holdMs: command.holdMs, attempt: command.attempt };
     case "stage":
     case "update":
     case "rejoin":

@@ -18,7 +18,7 @@ const plain = fc
 const drain = target.map((to): InstanceCommandBody => ({ kind: "drain", target: to, edges: ["10.0.0.2"] }));
 const verify = fc
   .tuple(target, fc.constantFrom(0, 700))
-  .map(([to, holdMs]): InstanceCommandBody => ({ kind: "verify", target: to, holdMs }));
+  .map(([to, holdMs]): InstanceCommandBody => ({ kind: "verify", target: to, holdMs, attempt: 1 }));
 const tell = fc
   .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify))
   .map(([revision, body]): Action => ({ kind: "tell", revision, body }));

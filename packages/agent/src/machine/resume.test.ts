@@ -114,7 +114,7 @@ describe("an agent that was killed", () => {
   it("verifies on, counting from the beginning", () => {
     const world = serving();
     world.answers.probe = () => null;
-    world.tell(11, { kind: "verify", target: v1, holdMs: 0 });
+    world.tell(11, { kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     world.run(29_000);
     delete world.answers.probe;
     world.restart();
@@ -128,7 +128,7 @@ describe("an agent that was killed", () => {
     world.restart();
     world.run(100);
     expect(world.said()).toMatchObject({ revision: 0, running: v1.id, health: "unknown" });
-    world.tell(50, { kind: "verify", target: v1, holdMs: 0 });
+    world.tell(50, { kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     world.run(2_000);
     expect(world.said()).toMatchObject({ health: "good", command: { status: "done" } });
     world.tell(51, { kind: "rejoin", target: v1 });

@@ -35,6 +35,7 @@ const agent: AgentIdentity = {
   hostname: "one",
   edgeAddresses: ["10.0.0.1"],
   beatIntervalMs: 10_000,
+  inventory: null,
 };
 
 const spec: TargetSpec = {
@@ -151,7 +152,7 @@ export class World {
     this.run(100);
     this.tell(revision + 1, { kind: "update", target });
     this.run(100);
-    this.tell(revision + 2, { kind: "verify", target, holdMs: 0 });
+    this.tell(revision + 2, { kind: "verify", target, holdMs: 0, attempt: 1 });
     this.run(2_000);
     this.tell(revision + 3, { kind: "rejoin", target });
     this.run(100);

@@ -285,6 +285,11 @@ ${edge}`,
     this.#connection?.publish(subjects.command(hostId), encodeMessage(command));
   }
 
+  /** Asks for everything. */
+  sync(): void {
+    this.send({ ...this.#envelope(this.#revision), kind: "sync" });
+  }
+
   #envelope(revision: number) {
     return {
       v: 1 as const,
@@ -314,7 +319,7 @@ ${edge}`,
   /** Brings the instance to serve. */
   async deploy(target: Target): Promise<void> {
     for (const kind of ["stage", "update"] as const) assertDone(await this.does({ kind, target }));
-    assertDone(await this.does({ kind: "verify", target, holdMs: 0 }));
+    assertDone(await this.does({ kind: "verify", target, holdMs: 0, attempt: 1 }));
     assertDone(await this.does({ kind: "rejoin", target }));
   }
 

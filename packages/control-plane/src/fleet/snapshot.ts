@@ -40,7 +40,7 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
   return [...state.hosts.values()].filter((host) => host.facts !== null).map((host) => host.hostId);
 }
 
-export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }
@@ -59,8 +59,11 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
   return inOrder([...state.hosts.values()].filter((host) => matches(host, "edge", spec.edge.match)));
 }
 
+/** h2 before h10. */
+const byNumber = new Intl.Collator("en", { numeric: true });
+
 function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
-  return hosts.toSorted((left, right) => left.hostId.localeCompare(right.hostId, "en", { numeric: true }));
+  return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 
 function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
@@ -98,6 +101,7 @@ function commandView(record: NonNullable<HostRecord["instances"][string]>): Comm
     kind: command.body.kind,
     targetId: command.body.target.id,
     revision: command.revision,
+    attempt: command.body.kind === "verify" ? command.body.attempt : null,
     issuedAtMs: command.issuedAtMs,
     deadlineMs: command.deadlineMs,
     status: command.status,

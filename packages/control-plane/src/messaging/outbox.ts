@@ -117,23 +117,29 @@ function upstreamCommands(
   });
 }
 
-/** Asks for the whole state where the agent has not heard our epoch, or where its beat shows that we missed something. */
+/**
+ * Asks for the whole state, and for a beat, where the agent has not heard our epoch (nobody waits for its next beat
+ * after our start), or where its beat shows that we missed something.
+ */
 function syncs(host: HostRecord, live: LiveFleet, stamp: Stamp): readonly Command[] {
   const beat = live.beats.get(host.hostId);
-  if (!beat) return [];
   const heard = host.facts?.epochSeen === stamp.epoch;
-  const missed = beat.incarnation !== host.incarnation || beat.stateDigest !== digestOf(host);
+  const missed = beat && (beat.incarnation !== host.incarnation || beat.stateDigest !== digestOf(host));
   if (heard && !missed) return [];
-  const incarnation = beat.incarnation;
-  return [
-    {
-      ...envelope({ ...host, incarnation }, stamp, `s${stamp.epoch}-${beat.stateDigest.slice(7, 19)}`, 0, 0),
-      kind: "sync",
-    },
-  ];
+  const incarnation = beat?.incarnation ?? host.incarnation;
+  if (incarnation === null) return [];
+  const commandId = `s${stamp.epoch}-${beat?.stateDigest.slice(7, 19) ?? "start"}`;
+  return [{ ...envelope({ ...host, incarnation }, stamp, commandId, 0, 0), kind: "sync" }];
 }
 
+/** A record is replaced when anything in it changes, so its digest is worked out once. */
+const digests = new WeakMap<HostRecord, string>();
+
 function digestOf(host: HostRecord): string {
+  const known = digests.get(host);
+  if (known !== undefined) return known;
   const instances = Object.values(host.instances).flatMap(({ report }) => report ?? []);
-  return stateDigest(instances, Object.values(host.upstreams));
+  const digest = stateDigest(instances, Object.values(host.upstreams));
+  digests.set(host, digest);
+  return digest;
 }

@@ -21,15 +21,20 @@ export function advance(rollout: RolloutRecord, snapshot: Snapshot, nowMs: numbe
   const survey = surveyOf(rollout, snapshot, nowMs);
   const first = firstOf(survey);
   if (first.length > 0) return decisionOf(survey, [...first, ...phaseChanges(survey)], noMembership);
-  const membership = membershipOf(survey);
+  const membership = baseGrows(survey) ? noMembership : membershipOf(survey);
   const steps = [
     ...nextCommands(survey),
     ...settlements(survey),
     ...finishedBatches(survey),
     ...membership.actions,
-    ...deadlineOfGates(survey, membership.gates, membership.waiting.length > 0),
+    ...deadlineOfGates(survey, membership),
   ];
   return decisionOf(survey, [...steps, ...phaseChanges(survey)], membership);
+}
+
+/** A host serves for the first time: from the next decision on it counts, and the minimum may be another. */
+function baseGrows({ hosts }: Survey): boolean {
+  return hosts.some(({ position, host }) => position.kind === "serving" && host?.instance.target === null);
 }
 
 /** What must be on record before anything else is decided. */

@@ -38,7 +38,7 @@ export function baseOf(snapshot: Snapshot): readonly HostView[] {
 }
 
 /** Serves what it is listed with, as far as is known; silence is not down. */
-export function isServingAs(host: HostView | undefined, member: Member): boolean {
+function isServingAs(host: HostView | undefined, member: Member): boolean {
   return host !== undefined && host.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
@@ -49,7 +49,7 @@ export function servingIn(snapshot: Snapshot, members: readonly Member[]): reado
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
-export function servingNow(snapshot: Snapshot): number {
+function servingNow(snapshot: Snapshot): number {
   const lists = countedEdges(snapshot).flatMap((edge) => possibleLists(snapshot, edge));
   const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];
   return Math.min(...all.map((members) => servingIn(snapshot, members).length));

@@ -120,7 +120,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
       (edge) =>
         !edge.probes.some(
           (probe) =>
-            probe.hostId === member.hostId && probe.attempt === command?.revision && probe.state === "good",
+            probe.hostId === member.hostId && probe.attempt === command?.attempt && probe.state === "good",
         ),
     );
     if (byAgent && runs(snapshot, member) && blind.length === 0) return [];
@@ -230,7 +230,7 @@ function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostVie
   return edgesThatCount(snapshot).some(
     (edge) =>
       !edge.probes.some(
-        (probe) => probe.hostId === hostId && probe.attempt === command.revision && probe.state === "good",
+        (probe) => probe.hostId === hostId && probe.attempt === command.attempt && probe.state === "good",
       ),
   );
 }
@@ -256,6 +256,8 @@ function checkRolledBack(
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
     const member = wanted.find((candidate) => candidate.hostId === hostId);
     if (member && member.targetId !== rollout.to.id) return [];
+    // What came from nowhere and is in no list is back there.
+    if (!member && progress.from === null) return [];
     const where = member ? "still on the new target" : `out of traffic (${progress.phase})`;
     return [{ rule: 9, message: `${hostId} is ${where}, and the rollout would end as rolled back` }];
   });

@@ -16,7 +16,7 @@ export function nextCommands(survey: Survey): readonly ActionOf<"command-issued"
 }
 
 function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
-  const { rollout, snapshot } = survey;
+  const { snapshot } = survey;
   switch (host.position.kind) {
     case "idle":
       return stageBody(survey, host);
@@ -25,7 +25,7 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
     case "drained":
       return host.goal && updateBody(host, host.goal);
     case "started":
-      return host.goal && { kind: "verify", target: host.goal, holdMs: rollout.verifyHoldMs };
+      return host.goal && verifyBody(survey, host.goal, host.position.attempt);
     case "serving":
       return host.goal && { kind: "rejoin", target: host.goal };
     case "listed":
@@ -60,6 +60,11 @@ function drainBody(snapshot: Snapshot, { host, planned, goal }: HostSurvey): Ins
   const target = running ?? planned.from ?? goal;
   const edges = [...new Set(countedEdges(snapshot).flatMap((edge) => edge.addresses))].sort();
   return target ? { kind: "drain", target, edges } : null;
+}
+
+/** The edges are told of the same attempt in the same decision, so that both halves begin at once. */
+function verifyBody({ rollout }: Survey, target: Target, attempt: number): InstanceCommandBody {
+  return { kind: "verify", target, holdMs: rollout.verifyHoldMs, attempt };
 }
 
 function updateBody({ planned }: HostSurvey, goal: Target): InstanceCommandBody {

@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import type { Cause } from "./record.ts";
+import type { Cause, RolloutRecord } from "./record.ts";
 import { going, type Survey, stillPlanned } from "./survey.ts";
 
 /** Ends the rollout where nothing is left to do. A paused one rests and ends only by a person's word. */
@@ -12,9 +12,9 @@ export function completionOf(survey: Survey): readonly Action[] {
     case "pause":
       return plan.kind === "forward" && stillPlanned(survey).length === 0 ? [forwardEnd(survey)] : [];
     case "abort":
-      return plan.kind === "return" ? [finish(survey, "aborted", rollout.cause)] : [];
+      return plan.kind === "return" ? [finish(rollout, "aborted", rollout.cause)] : [];
     case "stop":
-      return plan.kind === "return" ? [finish(survey, "failed", rollout.cause)] : [];
+      return plan.kind === "return" ? [finish(rollout, "failed", rollout.cause)] : [];
     case "rollback":
       return plan.kind === "rollback" && stillPlanned(survey).length === 0 ? [rollbackEnd(survey)] : [];
   }
@@ -22,7 +22,7 @@ export function completionOf(survey: Survey): readonly Action[] {
 
 type EndStatus = "succeeded" | "rolled-back" | "failed" | "aborted";
 
-function finish({ rollout }: Survey, status: EndStatus, cause: Cause | null): Action {
+function finish(rollout: RolloutRecord, status: EndStatus, cause: Cause | null): Action {
   return { type: "rollout-finished", rolloutId: rollout.id, status, cause };
 }
 
@@ -33,22 +33,23 @@ function forwardEnd(survey: Survey): Action {
     const course = rollout.hosts[hostId]?.course;
     return course?.kind === "settled" && course.on === rollout.to.id;
   });
-  if (moved.length > 0 || rollout.failed.length === 0) return finish(survey, "succeeded", rollout.cause);
+  if (moved.length > 0 || rollout.failed.length === 0) return finish(rollout, "succeeded", rollout.cause);
   const message = `every host failed: ${rollout.failed.join(", ")}`;
-  return finish(survey, "failed", { code: "too-many-failures", message });
+  return finish(rollout, "failed", { code: "too-many-failures", message });
 }
 
 /** After a rollback every reachable changed instance is where it came from; else it failed, and names the rest. */
-function rollbackEnd(survey: Survey): Action {
-  const { rollout } = survey;
-  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course }]) => {
-    if (course.kind !== "settled") return [];
+export function rollbackEnd({ rollout, snapshot }: Survey): Action {
+  const onTarget = snapshot.upstream.content.members.filter(({ targetId }) => targetId === rollout.to.id);
+  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch }]) => {
     const planned = rollout.plan.hosts.find((host) => host.hostId === hostId);
-    if (planned) return course.on === planned.from?.id ? [] : [hostId];
-    return course.on === rollout.to.id || (course.on === null && course.failure) ? [hostId] : [];
+    if (planned && course.kind === "settled") return course.on === planned.from?.id ? [] : [hostId];
+    const stays = batch !== null && onTarget.some((member) => member.hostId === hostId);
+    const isOut = course.kind === "settled" && course.on === null && course.failure !== null;
+    return stays || isOut ? [hostId] : [];
   });
-  if (lost.length === 0) return finish(survey, "rolled-back", rollout.cause);
+  if (lost.length === 0) return finish(rollout, "rolled-back", rollout.cause);
   const why = rollout.cause ? `${rollout.cause.message}. ` : "";
   const message = `${why}Not back on what they came from: ${lost.join(", ")}; the next step there is by hand`;
-  return finish(survey, "failed", { code: "rollback-incomplete", message });
+  return finish(rollout, "failed", { code: "rollback-incomplete", message });
 }

@@ -1,5 +1,7 @@
+import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
+import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
 import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
@@ -140,17 +142,25 @@ function cannotFinish(survey: Survey): boolean {
   return rollout.plan.whole && halted && hand.length > 0;
 }
 
-/** A gate that stays closed past its deadline, or capacity that never comes, pauses the rollout. */
+/**
+ * A gate that stays closed past its deadline, or capacity that never comes, pauses the rollout. On the way back nobody
+ * waits for ever either: what can't be taken out is named.
+ */
 export function deadlineOfGates(
   survey: Survey,
-  gates: readonly ClosedGate[],
-  waits: boolean,
+  { gates, waiting }: { readonly gates: readonly ClosedGate[]; readonly waiting: readonly WaitingReason[] },
 ): readonly Action[] {
   const { rollout, nowMs } = survey;
-  if (rollout.intent !== "forward" || survey.snapshot.blind) return [];
+  if (survey.snapshot.blind) return [];
+  const overdue = waiting.length > 0 && nowMs >= progressDueMs(survey);
+  if (rollout.intent === "rollback") {
+    const short = waiting.some(({ code }) => code === "capacity" || code === "max-unavailable");
+    return overdue && short && going(survey).length === 0 ? [rollbackEnd(survey)] : [];
+  }
+  if (rollout.intent !== "forward") return [];
   const closed = gates.find((gate) => gate.pause !== null && nowMs >= gate.pause.atMs);
   if (closed?.pause) return setIntent(survey, "pause", closed.pause.cause);
-  if (!waits || nowMs < progressDueMs(survey)) return [];
+  if (!overdue) return [];
   const message = `no host has moved for ${formatMs(progressDeadlineMs)}: capacity did not come back`;
   return setIntent(survey, "pause", { code: "no-progress", message });
 }

@@ -95,14 +95,14 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
-function mayStart({ rollout }: Survey): boolean {
-  const { intent, plan, batches } = rollout;
+function mayStart(survey: Survey): boolean {
+  const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
+  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
 }
 
-export function isStaged(survey: Survey, host: HostSurvey): boolean {
+function isStaged(survey: Survey, host: HostSurvey): boolean {
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 
@@ -186,10 +186,15 @@ function contentWith(
   };
 }
 
-/** What the edges probe: every instance whose verification has begun. */
-function watchOf({ position, ...host }: HostSurvey): Watched | null {
+/** What the edges probe: every instance whose verification begins or has begun. */
+function watchOf(host: HostSurvey): Watched | null {
+  const attempt = attemptOf(host.position);
+  const member = attempt === null ? null : memberOf(host, host.goal);
+  return member && attempt !== null ? { ...member, attempt } : null;
+}
+
+function attemptOf(position: HostSurvey["position"]): number | null {
+  if (position.kind === "started") return position.attempt;
   if (position.kind !== "verifying" && position.kind !== "probing" && position.kind !== "ready") return null;
-  if (position.command === null) return null;
-  const member = memberOf({ position, ...host }, host.goal);
-  return member && { ...member, attempt: position.command.revision };
+  return position.command?.attempt ?? null;
 }

@@ -32,8 +32,8 @@ export type Position =
   /** May be stopped. */
   | { readonly kind: "drained" }
   | { readonly kind: "updating"; readonly command: CommandView }
-  /** Runs its goal, not verified. */
-  | { readonly kind: "started" }
+  /** Runs its goal, not verified. `attempt` names this start for the agent and the edges alike. */
+  | { readonly kind: "started"; readonly attempt: number }
   | { readonly kind: "verifying"; readonly command: CommandView }
   /** Verified by its agent; these edges have not seen it good yet. */
   | { readonly kind: "probing"; readonly command: CommandView; readonly edges: readonly EdgeView[] }
@@ -116,7 +116,7 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
   );
 }
 
-export function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
+function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
   return possibleLists(snapshot, edge).some((members) =>
     members.some((member) => member.hostId === hostId && member.slot === slot),
   );
@@ -132,16 +132,17 @@ function outPosition(
 ): Position {
   const { instance } = host;
   const { command } = instance;
+  const attempt = Math.max(command?.revision ?? 0, sinceRevision);
   if (
     command &&
     command.rolloutId === rollout.id &&
     command.revision > sinceRevision &&
     command.status !== "void"
   ) {
-    const position = commandPosition(snapshot, host, command, goal);
+    const position = commandPosition(snapshot, host, command, goal, attempt);
     if (position) return position;
   }
-  if (instance.running === goal.id) return { kind: "started" };
+  if (instance.running === goal.id) return { kind: "started", attempt };
   return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };
 }
 
@@ -154,20 +155,23 @@ function commandPosition(
   host: HostView,
   command: CommandView,
   goal: Target,
+  attempt: number,
 ): Position | null {
   if (command.kind === "stage" || command.kind === "rejoin") return null;
-  if (command.kind === "drain") return drainPosition(host, command, goal);
+  if (command.kind === "drain") return drainPosition(host, command, goal, attempt);
   const active = isActive(command);
   if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;
   const phase = command.kind === "verify" ? "verifying" : "updating";
   if (command.status === "failed") return { kind: "broken", phase, failure: failureOf(command) };
   if (active) return { kind: phase, command };
-  return command.kind === "verify" ? verifiedPosition(snapshot, host, command, goal) : { kind: "started" };
+  return command.kind === "verify"
+    ? verifiedPosition(snapshot, host, command, goal)
+    : { kind: "started", attempt };
 }
 
 /** One that goes back to what it still runs need not wait for its drain. */
-function drainPosition(host: HostView, command: CommandView, goal: Target): Position | null {
-  if (host.instance.running === goal.id) return { kind: "started" };
+function drainPosition(host: HostView, command: CommandView, goal: Target, attempt: number): Position | null {
+  if (host.instance.running === goal.id) return { kind: "started", attempt };
   if (command.status === "failed") {
     return { kind: "broken", phase: "draining", failure: failureOf(command) };
   }
@@ -197,7 +201,7 @@ export function probeOf(
 ): EdgeView["probes"][number] | undefined {
   return edge.probes.find(
     (probe) =>
-      probe.hostId === host.hostId && probe.slot === host.instance.slot && probe.attempt === command.revision,
+      probe.hostId === host.hostId && probe.slot === host.instance.slot && probe.attempt === command.attempt,
   );
 }
 

@@ -103,7 +103,3 @@ export const RolloutRecord = z.object({
   reloads: z.record(HostId, z.int()).nullable(),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
-
-export function progressOf(rollout: RolloutRecord, hostId: HostId): HostProgress | undefined {
-  return rollout.hosts[hostId];
-}

@@ -67,6 +67,8 @@ export interface CommandView {
   readonly kind: InstanceCommandKind;
   readonly targetId: TargetId;
   readonly revision: number;
+  /** Of a verify: which start the edges watch with it; null for other commands. */
+  readonly attempt: number | null;
   readonly issuedAtMs: number;
   readonly deadlineMs: number;
   /** `void`: another incarnation of the agent never heard of it, so it must be decided again. */
@@ -104,7 +106,7 @@ export interface UpstreamView {
   readonly history: readonly MemberList[];
 }
 
-export interface MemberList {
+interface MemberList {
   readonly revision: number;
   readonly members: readonly Member[];
 }

@@ -49,12 +49,13 @@ export class NatsLink implements Voice {
   async run(): Promise<void> {
     while (!this.#closing) {
       try {
-        const connection = await this.#connect();
-        this.#connection = connection;
-        await this.#serve(connection);
+        this.#connection = await this.#connect();
+        await this.#serve(this.#connection);
       } catch (cause) {
         this.#down(messageOf(cause));
       }
+      // One that broke before it was of use would go on reconnecting beside the next one.
+      await this.#connection?.close();
       this.#connection = null;
       if (!this.#closing) await new Promise((resolve) => setTimeout(resolve, afterCloseMs));
     }
