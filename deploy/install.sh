@@ -180,17 +180,17 @@ make_folders() {
 need() { [ -n "$2" ] || fail "$1 is needed to set up $role (--help lists the options)"; }
 
 put_token() {
-  file=$etc/$role.token
+  secret=$etc/$role.token
   if [ -n "$token_file" ]; then
     [ -r "$token_file" ] || fail "--token-file $token_file can't be read"
     token=$(cat "$token_file")
   fi
-  [ -n "$token" ] || [ -f "$file" ] || fail "--token-file is needed: the secret of this host"
+  [ -n "$token" ] || [ -f "$secret" ] || fail "--token-file is needed: the secret of this host"
   [ -n "$token" ] || return 0
-  (umask 077 && printf '%s\n' "$token" >"$file.new")
-  chown "root:$(owner)" "$file.new"
-  chmod 640 "$file.new"
-  mv "$file.new" "$file"
+  (umask 077 && printf '%s\n' "$token" >"$secret.new")
+  chown "root:$(owner)" "$secret.new"
+  chmod 640 "$secret.new"
+  mv "$secret.new" "$secret"
 }
 
 # "key:" with the entries below it, or nothing.
@@ -210,6 +210,7 @@ CONFIG
   block labels "$labels"
   [ "$role" = agent ] || return 0
   # Which user a service runs as that names none, and what services may ask for by name.
+  echo "driver: systemd"
   echo "runAs: siding-service"
   if [ -n "$allow_units$allow_users" ]; then
     echo "allow:"
@@ -234,13 +235,13 @@ CONFIG
 put_host_tokens() {
   for id in $hosts; do
     case $id in *[!a-z0-9-]*) fail "--host $id: a host's id has small letters, digits and -" ;; esac
-    file=$etc/tokens/$id
-    if [ ! -f "$file" ]; then
-      (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$file.new")
-      mv "$file.new" "$file"
+    secret=$etc/tokens/$id
+    if [ ! -f "$secret" ]; then
+      (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$secret.new")
+      mv "$secret.new" "$secret"
     fi
-    chown root:siding "$file"
-    chmod 640 "$file"
+    chown root:siding "$secret"
+    chmod 640 "$secret"
   done
 }
 

@@ -5,10 +5,16 @@ import { ROOT } from "../child.ts";
 const PROGRAMS = {
   "siding-agent": "packages/agent/src/main.ts",
   "siding-control-plane": "packages/control-plane/src/main.ts",
+  /** The agent starts it by its own file's name with the bundle's ending. */
+  "inventory.main": "packages/agent/src/adapters/system/inventory.main.ts",
 };
 
-/** CommonJS inside an ES module still asks for Node's own modules by `require`. */
-const REQUIRE = "import{createRequire as _c}from'node:module';const require=_c(import.meta.url);";
+/**
+ * CommonJS inside an ES module still asks for Node's own modules by `require`. The names must be none that the minifier
+ * makes up.
+ */
+const REQUIRE =
+  "import{createRequire as makeBundleRequire}from'node:module';const require=makeBundleRequire(import.meta.url);";
 
 /** Not to be bundled, since it loads native code from beside itself: the parts of it that run. */
 export function carriedPackages(): Readonly<Record<string, readonly string[]>> {

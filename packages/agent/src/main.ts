@@ -22,9 +22,11 @@ import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
 import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
+import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
+import type { Driver } from "./ports/driver.ts";
 import type { Log } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
 import { stopServices } from "./teardown.ts";
@@ -199,8 +201,10 @@ function identityOf(config: AgentConfig): AgentIdentity {
   };
 }
 
-function driverOf({ dataDir, address }: AgentConfig): ChildDriver {
-  return new ChildDriver({ owner: dataDir, address });
+function driverOf({ dataDir, address, driver, allow, runAs }: AgentConfig): Driver {
+  const policy = { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+  if (driver === "child") return new ChildDriver({ owner: dataDir, address, policy });
+  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: "/run/siding/agent" });
 }
 
 type EdgeConfig = NonNullable<AgentConfig["edge"]>;

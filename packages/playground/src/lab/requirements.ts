@@ -1,0 +1,23 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const PROGRAMS = ["systemd-nspawn", "mmdebstrap", "ip", "nft", "unshare", "nsenter"];
+
+/** Why hosts can't be made on this machine; null where they can. */
+export function whyNoLab(): string | null {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return "the lab needs Linux and root";
+  const missing = PROGRAMS.filter((program) => !isInstalled(program));
+  return missing.length === 0 ? null : `the lab needs ${missing.join(", ")}`;
+}
+
+function isInstalled(program: string): boolean {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
