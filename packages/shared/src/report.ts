@@ -83,7 +83,10 @@ export const UpstreamReport = z.object({
   /** nginx says no to this revision, in its own words: only another revision helps. */
   refused: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
   /** This revision could not be served so far; the edge goes on trying. */
-  trouble: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
+  trouble: z
+    .object({ revision: Revision, message: z.string().max(4_096) })
+    .nullable()
+    .default(null),
   /** The edge's own count of what it rendered; grows with each reload. */
   generation: z.int().min(0),
   /** Reloads that this upstream caused since the agent's first start. */
@@ -120,7 +123,7 @@ export const HostFacts = z.object({
   epochSeen: Epoch,
   revisionSeen: Revision,
   /** Null until it was taken: it costs more than everything else at a start, and nobody waits for it. */
-  inventory: Inventory.nullable(),
+  inventory: Inventory.nullable().default(null),
 });
 export type HostFacts = z.infer<typeof HostFacts>;
 
