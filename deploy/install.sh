@@ -341,6 +341,16 @@ remove() {
   say "$role is removed"
 }
 
+# What ran as this user was told to end, and may need a moment.
+remove_user() {
+  id -u "$1" >/dev/null 2>&1 || return 0
+  for _ in 1 2 3 4 5; do
+    if userdel "$1" 2>/dev/null; then return 0; fi
+    sleep 1
+  done
+  say "the user $1 is still in use; it stays"
+}
+
 purge() {
   rm -rf "/var/lib/siding/$role" "/run/siding/$role" "$(config)" "$etc/$role.token"
   case $role in
@@ -351,7 +361,7 @@ purge() {
   rmdir "$etc" /var/lib/siding /run/siding 2>/dev/null || true
   user=$(owner)
   if [ "$role" = agent ]; then user=siding-service; fi
-  if id -u "$user" >/dev/null 2>&1; then userdel "$user" 2>/dev/null || say "the user $user is still in use; it stays"; fi
+  remove_user "$user"
   say "nothing of $role is left"
 }
 
