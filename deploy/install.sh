@@ -146,6 +146,7 @@ make_users() {
 put_program() {
   install -d -m 755 "$lib" "$lib/$version"
   for part in bin lib systemd install.sh LICENSE VERSION; do
+    if diff -rq "$here/$part" "$lib/$version/$part" >/dev/null 2>&1; then continue; fi
     rm -rf "$lib/$version/$part.new" "$lib/$version/$part.old"
     cp -R "$here/$part" "$lib/$version/$part.new"
     if [ -e "$lib/$version/$part" ]; then mv "$lib/$version/$part" "$lib/$version/$part.old"; fi

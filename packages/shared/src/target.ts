@@ -19,7 +19,6 @@ export type CommandRun = z.infer<typeof CommandRun>;
 
 /** A template unit of the host's own, such as `web@.service`; the slot is its instance. */
 const UnitRun = z.object({ unit: z.string(), stopGraceMs: z.int().min(0) });
-export type UnitRun = z.infer<typeof UnitRun>;
 
 /** How a release is run. */
 const RunSpec = z.union([UnitRun, CommandRun]);

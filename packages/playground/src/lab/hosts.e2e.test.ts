@@ -32,9 +32,10 @@ describe.skipIf(why !== null)(`hosts with systemd${why === null ? "" : ` (skippe
   });
 
   test("in-place over two edges loses nothing", async () => {
-    await nothingLost(lab(), lab().edges, BOTH, async () => {
+    const { reloads } = await nothingLost(lab(), lab().edges, BOTH, async () => {
       const { id } = await lab().roll({ version: "v1", strategy: { kind: "in-place" } });
       return finished(lab().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });
+    expect(Object.keys(reloads).toSorted()).toEqual(["e1", "e2"]);
   });
 });

@@ -33,6 +33,8 @@ export type LabOptions = {
   /** Registered with the service; the first one is deployed. */
   readonly releases: readonly NamedRelease[];
   readonly spec?: Partial<SpecInput>;
+  /** What the hosts' agents allow, as options of the installer. */
+  readonly allow?: string;
 };
 
 /** A control plane, edges and hosts, each a machine of its own, and all set up by the installer. */
@@ -115,7 +117,7 @@ export async function startLab(yard: Yard, options: LabOptions): Promise<Lab> {
   const lab = new Lab({ yard, network, controlPlane, edges, hosts, api });
   await Promise.all([
     ...edges.map((each) => installAgent(lab, each, "edge")),
-    ...hosts.map((each) => installAgent(lab, each, "agent")),
+    ...hosts.map((each) => installAgent(lab, each, "agent", options.allow)),
   ]);
   await api.declare(SERVICE, labSpec(options.spec));
   await Promise.all([...edges.map(startFront), lab.allAlive(), registerAll(api, options.releases)]);
@@ -132,7 +134,7 @@ export function labSpec(over: Partial<SpecInput> = {}): SpecInput {
   });
 }
 
-export async function register(api: Api, release: NamedRelease): Promise<void> {
+async function register(api: Api, release: NamedRelease): Promise<void> {
   const { digest } = await api.upload(packRelease(release));
   await api.release(SERVICE, release.version, digest);
 }

@@ -235,7 +235,8 @@ export class SystemdDriver implements Driver {
     if (!isOver(state)) await systemctl(["stop", "--", unit], stopSlackMs);
     const isBackground = state.mainPid === 0 && state.active === "active";
     const why = isBackground ? "it has no main process: Type=forking needs a PIDFile=" : complaint;
-    const message = `${unit} did not start (${state.result || state.active}): ${why}`;
+    const ended = exitOf(unit, state, output).note ?? "it ended at once";
+    const message = `${unit} did not start (${state.result || state.active}): ${why || ended}`;
     return { code: "start-failed", message, ...(output === "" ? {} : { output }) };
   }
 

@@ -55,7 +55,7 @@ it.each([
   ["", '""'],
   ["a b", '"a b"'],
   ["back\\slash", '"back\\\\slash"'],
-  ["${PATH} $$", '"$${PATH} $$$$"'],
+  ["$PATH $$", '"$$PATH $$$$"'],
   ["%i", '"%%i"'],
   ["line\nbreak\ttab", '"line\\x0abreak\\x09tab"'],
 ])("quotes %j so that it stays one word", (word, text) => {
