@@ -62,7 +62,12 @@ export class Network {
     );
     const rules = `table bridge lab {}
 delete table bridge lab
-table bridge lab { chain forward { type filter hook forward priority 0; ${drops.join("; ")}${drops.length > 0 ? ";" : ""} } }
+table bridge lab {
+  chain forward {
+    type filter hook forward priority 0;
+    ${drops.join("\n    ")}
+  }
+}
 `;
     await command("ip", ["netns", "exec", this.#switch, "nft", "-f", "-"], { input: rules });
   }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -7,7 +8,9 @@ const PROGRAMS = ["systemd-nspawn", "mmdebstrap", "ip", "nft", "unshare", "nsent
 export function whyNoLab(): string | null {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return "the lab needs Linux and root";
   const missing = PROGRAMS.filter((program) => !isInstalled(program));
-  return missing.length === 0 ? null : `the lab needs ${missing.join(", ")}`;
+  if (missing.length > 0) return `the lab needs ${missing.join(", ")}`;
+  const mayMount = spawnSync("unshare", ["--mount", "--propagation", "private", "true"]).status === 0;
+  return mayMount ? null : "the lab needs the right to mount, which this machine does not give";
 }
 
 function isInstalled(program: string): boolean {
