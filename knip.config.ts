@@ -3,8 +3,8 @@ import type { KnipConfig } from "knip";
 /** Programs: started by path, imported by nobody. */
 const programs = ["src/**/main.ts", "src/**/*.main.ts"];
 
-/** Part of systemd; where it is missing, what needs them says so or is skipped. */
-const systemdPrograms = ["systemctl", "journalctl", "systemd-analyze", "systemd-notify"];
+/** Part of Debian; where one is missing, what needs it says so or is skipped. */
+const systemPrograms = ["systemctl", "journalctl", "systemd-analyze", "systemd-notify", "unshare"];
 
 const config: KnipConfig = {
   // Every file is reachable through a package's "./*" export; without this no export would ever count as unused.
@@ -15,9 +15,9 @@ const config: KnipConfig = {
       project: ["scripts/**/*.{ts,mjs}", "checks/**/*.ts"],
       // Started by name in scripts/checks.ts.
       ignoreDependencies: ["dependency-cruiser", "oxlint", "oxlint-tsgolint"],
-      ignoreBinaries: systemdPrograms,
+      ignoreBinaries: systemPrograms,
     },
-    "packages/*": { entry: programs, project: "src/**/*.ts", ignoreBinaries: systemdPrograms },
+    "packages/*": { entry: programs, project: "src/**/*.ts", ignoreBinaries: systemPrograms },
     bench: { entry: "*.ts", project: "**/*.ts" },
   },
 };

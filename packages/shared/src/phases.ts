@@ -55,6 +55,7 @@ export const WaitingCode = z.enum([
   "bake",
   "capacity",
   "max-unavailable",
+  "load-headroom",
   "host-silent",
   "hosts-unknown",
   "blind",

@@ -112,6 +112,27 @@ export const RolloutDocument = z.object({
 });
 export type RolloutDocument = z.infer<typeof RolloutDocument>;
 
+/** Answer of `POST /v1/services/{service}/rollouts/preview`. `refusals` are empty where it could start now. */
+export const PreviewDocument = z.object({
+  service: ServiceName,
+  to: TargetDocument,
+  strategy: z.string(),
+  plan: z.object({
+    batches: z.array(z.array(HostId)),
+    absent: z.array(HostId),
+    minServing: z.int(),
+    base: z.int(),
+  }),
+  servingNow: z.int(),
+  /** The fewest that serve while the largest batch is out. */
+  lowestServing: z.int(),
+  reloadsPerEdge: z.int(),
+  /** From the times of earlier rollouts; null before there are any. */
+  predictedMs: z.number().nullable(),
+  refusals: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+export type PreviewDocument = z.infer<typeof PreviewDocument>;
+
 const Liveness = z.enum(["unknown", "alive", "silent"]);
 
 export const HostDocument = z.object({
@@ -145,6 +166,8 @@ export const EdgeDocument = z.object({
   liveness: Liveness,
   lastSeen: Instant.nullable(),
   counted: z.boolean(),
+  /** A person goes on without it: it may still route to hosts that are stopped. */
+  excluded: z.object({ by: z.string(), at: Instant, comment: z.string().nullable() }).nullable(),
   upstreams: z.array(
     z.object({
       upstream: z.string(),

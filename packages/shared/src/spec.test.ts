@@ -75,6 +75,9 @@ describe("a service spec", () => {
     [{ hosts: { match: {} } }, "hosts.match"],
     [{ edge: { match: { role: "edge" }, upstream: "a;b" } }, "edge.upstream"],
     [{ onFailure: "panic" }, "onFailure"],
+    [{ strategy: { kind: "all-at-once" } }, "strategy.allowDowntime"],
+    [{ capacity: { loadCeiling: 3 } }, "capacity.loadCeiling"],
+    [{ capacity: { loadCeiling: "0%" } }, "capacity.loadCeiling"],
     [{ drain: { deadline: "soon" } }, "drain.deadline"],
   ])("refuses %j at %s", (change, path) => {
     expect(issuesOf({ ...full, ...change }).map((issue) => issue.path.join("."))).toContain(path);

@@ -29,7 +29,9 @@ export function snapshotOf(
     service,
     spec: record.spec,
     hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
-    edges: edgesOf(state, record.spec).map((edge) => edgeView(live, record.spec, edge, nowMs)),
+    edges: edgesOf(state, record.spec)
+      .filter((edge) => edge.excluded === null)
+      .map((edge) => edgeView(live, record.spec, edge, nowMs)),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };
@@ -67,11 +69,14 @@ function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
 }
 
 function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
+  const liveness = livenessOf(live, host.hostId, nowMs);
   return {
     hostId: host.hostId,
-    liveness: livenessOf(live, host.hostId, nowMs),
+    liveness,
     conflict: hasConflict(live, host.hostId, nowMs),
     address: host.facts?.address ?? null,
+    labels: host.facts?.labels ?? {},
+    load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,
     instance: instanceView(service, host),
   };
 }

@@ -532,10 +532,8 @@ test("the document lists every route, and nothing else; unknown ones are problem
 
 test("calls of later releases are refused by name", async () => {
   for (const [method, path] of [
-    ["POST", "/v1/services/web/rollouts/preview"],
     ["POST", "/v1/hosts/h1/drain"],
     ["DELETE", "/v1/hosts/h1"],
-    ["POST", "/v1/edges/e1/exclude"],
     ["POST", "/v1/join-tokens"],
     ["POST", "/v1/enroll"],
     ["GET", "/metrics"],

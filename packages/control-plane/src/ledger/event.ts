@@ -62,6 +62,10 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     upstreams: z.array(UpstreamReport),
     voided: z.array(z.object({ service: ServiceName, slot: Slot, commandId: CommandId })),
   }),
+  /** A person goes on without an edge that does not answer, knowing that it may still route to hosts that we stop. */
+  z.object({ type: z.literal("edge-excluded"), hostId: HostId, comment: z.string().nullable() }),
+  /** It counts again with its next confirmation of what is wanted now. */
+  z.object({ type: z.literal("edge-included"), hostId: HostId }),
   z.object({
     type: z.literal("command-refused"),
     hostId: HostId,

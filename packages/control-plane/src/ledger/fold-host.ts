@@ -96,7 +96,7 @@ export function foldHostReported(
   const instances = foldInstances(before, event, body);
   const upstreams = foldUpstreams(before, body);
   const newlyCounted = body.upstreams
-    .filter((upstream) => upstream.serving !== null && !before.counted.includes(upstream.upstream))
+    .filter((upstream) => isFirstConfirmation(state, before, upstream))
     .map((upstream) => upstream.upstream);
   state.hosts.set(body.hostId, {
     ...before,
@@ -115,6 +115,14 @@ export function foldHostReported(
     touched.push({ table: "upstreams", key: report.upstream });
   }
   return [...touched, ...noteTimings(state, before, body)];
+}
+
+/** An edge counts from when it serves what is wanted at that moment; an excluded one does not. */
+function isFirstConfirmation(state: LedgerState, before: HostRecord, report: UpstreamReport): boolean {
+  if (before.excluded || before.counted.includes(report.upstream)) return false;
+  return (
+    report.serving !== null && report.serving.revision === state.upstreams.get(report.upstream)?.revision
+  );
 }
 
 function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReported): HostRecord["instances"] {

@@ -13,7 +13,7 @@ import {
   foldRolloutPromoted,
   foldStatusChanged,
 } from "./fold-rollout.ts";
-import { foldUpstreamRevised } from "./fold-upstream.ts";
+import { foldEdgeExcluded, foldEdgeIncluded, foldUpstreamRevised } from "./fold-upstream.ts";
 import { type LedgerState, releaseKey, type Touched } from "./state.ts";
 
 /**
@@ -65,6 +65,10 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCommandIssued(state, event, body);
     case "host-reported":
       return foldHostReported(state, event, body);
+    case "edge-excluded":
+      return foldEdgeExcluded(state, event, body);
+    case "edge-included":
+      return foldEdgeIncluded(state, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
   }

@@ -54,6 +54,8 @@ export const HostRecord = z.object({
   upstreams: z.record(z.string(), UpstreamReport),
   /** Upstreams that this edge has confirmed at least once: from then on it counts. */
   counted: z.array(UpstreamName),
+  /** A person has excluded this edge: it is told everything, and nobody waits for it. */
+  excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -145,6 +147,7 @@ export function emptyHost(hostId: HostId): HostRecord {
     instances: {},
     upstreams: {},
     counted: [],
+    excluded: null,
     reportedAtMs: 0,
   };
 }

@@ -61,8 +61,32 @@ describe("a rollout is refused before it starts", () => {
     expect(hostless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-hosts" } });
   });
 
-  it("without a version, since that comes later", () => {
-    expect(scene().admit({})).toMatchObject({ ok: false, error: { code: "not-available-yet" } });
+  it("without a version where the hosts serve several, or none", () => {
+    const refused = scene({ deployed: false }).admit({});
+    expect(refused).toMatchObject({ ok: false, error: { code: "unknown-version" } });
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.settle();
+    const mixed = stage.admit({});
+    expect(mixed).toMatchObject({ ok: false, error: { code: "unknown-version" } });
+    if (!mixed.ok) expect(mixed.error.message).toContain("v2 and v1");
+  });
+});
+
+describe("a rollout of the spec only", () => {
+  it("takes the release that serves, with the new spec", () => {
+    const stage = scene();
+    expect(stage.admit({})).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
+    stage.declare({ run: { command: ["node", "server.mjs", "--fast"] } });
+    expect(stage.admit({}).ok).toBe(true);
+    stage.settle();
+    const [host] = stage.snapshot.hosts;
+    expect(host?.instance.target).toMatchObject({ release: { version: "v1" }, specRevision: 2 });
+    expect(stage.rollBack(stage.rollout()).ok).toBe(true);
+    stage.settle();
+    expect(stage.snapshot.hosts[0]?.instance.target?.specRevision).toBe(1);
   });
 });
 

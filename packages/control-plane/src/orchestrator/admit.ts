@@ -38,10 +38,8 @@ export function admitRollout(
 ): Result<readonly EventBody[], Refusal> {
   const record = state.services.get(service);
   if (!record) return err(unknownService(service));
-  const target = targetOf(state, record, body.version);
-  if (!target.ok) return target;
-  const strategy = body.strategy ?? record.spec.strategy;
-  return admitTarget(state, live, record, { to: target.value, strategy, options: body, skip: [] }, context);
+  const wish = wishOf(state, record, body);
+  return wish.ok ? admitTarget(state, live, record, wish.value, context) : wish;
 }
 
 /**
@@ -82,7 +80,14 @@ function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
   return progress !== undefined && progress.from !== null && instance?.target?.id === finished.to.id;
 }
 
-interface Wish {
+/** What a request asks for. Errors: `unknown-version`. */
+export function wishOf(state: LedgerState, record: ServiceRecord, body: RolloutBody): Result<Wish, Refusal> {
+  const target = targetOf(state, record, body.version);
+  if (!target.ok) return target;
+  return ok({ to: target.value, strategy: body.strategy ?? record.spec.strategy, options: body, skip: [] });
+}
+
+export interface Wish {
   readonly to: Target;
   readonly strategy: RolloutRecord["strategy"];
   readonly options: Omit<RolloutBody, "version" | "strategy">;
@@ -101,7 +106,7 @@ function admitTarget(
   if (!snapshot) return err(unknownService(record.spec.name));
   if (record.activeRollout) return err(inProgress(state, record.activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
-  const refusal = fleetRefusal(snapshot, plan, to) ?? capacityRefusal(snapshot, plan);
+  const [refusal] = refusalsOf(snapshot, plan, to);
   if (refusal) return err(refusal);
   const rollout = newRollout(record, options, context, { to, plan, strategy, snapshot });
   const reloadsBefore = edgeReloads(state, snapshot);
@@ -112,12 +117,19 @@ function admitTarget(
   return ok([{ type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey }]);
 }
 
-function unknownService(service: ServiceName): Refusal {
+/** Why a plan may not start, every reason. */
+export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly Refusal[] {
+  return [fleetRefusal(snapshot, plan, to), capacityRefusal(snapshot, plan)].filter(
+    (refusal) => refusal !== null,
+  );
+}
+
+export function unknownService(service: ServiceName): Refusal {
   const message = `there is no service ${service}; declare it with PUT /v1/services/${service}`;
   return { code: "unknown-service", message };
 }
 
-function inProgress(state: LedgerState, id: RolloutId): Refusal {
+export function inProgress(state: LedgerState, id: RolloutId): Refusal {
   const other = state.rollouts.get(id);
   const what = other ? `${other.to.release.version}, ${other.status}` : "unknown";
   const message = `rollout ${id} (${what}) is not finished; wait for it, abort it or roll it back. One rollout per service at a time`;
@@ -126,14 +138,10 @@ function inProgress(state: LedgerState, id: RolloutId): Refusal {
 
 function targetOf(
   state: LedgerState,
-  { spec, specRevision }: ServiceRecord,
+  { spec, specRevision }: Pick<ServiceRecord, "spec" | "specRevision">,
   version: Version | undefined,
 ): Result<Target, Refusal> {
-  if (version === undefined) {
-    const message =
-      "a rollout without a version rolls out the changed spec only: not available in this release of Siding";
-    return err({ code: "not-available-yet", message, errors: [{ path: "version", message }] });
-  }
+  if (version === undefined) return servedTarget(state, { spec, specRevision });
   const release = state.releases.get(releaseKey(spec.name, version));
   if (!release) {
     const message = `service ${spec.name} has no release ${version}; register it with POST /v1/services/${spec.name}/releases`;
@@ -141,6 +149,22 @@ function targetOf(
   }
   const { digest, sizeBytes } = release;
   return ok(makeTarget({ version, digest, sizeBytes }, specRevision, spec.target));
+}
+
+/** Without a version only the spec is rolled out, with the release that serves now. */
+function servedTarget(
+  state: LedgerState,
+  { spec, specRevision }: Pick<ServiceRecord, "spec" | "specRevision">,
+): Result<Target, Refusal> {
+  const served = [...state.hosts.values()].flatMap(
+    (host) => host.instances[instanceSlotKey(spec.name, servingSlot)]?.target?.release ?? [],
+  );
+  const [release] = served;
+  const versions = [...new Set(served.map(({ version }) => version))];
+  if (release && versions.length === 1) return ok(makeTarget(release, specRevision, spec.target));
+  const what = versions.length === 0 ? "nothing serves yet" : `its hosts serve ${versions.join(" and ")}`;
+  const message = `a rollout without a version takes the one that serves, but ${what}; say which version you mean`;
+  return err({ code: "unknown-version", message, errors: [{ path: "version", message }] });
 }
 
 function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | null {
@@ -164,6 +188,7 @@ function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | nul
 
 /** With everything serving, would one host (in-place: one group) fit? Only its own hosts that serve cost anything. */
 function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
+  if (plan.allowsDowntime || plan.batches.length === 0) return null;
   const base = baseOf(snapshot);
   const { minServing } = snapshot.spec.capacity;
   const least = Math.max(1, minServingOf(minServing, base.length));
@@ -178,7 +203,7 @@ function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
   const arithmetic = `${base.length} serving - ${largest} = ${base.length - largest}, and ${written} of ${base.length} asks for ${least}`;
   const message =
     base.length === 1
-      ? `the only host would leave nothing serving (${arithmetic}); one host alone needs overlap or allowDowntime, which are not available in this release of Siding`
+      ? `the only host would leave nothing serving (${arithmetic}); one host alone needs allowDowntime: true in its strategy`
       : `${unit} out would breach the minimum: ${arithmetic}. Lower capacity.minServing${plan.whole ? ", use strategy rolling" : ""} or add hosts`;
   return { code: "below-minimum", message, errors: [{ path: "capacity.minServing", message: arithmetic }] };
 }

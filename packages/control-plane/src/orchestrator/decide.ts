@@ -58,11 +58,18 @@ function decideOne(
 ): Deliberation {
   const rollout = state.rollouts.get(id);
   const snapshot = rollout && snapshotOf(state, live, rollout.service, nowMs);
-  if (!rollout || !snapshot || isFinished(rollout.status)) return { events: [], wakeAtMs: null };
+  if (!rollout || !snapshot || isFinished(rollout.status) || isFrozen(rollout)) {
+    return { events: [], wakeAtMs: null };
+  }
   const decision = core.advance(rollout, snapshot, nowMs);
   const violations = core.check(rollout, snapshot, decision.actions);
   if (violations.length === 0) return { events: decision.actions, wakeAtMs: decision.wakeAtMs };
   return { events: refused(rollout, violations), wakeAtMs: decision.wakeAtMs };
+}
+
+/** A rule was about to be broken, and nobody has looked yet: to go on deciding would end at the same rule. */
+function isFrozen({ intent, cause }: RolloutRecord): boolean {
+  return intent === "pause" && cause?.code === "rule-broken";
 }
 
 /**
@@ -70,7 +77,6 @@ function decideOne(
  * happens; what is in hand stays where it is until a person has looked.
  */
 function refused(rollout: RolloutRecord, violations: readonly Violation[]): readonly EventBody[] {
-  if (rollout.cause?.code === "rule-broken" && rollout.status === "paused") return [];
   const text = violations.map(({ rule, message }) => `rule ${rule}: ${message}`).join("; ");
   const message = `the checker refused the next decision (${text}). This is a mistake in Siding: nothing of it was done. Please report it, then abort or roll back`;
   const cause = { code: "rule-broken", message };

@@ -98,6 +98,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
     liveness: livenessOf(live, id, nowMs).kind,
     lastSeen: live.beats.get(id)?.lastSeenAt ?? null,
     counted: host.counted.length > 0,
+    excluded: host.excluded,
     upstreams: mine.flatMap(({ spec }) => {
       const wanted = state.upstreams.get(spec.edge.upstream);
       const report = host.upstreams[spec.edge.upstream];

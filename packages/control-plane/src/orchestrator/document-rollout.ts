@@ -3,7 +3,7 @@ import type { WaitingReason } from "@siding/shared/phases";
 import type { BatchTimes, RolloutDocument } from "@siding/shared/rest";
 import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
-import { formatAmount } from "@siding/shared/units";
+import { type Amount, formatAmount } from "@siding/shared/units";
 import { reloadsSince } from "../ledger/fold-rollout.ts";
 import { explain } from "../rollout/explain.ts";
 import { plannedHost } from "../rollout/plan.ts";
@@ -49,10 +49,20 @@ function targetDocument({ id, release, specRevision }: Target): RolloutDocument[
 
 /** As a person writes it. */
 function strategyDocument(strategy: Strategy): RolloutDocument["strategy"] {
-  if (strategy.kind === "in-place") return { kind: strategy.kind, groups: strategy.groups };
-  const { kind, batchSize, maxUnavailable } = strategy;
-  const limit = maxUnavailable === null ? {} : { maxUnavailable: formatAmount(maxUnavailable) };
-  return { kind, batchSize: formatAmount(batchSize), ...limit };
+  if (strategy.kind !== "rolling") return strategy;
+  const { kind, batchSize, maxUnavailable, spread, allowDowntime } = strategy;
+  return {
+    kind,
+    batchSize: amountDocument(batchSize),
+    ...(maxUnavailable === null ? {} : { maxUnavailable: amountDocument(maxUnavailable) }),
+    ...(spread === null ? {} : { spread }),
+    ...(allowDowntime ? { allowDowntime } : {}),
+  };
+}
+
+/** What can be sent back as it is: `2` or `"25%"`. */
+function amountDocument(amount: Amount): number | string {
+  return amount.kind === "count" ? amount.count : formatAmount(amount);
 }
 
 function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["hosts"][number] {

@@ -49,7 +49,7 @@ export function servingIn(snapshot: Snapshot, members: readonly Member[]): reado
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
-function servingNow(snapshot: Snapshot): number {
+export function servingNow(snapshot: Snapshot): number {
   const lists = countedEdges(snapshot).flatMap((edge) => possibleLists(snapshot, edge));
   const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];
   return Math.min(...all.map((members) => servingIn(snapshot, members).length));

@@ -33,7 +33,7 @@ function checkAction(
 ): readonly Violation[] {
   switch (action.type) {
     case "upstream-revised":
-      return [...checkMinimum(snapshot, action), ...checkVerified(snapshot, action)];
+      return [...checkMinimum(rollout, snapshot, action), ...checkVerified(snapshot, action)];
     case "command-issued":
       return checkStop(snapshot, wanted, action);
     case "batch-started":
@@ -78,7 +78,12 @@ function names(list: readonly Member[], hostId: HostId): boolean {
 }
 
 /** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
-function checkMinimum(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+function checkMinimum(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  action: ActionOf<"upstream-revised">,
+): readonly Violation[] {
+  if (rollout.plan.allowsDowntime) return [];
   const after = action.content.members;
   const taken = snapshot.upstream.content.members.filter(
     (member) => runs(snapshot, member) && !names(after, member.hostId),

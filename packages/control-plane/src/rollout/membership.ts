@@ -6,6 +6,7 @@ import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
+import { headroomRefusal } from "./headroom.ts";
 import { countedEdges, possibleLists } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
@@ -136,11 +137,14 @@ function listedAbsent({ rollout, snapshot }: Survey): readonly HostId[] {
 
 function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingReason | null {
   const { snapshot, rollout } = survey;
+  if (rollout.plan.allowsDowntime) return null;
   const verdict = judgeRevision(snapshot, members);
   if (verdict.kind === "short") {
     const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity`;
     return { code: "capacity", message };
   }
+  const headroom = rollout.plan.kind === "forward" ? headroomRefusal(snapshot, members) : null;
+  if (headroom) return headroom;
   const limit = rollout.plan.maxUnavailable;
   const serving = servingIn(snapshot, members);
   const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;

@@ -3,6 +3,7 @@ import type {
   Address,
   CommandId,
   HostId,
+  Labels,
   RolloutId,
   ServiceName,
   Slot,
@@ -42,6 +43,9 @@ export interface HostView {
   readonly conflict: boolean;
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
+  readonly labels: Labels;
+  /** Share of its processors that is busy, from 0 to 1; null where there is no fresh sample. */
+  readonly load: number | null;
   readonly instance: InstanceView;
 }
 

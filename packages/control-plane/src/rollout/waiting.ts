@@ -1,3 +1,4 @@
+import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
@@ -127,6 +128,9 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...graces,
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
+    membership.waiting.some(({ code }) => code === "load-headroom")
+      ? nowMs + defaults.beatIntervalMs
+      : undefined,
     refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
   ];
   const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);

@@ -3,6 +3,7 @@ import {
   Digest,
   HostId,
   Incarnation,
+  type Labels,
   RolloutId,
   ServiceName,
   Version,
@@ -27,6 +28,7 @@ import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
 import { decide } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
+import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -105,7 +107,7 @@ export class Scene {
     this.commit(registered.value.events);
   }
 
-  join(id: string, role: "host" | "edge"): void {
+  join(id: string, role: "host" | "edge", labels: Labels = {}): void {
     const hostId = HostId.parse(id);
     const number = Number(id.replace(/\D/g, "")) + (role === "edge" ? 100 : 0);
     const address = `10.0.0.${number}` as Address;
@@ -120,7 +122,7 @@ export class Scene {
           agentVersion: "0.1.0",
           hostname: id,
           address,
-          labels: { role: role === "edge" ? "edge" : "web" },
+          labels: { role: role === "edge" ? "edge" : "web", ...labels },
           roles: [role],
           edgeAddresses: role === "edge" ? [address] : [],
           epochSeen: 1,
@@ -150,12 +152,12 @@ export class Scene {
   }
 
   /** Lets time pass; hosts that are not silent go on beating. */
-  pass(durationMs: number): void {
+  pass(durationMs: number, load?: Beat["load"]): void {
     const endMs = this.nowMs + durationMs;
     while (this.nowMs < endMs) {
       this.nowMs = Math.min(endMs, this.nowMs + 10_000);
       for (const host of this.state.hosts.values()) {
-        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId);
+        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId, load);
       }
     }
   }
@@ -189,6 +191,18 @@ export class Scene {
     if (admitted.ok) this.commit(admitted.value, "alice");
     else this.#rollouts -= 1;
     return admitted;
+  }
+
+  exclude(id: string): void {
+    const excluded = excludeEdge(this.state, HostId.parse(id), null);
+    if (!excluded.ok) throw new Error(excluded.error.message);
+    this.commit(excluded.value, "alice");
+  }
+
+  include(id: string): void {
+    const included = includeEdge(this.state, HostId.parse(id));
+    if (!included.ok) throw new Error(included.error.message);
+    this.commit(included.value, "alice");
   }
 
   control(verb: ControlVerb) {
@@ -319,10 +333,13 @@ export function scene(
     readonly edges?: number;
     readonly spec?: Partial<z.input<typeof SpecInput>>;
     readonly deployed?: boolean;
+    /** Labels of each host, by its number. */
+    readonly labels?: (host: number) => Labels;
   } = {},
 ): Scene {
   const stage = new Scene();
-  for (let index = 1; index <= (options.hosts ?? 4); index += 1) stage.join(`h${index}`, "host");
+  for (let index = 1; index <= (options.hosts ?? 4); index += 1)
+    stage.join(`h${index}`, "host", options.labels?.(index));
   for (let index = 1; index <= (options.edges ?? 1); index += 1) stage.join(`e${index}`, "edge");
   stage.declare(options.spec);
   stage.release("v1");

@@ -43,6 +43,8 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "artifact-registered":
     case "release-registered":
     case "host-reported":
+    case "edge-excluded":
+    case "edge-included":
     case "command-refused":
     case "rollout-promoted":
     case "phase-changed":

@@ -8,7 +8,7 @@ import { until } from "../until.ts";
 import type { LabHost } from "./host.ts";
 import type { Direction } from "./network.ts";
 import { whyNoLab } from "./requirements.ts";
-import { nothingLost, useLab } from "./scene.ts";
+import { expectNothingLost, useLab } from "./scene.ts";
 
 const why = whyNoLab();
 const PATIENCE_MS = 150_000;
@@ -58,7 +58,7 @@ describe.skipIf(why !== null)(`hosts that fail${why === null ? "" : ` (skipped: 
   }
 
   /** Rolls out, cuts the power of the first host seen in the phase, boots it again, and expects all to be well. */
-  async function failIn(phase: HostPhase, version: string): Promise<void> {
+  async function expectGoesOnAfterPowerCut(phase: HostPhase, version: string): Promise<void> {
     const { id } = await lab().roll({ version, strategy: { kind: "rolling" } });
     const inPhase = ({ hosts }: RolloutDocument) => hosts.find((each) => each.phase === phase);
     const isThere = (document: RolloutDocument) => inPhase(document) !== undefined;
@@ -73,16 +73,18 @@ describe.skipIf(why !== null)(`hosts that fail${why === null ? "" : ` (skipped: 
 
   test.each<HostPhase>(["staging", "draining", "joining"])(
     "a host's power fails while it is %s: the rollout goes on, or says what it waits for",
-    (phase) => failIn(phase, next()),
+    (phase) => expectGoesOnAfterPowerCut(phase, next()),
   );
 
   test("a host's power fails while its old release is being stopped: no request is lost", async () => {
     await settle("slow-stop");
-    await nothingLost(lab(), lab().edges, ALL, () => failIn("updating", next()));
+    await expectNothingLost(lab(), lab().edges, ALL, () => expectGoesOnAfterPowerCut("updating", next()));
   });
 
   test("a host's power fails while it is verified: no request is lost", async () => {
-    await nothingLost(lab(), lab().edges, ALL, () => failIn("verifying", "slow-start"));
+    await expectNothingLost(lab(), lab().edges, ALL, () =>
+      expectGoesOnAfterPowerCut("verifying", "slow-start"),
+    );
   });
 
   test("every machine is rebooted in turn; requests through an edge that stays are all answered", async () => {
@@ -91,14 +93,14 @@ describe.skipIf(why !== null)(`hosts that fail${why === null ? "" : ` (skipped: 
       [first, second],
       [second, first],
     ] as const) {
-      await nothingLost(lab(), [stays], ALL, () => reboot(down));
+      await expectNothingLost(lab(), [stays], ALL, () => reboot(down));
       await until(
         `${down.name} to serve again`,
         () => fetch(`http://${down.address}:8000/`).then(({ ok }) => ok),
         PATIENCE_MS,
       );
     }
-    await nothingLost(lab(), lab().edges, ALL, () => reboot(lab().controlPlane));
+    await expectNothingLost(lab(), lab().edges, ALL, () => reboot(lab().controlPlane));
     for (const host of lab().hosts) {
       await reboot(host);
       await until(
@@ -139,7 +141,7 @@ describe.skipIf(why !== null)(`hosts that fail${why === null ? "" : ` (skipped: 
     "the cable %s is cut during a rollout: it waits, says so, and goes on when it is healed",
     async (_, directions) => {
       const [, untouched] = lab().edges;
-      await nothingLost(lab(), untouched === undefined ? [] : [untouched], ALL, async () => {
+      await expectNothingLost(lab(), untouched === undefined ? [] : [untouched], ALL, async () => {
         const ends = directions.flatMap(({ from, to }) => [from, to]).filter((name) => name !== "cp");
         await lab().network.cut(directions);
         const { id } = await lab().roll({ version: next(), strategy: { kind: "rolling" } });

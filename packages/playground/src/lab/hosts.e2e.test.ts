@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { finished } from "../fleet/rollouts.ts";
 import { whyNoLab } from "./requirements.ts";
-import { nothingLost, useLab } from "./scene.ts";
+import { expectNothingLost, useLab } from "./scene.ts";
 
 const why = whyNoLab();
 const ROLLOUT_DEADLINE_MS = 120_000;
@@ -18,7 +18,7 @@ describe.skipIf(why !== null)(`hosts with systemd${why === null ? "" : ` (skippe
   });
 
   test("rolling over two edges loses nothing, and services are units that no boot starts", async () => {
-    await nothingLost(lab(), lab().edges, BOTH, async () => {
+    await expectNothingLost(lab(), lab().edges, BOTH, async () => {
       const { id } = await lab().roll({ version: "v2", strategy: { kind: "rolling" } });
       return finished(lab().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });
@@ -32,7 +32,7 @@ describe.skipIf(why !== null)(`hosts with systemd${why === null ? "" : ` (skippe
   });
 
   test("in-place over two edges loses nothing", async () => {
-    const { reloads } = await nothingLost(lab(), lab().edges, BOTH, async () => {
+    const { reloads } = await expectNothingLost(lab(), lab().edges, BOTH, async () => {
       const { id } = await lab().roll({ version: "v1", strategy: { kind: "in-place" } });
       return finished(lab().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });

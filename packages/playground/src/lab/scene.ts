@@ -32,7 +32,7 @@ export function useLab(options: LabOptions): () => Lab {
 }
 
 /** Does something under strict traffic through these edges. Fails where a single request is lost. */
-export function nothingLost<T>(
+export function expectNothingLost<T>(
   lab: Lab,
   edges: readonly LabHost[],
   versions: readonly string[],

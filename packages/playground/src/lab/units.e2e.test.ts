@@ -1,12 +1,12 @@
 import type { SpecInput } from "@siding/shared/spec";
 import { describe, expect, test } from "vitest";
-import { finished, reached } from "../fleet/rollouts.ts";
+import { finished } from "../fleet/rollouts.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
 import { until } from "../until.ts";
 import type { LabHost } from "./host.ts";
 import { labSpec } from "./lab.ts";
 import { whyNoLab } from "./requirements.ts";
-import { nothingLost, useLab } from "./scene.ts";
+import { expectNothingLost, useLab } from "./scene.ts";
 
 const why = whyNoLab();
 const PATIENCE_MS = 120_000;
@@ -52,7 +52,7 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
   }
 
   test("the installer is run again, and upgrades, without a request lost", async () => {
-    await nothingLost(lab(), lab().edges, BOTH, async () => {
+    await expectNothingLost(lab(), lab().edges, BOTH, async () => {
       const [edge] = lab().edges;
       for (const [machine, role] of [
         [first(), "agent"],
@@ -147,7 +147,9 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
 
   test("the hosts' own template unit, Type=notify or not, with its own restarts overruled", async () => {
     await writeUnit("shop@.service", [`ExecStart=${NODE} server.mjs`, "Restart=always", "User=www-data"]);
-    await nothingLost(lab(), lab().edges, BOTH, () => rolled("v1", "succeeded", withUnit("shop@.service")));
+    await expectNothingLost(lab(), lab().edges, BOTH, () =>
+      rolled("v1", "succeeded", withUnit("shop@.service")),
+    );
     const shown = await first().sh("systemctl show --property=Restart,ActiveState shop@blue");
     expect(shown.trim().split("\n").toSorted()).toEqual(["ActiveState=active", "Restart=no"]);
     // A crash of what serves is mended by the agent, not by systemd.
@@ -207,7 +209,7 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     await lab().controlPlane.sh("systemctl start siding-control-plane");
     await lab().allAlive();
     const { id } = await lab().roll({ version: "v2" });
-    await reached(lab().api, id, "its end", ({ status }) => status === "succeeded", PATIENCE_MS);
+    expect(await finished(lab().api, id, "succeeded", PATIENCE_MS)).toMatchObject({ status: "succeeded" });
   });
 
   test("an agent is removed with what it runs, and nothing of it stays after a purge", async () => {
