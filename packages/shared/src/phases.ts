@@ -45,6 +45,7 @@ export function isFinished(status: RolloutStatus): boolean {
 
 /** Why a rollout does not go on at this instant. */
 export const WaitingCode = z.enum([
+  "queued",
   "staging",
   "edge-confirm",
   "draining",

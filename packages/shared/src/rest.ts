@@ -41,7 +41,8 @@ export const RolloutBody = z.strictObject({
   onFailure: OnFailure.optional(),
   comment: z.string().max(1_000).optional(),
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
-  queue: notYet("queue lets the rollout wait for the one that runs"),
+  /** Wait for the rollout that runs, instead of being refused. One waits at most; a later one takes its place. */
+  queue: z.boolean().optional(),
 });
 export type RolloutBody = z.infer<typeof RolloutBody>;
 

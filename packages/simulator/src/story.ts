@@ -30,6 +30,7 @@ export function storyOfEvent(body: EventBody): string {
     case "batch-finished":
     case "batch-started":
     case "command-refused":
+    case "rollout-started":
     case "edge-excluded":
     case "edge-included":
     case "control-plane-started":

@@ -46,6 +46,8 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     rollout: RolloutRecord,
     idempotencyKey: z.object({ key: z.string(), requestDigest: Digest }).nullable(),
   }),
+  /** A queued rollout's turn has come: its plan is made for the fleet as it is now. */
+  z.object({ type: z.literal("rollout-started"), rollout: RolloutRecord }),
   /** A person cuts the bake of the newest batch short. */
   z.object({ type: z.literal("rollout-promoted"), rolloutId: RolloutId }),
   /**
@@ -93,6 +95,6 @@ export interface LedgerEvent {
 
 /** The rollout that an event belongs to; null for the fleet's own. */
 export function rolloutOf(body: EventBody): RolloutId | null {
-  if (body.type === "rollout-created") return body.rollout.id;
+  if (body.type === "rollout-created" || body.type === "rollout-started") return body.rollout.id;
   return "rolloutId" in body ? body.rolloutId : null;
 }

@@ -11,6 +11,7 @@ import {
   foldRolloutFinished,
   foldRolloutPlanned,
   foldRolloutPromoted,
+  foldRolloutStarted,
   foldStatusChanged,
 } from "./fold-rollout.ts";
 import { foldEdgeExcluded, foldEdgeIncluded, foldUpstreamRevised } from "./fold-upstream.ts";
@@ -39,6 +40,8 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCatalogue(state, event, body);
     case "rollout-created":
       return foldRolloutCreated(state, body);
+    case "rollout-started":
+      return foldRolloutStarted(state, body.rollout);
     case "rollout-promoted":
       return foldRolloutPromoted(state, body.rolloutId);
     case "rollout-planned":
@@ -84,8 +87,8 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
   switch (body.type) {
     case "service-declared": {
       const { spec, written, specRevision } = body;
-      const activeRollout = state.services.get(spec.name)?.activeRollout ?? null;
-      state.services.set(spec.name, { spec, written, specRevision, activeRollout });
+      const { activeRollout = null, queuedRollout = null } = state.services.get(spec.name) ?? {};
+      state.services.set(spec.name, { spec, written, specRevision, activeRollout, queuedRollout });
       return [{ table: "services", key: spec.name }];
     }
     case "artifact-registered":

@@ -67,6 +67,8 @@ export const ServiceRecord = z.object({
   specRevision: z.int(),
   /** The rollout that is not finished; at most one at a time. */
   activeRollout: RolloutId.nullable(),
+  /** The rollout that waits for that one; at most one. */
+  queuedRollout: RolloutId.nullable(),
 });
 export type ServiceRecord = z.infer<typeof ServiceRecord>;
 

@@ -75,6 +75,54 @@ describe("a rollout is refused before it starts", () => {
   });
 });
 
+describe("a queued rollout", () => {
+  it("waits for the one that runs, and starts with a plan for the fleet as it is then", () => {
+    const stage = scene();
+    stage.release("v3");
+    stage.admit({ version: "v2" });
+    stage.decide();
+    expect(stage.admit({ version: "v3", queue: true }).ok).toBe(true);
+    expect(stage.rollout("r3")).toMatchObject({ status: "queued", waiting: [{ code: "queued" }] });
+    stage.settle();
+    expect(stage.rollout("r2").status).toBe("succeeded");
+    expect(stage.rollout("r3").status).toBe("succeeded");
+    expect(stage.rollout("r3").hosts).toMatchObject({ h1: { from: { release: { version: "v2" } } } });
+    expect(stage.state.services.get(stage.service)).toMatchObject({
+      activeRollout: null,
+      queuedRollout: null,
+    });
+  });
+
+  it("gives its place to a later one, and can be aborted", () => {
+    const stage = scene();
+    stage.release("v3");
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.admit({ version: "v3", queue: true });
+    stage.admit({ version: "v1", queue: true });
+    expect(stage.rollout("r3")).toMatchObject({ status: "aborted", cause: { code: "superseded" } });
+    expect(stage.control("pause")).toMatchObject({ ok: false, error: { code: "no-gate" } });
+    expect(stage.control("abort").ok).toBe(true);
+    expect(stage.rollout("r4").status).toBe("aborted");
+    expect(stage.state.services.get(stage.service)?.queuedRollout).toBeNull();
+  });
+
+  it("ends where it would be refused when its turn comes", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    stage.decide();
+    stage.admit({ version: "v2", queue: true });
+    stage.settle();
+    expect(stage.rollout("r3")).toMatchObject({ status: "failed", cause: { code: "nothing-to-do" } });
+  });
+
+  it("starts at once where nothing runs", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", queue: true });
+    expect(stage.rollout().status).toBe("pending");
+  });
+});
+
 describe("a rollout of the spec only", () => {
   it("takes the release that serves, with the new spec", () => {
     const stage = scene();

@@ -104,17 +104,65 @@ function admitTarget(
 ): Result<readonly EventBody[], Refusal> {
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
-  if (record.activeRollout) return err(inProgress(state, record.activeRollout));
+  const { activeRollout } = record;
+  if (activeRollout && !options.queue) return err(inProgress(state, activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
   const [refusal] = refusalsOf(snapshot, plan, to);
-  if (refusal) return err(refusal);
-  const rollout = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  if (refusal && !activeRollout) return err(refusal);
+  const fresh = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;
   const reloadsBefore = edgeReloads(state, snapshot);
   const idempotencyKey = context.idempotencyKey as Extract<
     EventBody,
     { type: "rollout-created" }
   >["idempotencyKey"];
-  return ok([{ type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey }]);
+  return ok([
+    ...superseded(record, rollout),
+    { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
+  ]);
+}
+
+function queuedBehind(active: RolloutId) {
+  const waiting = [{ code: "queued" as const, message: `waits for rollout ${active} to end` }];
+  return { status: "queued" as const, waiting };
+}
+
+/** One waits at most: a later one takes its place. */
+function superseded({ queuedRollout }: ServiceRecord, rollout: RolloutRecord): readonly EventBody[] {
+  if (!queuedRollout || rollout.status !== "queued") return [];
+  const cause = { code: "superseded", message: `rollout ${rollout.id} took its place in the queue` };
+  return [{ type: "rollout-finished", rolloutId: queuedRollout, status: "aborted", cause }];
+}
+
+/**
+ * The turn of a queued rollout has come: it is looked at anew, as the fleet is now, and ends here where it would be
+ * refused. Empty where none waits, or another one still runs.
+ */
+export function startQueued(
+  state: LedgerState,
+  live: LiveFleet,
+  record: ServiceRecord,
+  nowMs: number,
+): readonly EventBody[] {
+  const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
+  const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
+  if (!rollout || !snapshot || record.activeRollout) return [];
+  const plan = forwardPlan(snapshot, rollout, null, []);
+  const [refusal] = refusalsOf(snapshot, plan, rollout.to);
+  if (refusal) {
+    const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
+    return [{ type: "rollout-finished", rolloutId: rollout.id, status: "failed", cause }];
+  }
+  const started: RolloutRecord = {
+    ...rollout,
+    plan,
+    hosts: progressOf(plan, rollout.createdAt, nowMs),
+    status: "pending",
+    waiting: [],
+    resumedAtMs: nowMs,
+    reloadsBefore: edgeReloads(state, snapshot),
+  };
+  return [{ type: "rollout-started", rollout: started }];
 }
 
 /** Why a plan may not start, every reason. */
@@ -227,14 +275,6 @@ function newRollout(
   { id, by, at, nowMs }: AdmitContext,
   { to, plan, strategy, snapshot }: Settled,
 ): RolloutRecord {
-  const progress: Omit<HostProgress, "from"> = {
-    course: { kind: "planned" },
-    phase: "pending",
-    phaseSinceMs: nowMs,
-    phaseSinceAt: at,
-    batch: null,
-    timings: {},
-  };
   const size = Math.max(baseOf(snapshot).length, plan.hosts.length);
   return {
     id,
@@ -252,7 +292,7 @@ function newRollout(
     acceptedFailures: 0,
     failed: [],
     promotedBatches: 0,
-    hosts: Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }])),
+    hosts: progressOf(plan, at, nowMs),
     batches: [],
     status: "pending",
     waiting: [],
@@ -264,6 +304,18 @@ function newRollout(
     reloadsBefore: {},
     reloads: null,
   };
+}
+
+function progressOf(plan: Plan, at: string, nowMs: number): RolloutRecord["hosts"] {
+  const progress: Omit<HostProgress, "from"> = {
+    course: { kind: "planned" },
+    phase: "pending",
+    phaseSinceMs: nowMs,
+    phaseSinceAt: at,
+    batch: null,
+    timings: {},
+  };
+  return Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }]));
 }
 
 function edgeReloads(state: LedgerState, snapshot: Snapshot): RolloutRecord["reloadsBefore"] {

@@ -9,6 +9,7 @@ import { advance as advanceCore } from "../rollout/advance.ts";
 import { check as checkCore, type Violation } from "../rollout/check.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
+import { startQueued } from "./admit.ts";
 
 /** The pure core that decides: production's, or one with a planted mistake in the simulator's tests. */
 export interface Core {
@@ -37,6 +38,7 @@ export function decide(
   core: Core = productionCore,
 ): Deliberation {
   const active = [...state.services.values()].flatMap(({ activeRollout }) => activeRollout ?? []);
+  const started = [...state.services.values()].flatMap((service) => startQueued(state, live, service, nowMs));
   const decisions = active.map((id) => decideOne(state, live, id, nowMs, core));
   const silences =
     active.length > 0 ? knownHosts(state).map((hostId) => silentAtMs(live, hostId, nowMs)) : [];
@@ -44,7 +46,7 @@ export function decide(
     (atMs) => atMs !== null,
   );
   return {
-    events: decisions.flatMap((decision) => decision.events),
+    events: [...started, ...decisions.flatMap((decision) => decision.events)],
     wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
   };
 }

@@ -43,6 +43,7 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "artifact-registered":
     case "release-registered":
     case "host-reported":
+    case "rollout-started":
     case "edge-excluded":
     case "edge-included":
     case "command-refused":
