@@ -19,9 +19,10 @@ export function exitOf(unit: string, state: UnitState, output: string): ProcessE
 
 function noteOf(unit: string, { result, exitKind, exitStatus, type }: UnitState): string | null {
   if (result !== "success" && result !== "exit-code" && result !== "signal") return `${unit}: ${result}`;
-  const ended = exitKind === exited && exitStatus === 0;
-  if (!ended || type === "forking") return null;
-  return `${unit} is Type=${type}: a program that goes on in the background needs a unit of its own with Type=forking`;
+  // Of a unit that has ended well systemd soon forgets everything.
+  const endedWell = (exitKind === exited || exitKind === 0) && exitStatus === 0;
+  if (!endedWell || type === "forking") return null;
+  return `somebody stopped ${unit}, or it goes on in the background, which needs a unit of its own with Type=forking`;
 }
 
 function signalName(number: number): string {

@@ -52,6 +52,7 @@ it.each([
     "ExecMainCode=2\nExecMainStatus=9\nResult=oom-kill",
     { signal: "SIGKILL", note: "web@blue.service: oom-kill" },
   ],
+  ["ExecMainCode=0\nExecMainStatus=0", { code: 0, note: expect.stringContaining("Type=forking") as string }],
   ["ExecMainCode=1\nExecMainStatus=0", { code: 0, note: expect.stringContaining("Type=forking") as string }],
 ])("tells how a service ended: %j", (change, expected) => {
   expect(exitOf(unit, state(change), "bye")).toMatchObject({ output: "bye", ...expected });
