@@ -81,7 +81,8 @@ export const UpstreamContent = z.object({
   shares: z.array(z.unknown()).max(0),
   balance: Balance,
   watch: z.array(Watched),
-  health: HealthSpec,
+  /** How the edges ask each target that is listed or watched: two targets may be asked differently. */
+  checks: z.record(TargetId, HealthSpec),
 });
 export type UpstreamContent = z.infer<typeof UpstreamContent>;
 

@@ -2,10 +2,12 @@ import type { UpstreamName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
 import type { Effect } from "./effect.ts";
+import { followHealth } from "./ejection.ts";
 import type { EdgeEvent, ServedRevision } from "./event.ts";
+import { askListed, listedWakeAtMs } from "./listed.ts";
 import type { EdgeCondition, MachineState, Upstream } from "./state.ts";
 import { applied, apply, backoffMs, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
-import { askWatched } from "./watch.ts";
+import { askWatched, watchWakeAtMs } from "./watch.ts";
 
 /** A master that lived this long was well: its death counts as the first one again. */
 const wellAfterMs = 60_000;
@@ -41,13 +43,17 @@ export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
     edge = again.edge;
     effects.push(again.effect);
   }
-  const upstreams = new Map(state.upstreams);
+  const upstreams = new Map(
+    [...state.upstreams].map(([name, upstream]) => [name, followHealth(upstream, nowMs)]),
+  );
   const next = edge.kind === "up" ? nextToApply(upstreams, nowMs) : undefined;
   for (const [name, before] of state.upstreams) {
-    const asked = askWatched(sayOverdue(before, nowMs), nowMs);
-    const done = name === next ? apply(asked.upstream) : { upstream: asked.upstream, effects: [] };
+    const followed = upstreams.get(name) ?? before;
+    const asked = askWatched(sayOverdue(followed, nowMs), nowMs);
+    const listed = askListed(asked.upstream, nowMs);
+    const done = name === next ? apply(listed.upstream, nowMs) : { upstream: listed.upstream, effects: [] };
     upstreams.set(name, done.upstream);
-    effects.push(...asked.effects, ...done.effects);
+    effects.push(...asked.effects, ...listed.effects, ...done.effects);
   }
   return { state: { ...state, edge, upstreams }, effects };
 }
@@ -63,10 +69,11 @@ export function tryAgain(again: "start" | "recover", tries: number): { edge: Edg
 export function edgeWakeAtMs(state: MachineState): (number | null)[] {
   const { edge } = state;
   const free = edge.kind === "up" && !someoneIsApplied(state.upstreams);
-  const ofUpstreams = [...state.upstreams.values()].flatMap(({ attempt, overdueAtMs, watched }) => [
-    attempt.kind === "due" && free ? attempt.atMs : null,
-    overdueAtMs,
-    ...[...watched.values()].map(({ probing }) => (probing.next.kind === "due" ? probing.next.atMs : null)),
+  const ofUpstreams = [...state.upstreams.values()].flatMap((upstream) => [
+    upstream.attempt.kind === "due" && free ? upstream.attempt.atMs : null,
+    upstream.overdueAtMs,
+    watchWakeAtMs(upstream),
+    listedWakeAtMs(upstream),
   ]);
   return [edge.kind === "broken" ? edge.atMs : null, ...ofUpstreams];
 }

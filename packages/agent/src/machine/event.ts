@@ -106,6 +106,10 @@ export interface ServedRevision {
   readonly generation: number;
   readonly reloads: number;
   readonly turnoverMs: number;
+  /** Members of the revision that nginx was not given, as `hostId/slot`, in order. */
+  readonly ejected: readonly string[];
+  /** Reloads that only changed `ejected`; `reloads` does not count them. */
+  readonly ejections: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Watched } from "@siding/shared/command";
+import type { Member, Watched } from "@siding/shared/command";
 import type { Address, HostId, Incarnation, Labels, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { InstanceReport, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
 import type { OpId } from "./effect.ts";
@@ -145,6 +145,10 @@ export interface Upstream {
   readonly overdueAtMs: number | null;
   /** By `hostId/slot`. */
   readonly watched: ReadonlyMap<string, WatchedState>;
+  /** The members of the newest accepted revision, by `hostId/slot`. */
+  readonly listed: ReadonlyMap<string, ListedState>;
+  /** When nginx was last given another set of ejected members; null where it never was. */
+  readonly ejectedAtMs: number | null;
   readonly ops: number;
 }
 
@@ -158,6 +162,24 @@ export interface WatchedState {
   readonly probing: Probing;
   readonly state: "pending" | "good" | "bad";
 }
+
+/** One member, as this edge's own probes see it. */
+export interface ListedState {
+  readonly member: Member;
+  readonly goodRun: number;
+  readonly badRun: number;
+  readonly next: ProbeTurn;
+  readonly standing: Standing;
+}
+
+/**
+ * `held`: good again, and not yet believed, since it has failed before. `falls` counts how often it has, lately;
+ * `detail` is the answer by which it failed.
+ */
+export type Standing =
+  | { readonly kind: "well"; readonly sinceMs: number; readonly falls: number }
+  | { readonly kind: "failing"; readonly falls: number; readonly detail: string }
+  | { readonly kind: "held"; readonly falls: number; readonly detail: string; readonly untilMs: number };
 
 /** The inner nginx, as far as applying depends on it. `absent` without the edge role. */
 export type EdgeCondition =

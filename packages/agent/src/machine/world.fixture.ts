@@ -258,10 +258,24 @@ export class World {
   }
 }
 
-export function appliedWell({ op, content, revision }: Extract<Effect, { kind: "apply-upstream" }>): Event {
+export function appliedWell({
+  op,
+  content,
+  revision,
+  ejected,
+}: Extract<Effect, { kind: "apply-upstream" }>): Event {
   const { upstream } = content;
   const digest: Digest = contentDigest(content);
-  const served = { upstream, revision, digest, generation: revision, reloads: 1, turnoverMs: 5 };
+  const served = {
+    upstream,
+    revision,
+    digest,
+    generation: revision,
+    reloads: 1,
+    ejections: 0,
+    ejected,
+    turnoverMs: 5,
+  };
   return { kind: "upstream-applied", op, upstream, result: ok(served) };
 }
 
@@ -283,7 +297,7 @@ export function contentOf(
     shares: [],
     balance: "round-robin",
     watch: Object.entries(watch).map(([name, attempt]) => ({ ...member(name), attempt })),
-    health: spec.health,
+    checks: { [targetOf("v1").id]: spec.health },
   };
 }
 

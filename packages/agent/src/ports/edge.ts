@@ -29,8 +29,12 @@ export interface ServedUpstream {
   readonly digest: Digest;
   /** This edge's own count of what it rendered for the upstream. */
   readonly generation: number;
-  /** Reloads that this upstream caused on this edge, ever. */
+  /** Reloads that revisions of this upstream caused on this edge, ever. */
   readonly reloads: number;
+  /** Reloads that only changed who is left out. */
+  readonly ejections: number;
+  /** Members of the revision that nginx was not given, as `hostId/slot`, in order. */
+  readonly ejected: readonly string[];
   /** From writing the file to the retirement of the last old worker, of the newest confirmed reload. */
   readonly turnoverMs: number;
 }
@@ -59,8 +63,14 @@ export interface Edge {
   /**
    * Makes nginx serve the content, and returns when it does for certain. After a failure the last confirmed content is
    * in place again. An empty member list answers 503 and keeps the name alive.
+   *
+   * @param ejected members that nginx is not given although the revision lists them, as `hostId/slot`
    */
-  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>>;
+  apply(
+    content: UpstreamContent,
+    revision: number,
+    ejected?: readonly string[],
+  ): Promise<EdgeResult<AppliedUpstream>>;
   /** After the death of the inner master: a new one beside its orphaned workers, then these are retired. */
   recover(): Promise<EdgeResult<{ readonly recoveryMs: number }>>;
   /** Calls back once for each death of the inner master. Returns the way to stop watching. */

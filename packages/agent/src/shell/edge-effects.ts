@@ -24,8 +24,9 @@ export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): 
       return { kind: "edge-recovered", op, result: recovered };
     }
     case "apply-upstream": {
-      const { upstream } = effect.content;
-      const applied = await edge.apply(effect.content, effect.revision);
+      const { content, revision, ejected } = effect;
+      const { upstream } = content;
+      const applied = await edge.apply(content, revision, ejected);
       if (applied.ok) return { kind: "upstream-applied", op, upstream, result: applied };
       const { code, message } = applied.error;
       return { kind: "upstream-applied", op, upstream, result: err({ kind: failureKind(code), message }) };

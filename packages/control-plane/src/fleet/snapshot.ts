@@ -121,6 +121,7 @@ function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: n
     refused: report?.refused ?? null,
     trouble: report?.trouble ?? null,
     probes: report?.probes ?? [],
+    ejected: report?.ejected ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
   };
 }
@@ -143,5 +144,5 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
 /** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
 export function firstContent(spec: ServiceSpec): UpstreamContent {
   const { upstream, balance } = spec.edge;
-  return { upstream, members: [], shares: [], balance, watch: [], health: spec.target.health };
+  return { upstream, members: [], shares: [], balance, watch: [], checks: {} };
 }

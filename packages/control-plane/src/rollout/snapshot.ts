@@ -9,7 +9,7 @@ import type {
   TargetId,
   UpstreamName,
 } from "@siding/shared/ids";
-import type { ProbeReport, StepFailure } from "@siding/shared/report";
+import type { EjectedReport, ProbeReport, StepFailure } from "@siding/shared/report";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 
@@ -91,6 +91,8 @@ export interface EdgeView {
   /** Why the newest revision is not served yet, although the edge goes on trying. */
   readonly trouble: { readonly revision: number; readonly message: string } | null;
   readonly probes: readonly ProbeReport[];
+  /** Listed by the ledger, and not routed to by this edge: its probes fail. */
+  readonly ejected: readonly EjectedReport[];
   /** Local addresses of its sockets: peers with these hold a drain. */
   readonly addresses: readonly Address[];
 }

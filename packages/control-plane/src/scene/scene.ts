@@ -254,6 +254,9 @@ export class Scene {
         generation: revision,
         reloads: (before?.reloads ?? 0) + (this.#sameMembers(upstream) ? 0 : 1),
         turnoverMs: 0,
+        ejections: 0,
+        ejected: [],
+        panic: null,
         probes,
       };
       this.#report(edge, [], [report]);

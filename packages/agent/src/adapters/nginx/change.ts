@@ -8,7 +8,7 @@ import { writeDurably } from "./durable-file.ts";
 import { type Inner, workersOf } from "./inner.ts";
 import { isRetired, signal } from "./processes.ts";
 import { type MainSettings, renderUpstream } from "./render.ts";
-import { type Attempt, type Rendition, saveState, type UpstreamState } from "./state.ts";
+import { type Attempt, type Rendition, routedBy, saveState, type UpstreamState } from "./state.ts";
 import { servedGeneration } from "./status.ts";
 import { listenTo, reload, retire, untilAtRest } from "./turnover.ts";
 import { until } from "./waiting.ts";
@@ -24,6 +24,8 @@ export interface ChangeContext {
 export interface Wanted {
   readonly content: UpstreamContent;
   readonly revision: number;
+  /** Members that nginx is not given, as `hostId/slot`. */
+  readonly ejected: readonly string[];
 }
 
 /** What has become of an upstream, also where the change failed. */
@@ -36,13 +38,28 @@ export interface Changed {
 export async function isServedAlready(
   { settings, inner }: ChangeContext,
   { served, attempt }: UpstreamState,
-  content: UpstreamContent,
+  wanted: Wanted,
 ): Promise<boolean> {
   if (served === null || attempt !== null) return false;
-  const textOf = (wanted: UpstreamContent) =>
-    renderUpstream(settings, inner.folder, wanted, served.generation);
-  if (textOf(content) !== textOf(served.content)) return false;
-  return (await servedGeneration(inner.folder, content.upstream)) === served.generation;
+  if (!isSameText({ settings, inner }, wanted, served)) return false;
+  return (await servedGeneration(inner.folder, wanted.content.upstream)) === served.generation;
+}
+
+type Routed = Pick<Wanted, "content" | "ejected">;
+
+function isSameText(
+  { settings, inner }: Pick<ChangeContext, "settings" | "inner">,
+  left: Routed,
+  right: Routed,
+): boolean {
+  const textOf = (routed: Routed) =>
+    renderUpstream(settings, inner.folder, routedBy({ ...routed, ejected: [...routed.ejected] }), 0);
+  return textOf(left) === textOf(right);
+}
+
+/** Whether the reload is one for the ledger, or for this edge's own ejections alone. */
+function isEjection(context: ChangeContext, { served }: UpstreamState, { content }: Wanted): boolean {
+  return served !== null && isSameText(context, { content, ejected: [] }, { ...served, ejected: [] });
 }
 
 /** Notes another revision of a content that nginx serves already. */
@@ -52,8 +69,14 @@ export async function noteRevision(
   wanted: Wanted,
 ): Promise<Changed> {
   if (state.served === null) throw new Error(`'${state.upstream}' serves nothing yet`);
-  const { content, revision } = wanted;
-  const served = { ...state.served, content, revision, digest: contentDigest(content) };
+  const { content, revision, ejected } = wanted;
+  const served = {
+    ...state.served,
+    content,
+    revision,
+    digest: contentDigest(content),
+    ejected: [...ejected],
+  };
   return { state: await saved(context, { ...state, served }), result: ok(undefined) };
 }
 
@@ -71,6 +94,7 @@ export async function change(
     content: wanted.content,
     revision: wanted.revision,
     digest: contentDigest(wanted.content),
+    ejected: [...wanted.ejected],
     generation: before.generation + 1,
     outcome: "open",
     oldWorkers: workersOf(inner),
@@ -84,7 +108,9 @@ export async function change(
     await putBack(context, before);
     return { state: await saved(context, { ...begun, attempt: givenUp(before.attempt) }), result: tested };
   }
-  const reloads = begun.reloads + 1;
+  const counts = isEjection(context, before, wanted)
+    ? { ejections: begun.ejections + 1 }
+    : { reloads: begun.reloads + 1 };
   const reloaded = await reload({
     inner,
     upstream: attempt.content.upstream,
@@ -96,7 +122,7 @@ export async function change(
   if (reloaded.ok) {
     const served = renditionOf(attempt);
     return {
-      state: await saved(context, { ...begun, served, attempt: null, reloads, turnoverMs }),
+      state: await saved(context, { ...begun, served, attempt: null, ...counts, turnoverMs }),
       result: reloaded,
     };
   }
@@ -106,7 +132,7 @@ export async function change(
   const { code, message } = reloaded.error;
   const words = await hear();
   return {
-    state: await saved(context, { ...begun, attempt: givenUp(attempt), reloads }),
+    state: await saved(context, { ...begun, attempt: givenUp(attempt), ...counts }),
     result: err(failure(code, words === "" ? message : `${message}; nginx: ${words}`)),
   };
 }
@@ -133,12 +159,9 @@ export async function concluded(context: ChangeContext, state: UpstreamState): P
   return saved(context, { ...state, served, attempt: null, reloads: state.reloads + 1, turnoverMs });
 }
 
-async function putInPlace(
-  { inner, settings }: ChangeContext,
-  { content, generation }: Rendition,
-): Promise<void> {
-  const text = renderUpstream(settings, inner.folder, content, generation);
-  await writeDurably(inner.folder.upstreamFile(content.upstream), text);
+async function putInPlace({ inner, settings }: ChangeContext, rendition: Rendition): Promise<void> {
+  const text = renderUpstream(settings, inner.folder, routedBy(rendition), rendition.generation);
+  await writeDurably(inner.folder.upstreamFile(rendition.content.upstream), text);
 }
 
 async function putBack(context: ChangeContext, { upstream, served }: UpstreamState): Promise<void> {
@@ -150,8 +173,8 @@ function givenUp(attempt: Attempt | null): Attempt | null {
   return attempt && { ...attempt, outcome: "given-up" };
 }
 
-function renditionOf({ content, revision, digest, generation }: Attempt): Rendition {
-  return { content, revision, digest, generation };
+function renditionOf({ content, revision, digest, generation, ejected }: Attempt): Rendition {
+  return { content, revision, digest, generation, ejected };
 }
 
 async function saved({ settings }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {

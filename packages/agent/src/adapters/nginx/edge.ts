@@ -19,7 +19,7 @@ import { type EdgeFolders, EdgeLayout } from "./layout.ts";
 import { readLimits } from "./machine-limits.ts";
 import { retireOrphans } from "./orphans.ts";
 import { type MainSettings, renderInclude, renderMain, renderUpstream } from "./render.ts";
-import { loadStates, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
+import { loadStates, routedBy, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
 import { servedGeneration } from "./status.ts";
 import { endAll } from "./stop.ts";
 
@@ -63,19 +63,25 @@ export class NginxEdge implements Edge {
     });
   }
 
-  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>> {
+  apply(
+    content: UpstreamContent,
+    revision: number,
+    ejected: readonly string[] = [],
+  ): Promise<EdgeResult<AppliedUpstream>> {
+    const { upstream } = content;
+    const wanted = { content, revision, ejected };
     return this.#inTurn(async () => {
       const context = this.#context();
       if (!context.ok) return context;
-      const fits = context.value.settings.layout.fits(content.upstream);
+      const fits = context.value.settings.layout.fits(upstream);
       if (!fits.ok) return fits;
-      const state = this.#states.get(content.upstream) ?? unknownUpstream(content.upstream);
-      const same = await isServedAlready(context.value, state, content);
+      const state = this.#states.get(upstream) ?? unknownUpstream(upstream);
+      const same = await isServedAlready(context.value, state, wanted);
       const act = same ? noteRevision : change;
-      const served = this.#noted(await act(context.value, state, { content, revision }));
+      const served = this.#noted(await act(context.value, state, wanted));
       if (!served.ok) return served;
       // Only now: the user's nginx shall not be offered a name behind which nobody listens.
-      await this.#writeInclude(context.value.settings.layout, content.upstream);
+      await this.#writeInclude(context.value.settings.layout, upstream);
       return ok({ ...served.value, reloaded: !same });
     });
   }
@@ -161,9 +167,9 @@ export class NginxEdge implements Edge {
   async #ensureFiles({ folder }: Inner, settings: MainSettings): Promise<void> {
     const served = [...this.#states.values()].flatMap((state) => state.served ?? []);
     await ensureText(folder.config, renderMain(settings, folder));
-    for (const { content, generation } of served) {
-      const text = renderUpstream(settings, folder, content, generation);
-      await ensureText(folder.upstreamFile(content.upstream), text);
+    for (const rendition of served) {
+      const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
+      await ensureText(folder.upstreamFile(rendition.content.upstream), text);
     }
     await removeStrayFiles(
       folder,

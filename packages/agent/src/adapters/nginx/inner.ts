@@ -8,7 +8,7 @@ import { syncFolder, textOf, writeDurably } from "./durable-file.ts";
 import { type EdgeLayout, InnerFolder } from "./layout.ts";
 import { isAlive, nginxIn, type ProcessRef } from "./processes.ts";
 import { type MainSettings, renderMain, renderUpstream } from "./render.ts";
-import type { Rendition } from "./state.ts";
+import { type Rendition, routedBy } from "./state.ts";
 import { anyUpstream, servedGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
@@ -58,9 +58,9 @@ export async function startInner(
   const folder = settings.layout.inner(Math.max(0, ...taken) + 1);
   await makeFolders(folder);
   await writeDurably(folder.config, renderMain(settings, folder));
-  for (const { content, generation } of renditions) {
-    const text = renderUpstream(settings, folder, content, generation);
-    await writeDurably(folder.upstreamFile(content.upstream), text);
+  for (const rendition of renditions) {
+    const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
+    await writeDurably(folder.upstreamFile(rendition.content.upstream), text);
   }
   const tested = await testConfig(binary, folder);
   const launched = tested.ok ? await launch(binary, folder) : tested;
