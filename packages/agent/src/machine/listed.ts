@@ -7,7 +7,10 @@ import { isDue } from "./probing.ts";
 import type { ListedState, Standing, Upstream } from "./state.ts";
 import { memberKey, upstreamOp } from "./watch.ts";
 
-/** Design section 5: who serves is asked once a second, whatever the interval of its own agent. */
+/**
+ * Design section 5: who serves is asked once a second, whatever the interval of its own agent; all at one instant, so
+ * that what fails together is seen to fail together.
+ */
 const probeEveryMs = 1_000;
 /** One slow answer is no news; three in a row are. */
 const fallAnswers = 3;
@@ -36,8 +39,11 @@ export function list(
 /** It was verified a moment ago, so that the first question can wait. */
 function joining(member: Member, nowMs: number): ListedState {
   const standing: Standing = { kind: "well", sinceMs: nowMs, falls: 0 };
-  const next = { kind: "due", atMs: nowMs + probeEveryMs } as const;
-  return { member, goodRun: 0, badRun: 0, next, standing };
+  return { member, goodRun: 0, badRun: 0, next: nextProbe(nowMs), standing };
+}
+
+function nextProbe(nowMs: number): ListedState["next"] {
+  return { kind: "due", atMs: (Math.floor(nowMs / probeEveryMs) + 1) * probeEveryMs };
 }
 
 /** An agent that starts anew finds its ejections in force: they stand until the members answer well. */
@@ -94,7 +100,7 @@ export function listedAnswered(
     ...known,
     goodRun: good ? known.goodRun + 1 : 0,
     badRun: good ? 0 : known.badRun + 1,
-    next: { kind: "due", atMs: nowMs + probeEveryMs },
+    next: nextProbe(nowMs),
   };
   const standing = standingAfter(counted, answer, nowMs);
   return { ...upstream, listed: new Map(upstream.listed).set(key, { ...counted, standing }) };
