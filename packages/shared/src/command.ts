@@ -89,6 +89,7 @@ export type UpstreamContent = z.infer<typeof UpstreamContent>;
 export const ApplyRevision = z.object({
   ...envelope,
   kind: z.literal("apply-revision"),
+  /** `prepare`: render and test, change nothing. `commit`: serve it. `discard`: forget what was prepared. */
   step: z.enum(["prepare", "commit", "discard"]),
   digest: Digest,
   content: UpstreamContent,

@@ -84,6 +84,8 @@ export const UpstreamReport = z.object({
   revision: Revision,
   /** What nginx serves for certain: confirmed, and every older worker gone. */
   serving: z.object({ revision: Revision, digest: Digest }).nullable(),
+  /** Rendered, tested by nginx and not put into force: `commit` would serve it. Null where nothing is. */
+  prepared: z.object({ revision: Revision, digest: Digest }).nullable().default(null),
   /** nginx says no to this revision, in its own words: only another revision helps. */
   refused: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
   /** This revision could not be served so far; the edge goes on trying. */

@@ -105,6 +105,8 @@ export const RolloutDocument = z.object({
   failures: z.int(),
   maxFailures: z.int(),
   reloads: z.record(z.string(), z.int()),
+  /** In-place over several edges: from the first to the last that served the other half. Null where there was no swap. */
+  swapSpreadMs: z.number().nullable(),
   comment: z.string().optional(),
   createdAt: Instant,
   createdBy: z.string(),

@@ -1,12 +1,14 @@
 import type { UpstreamName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
+import { prepare, prepared, prepareWakeAtMs } from "./candidate.ts";
+import { backoffMs } from "./complaint.ts";
 import type { Effect } from "./effect.ts";
 import { followHealth } from "./ejection.ts";
 import type { EdgeEvent, ServedRevision } from "./event.ts";
 import { askListed, listedWakeAtMs } from "./listed.ts";
 import type { EdgeCondition, MachineState, Upstream } from "./state.ts";
-import { applied, apply, backoffMs, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
+import { applied, apply, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
 import { askWatched, watchWakeAtMs } from "./watch.ts";
 
 /** A master that lived this long was well: its death counts as the first one again. */
@@ -26,6 +28,11 @@ export function edgeHappened(state: MachineState, event: EdgeEvent, nowMs: numbe
       return edgeAnswered(state, "recovering", event.op, event.result, nowMs);
     case "edge-down":
       return edgeDown(state, event.message, nowMs);
+    case "upstream-prepared": {
+      const known = state.upstreams.get(event.upstream);
+      if (known === undefined) return state;
+      return withUpstream(state, event.upstream, prepared(known, event.op, event.result, nowMs));
+    }
     case "upstream-applied": {
       const known = state.upstreams.get(event.upstream);
       if (known === undefined) return state;
@@ -51,9 +58,10 @@ export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
     const followed = upstreams.get(name) ?? before;
     const asked = askWatched(sayOverdue(followed, nowMs), nowMs);
     const listed = askListed(asked.upstream, nowMs);
-    const done = name === next ? apply(listed.upstream, nowMs) : { upstream: listed.upstream, effects: [] };
+    const tested = edge.kind === "up" ? prepare(listed.upstream, nowMs) : { ...listed, effects: [] };
+    const done = name === next ? apply(tested.upstream, nowMs) : { upstream: tested.upstream, effects: [] };
     upstreams.set(name, done.upstream);
-    effects.push(...asked.effects, ...listed.effects, ...done.effects);
+    effects.push(...asked.effects, ...listed.effects, ...tested.effects, ...done.effects);
   }
   return { state: { ...state, edge, upstreams }, effects };
 }
@@ -72,6 +80,7 @@ export function edgeWakeAtMs(state: MachineState): (number | null)[] {
   const ofUpstreams = [...state.upstreams.values()].flatMap((upstream) => [
     upstream.attempt.kind === "due" && free ? upstream.attempt.atMs : null,
     upstream.overdueAtMs,
+    edge.kind === "up" ? prepareWakeAtMs(upstream) : null,
     watchWakeAtMs(upstream),
     listedWakeAtMs(upstream),
   ]);

@@ -97,5 +97,12 @@ export type EdgeEffect =
       /** Members that are left out, as `hostId/slot`; never all. */
       readonly ejected: readonly string[];
     }
+  /** Have nginx test this without serving it. Answer: `upstream-prepared`. */
+  | {
+      readonly kind: "prepare-upstream";
+      readonly op: OpId;
+      readonly content: UpstreamContent;
+      readonly ejected: readonly string[];
+    }
   /** Bring a dead inner nginx back without losing a request. Answer: `edge-recovered`. */
   | { readonly kind: "recover-edge"; readonly op: OpId };

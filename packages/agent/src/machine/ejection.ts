@@ -34,7 +34,8 @@ export function followHealth(upstream: Upstream, nowMs: number): Upstream {
   const { served, journal, attempt, complaint, ejectedAtMs } = upstream;
   // A revision on its way takes the ejections along.
   const isNewest = served?.revision === journal.revision && served.digest === journal.digest;
-  if (!isNewest || complaint?.kind === "refused") return upstream;
+  const refused = complaint?.kind === "refused" && complaint.said.revision === journal.revision;
+  if (!isNewest || refused) return upstream;
   const asWanted = sameKeys(judge(upstream.listed).ejected, served.ejected);
   if (attempt.kind === "settled" && !asWanted) {
     const atMs = Math.max(nowMs + coalesceMs, (ejectedAtMs ?? 0) + reloadIntervalMs);

@@ -60,6 +60,12 @@ export type EdgeEvent =
       readonly upstream: UpstreamName;
       readonly result: Result<ServedRevision, ApplyFailure>;
     }
+  | {
+      readonly kind: "upstream-prepared";
+      readonly op: OpId;
+      readonly upstream: UpstreamName;
+      readonly result: Result<null, ApplyFailure>;
+    }
   | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
   /** The inner nginx's master is gone and nobody asked for it. */
   | { readonly kind: "edge-down"; readonly message: string };

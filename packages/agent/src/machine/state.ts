@@ -1,5 +1,13 @@
-import type { Member, Watched } from "@siding/shared/command";
-import type { Address, HostId, Incarnation, Labels, TargetId, UpstreamName } from "@siding/shared/ids";
+import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
+import type {
+  Address,
+  Digest,
+  HostId,
+  Incarnation,
+  Labels,
+  TargetId,
+  UpstreamName,
+} from "@siding/shared/ids";
 import type { InstanceReport, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
 import type { OpId } from "./effect.ts";
 import type { PeerCount, ProbeAnswer, ProcessExit, ServedRevision } from "./event.ts";
@@ -149,7 +157,19 @@ export interface Upstream {
   readonly listed: ReadonlyMap<string, ListedState>;
   /** When nginx was last given another set of ejected members; null where it never was. */
   readonly ejectedAtMs: number | null;
+  /** A revision that is to be tested, and served only when it is committed. */
+  readonly candidate: Candidate | null;
   readonly ops: number;
+}
+
+export interface Candidate {
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly content: UpstreamContent;
+  readonly stage:
+    | { readonly kind: "due"; readonly atMs: number; readonly tries: number }
+    | { readonly kind: "asked"; readonly op: OpId; readonly tries: number }
+    | { readonly kind: "prepared" };
 }
 
 type ApplyAttempt =

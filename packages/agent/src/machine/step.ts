@@ -80,6 +80,7 @@ function happened(state: MachineState, event: Event, nowMs: number): Happened {
     case "edge-recovered":
     case "edge-down":
     case "upstream-applied":
+    case "upstream-prepared":
       return { ...nothing, state: edgeHappened(state, event, nowMs) };
     case "probed":
       return { ...nothing, state: probed(state, event, nowMs) };

@@ -1,6 +1,8 @@
 import type { ApplyRevision } from "@siding/shared/command";
 import type { UpstreamReport } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
+import { laterThan, preparedOf } from "./candidate.ts";
+import { backoffMs, complaintOf } from "./complaint.ts";
 import type { Effect, OpId } from "./effect.ts";
 import { ejectedReports, judge, sameKeys } from "./ejection.ts";
 import type { ApplyFailure, ServedRevision } from "./event.ts";
@@ -8,15 +10,6 @@ import type { UpstreamJournal } from "./journal.ts";
 import { list, rememberEjected } from "./listed.ts";
 import type { Upstream } from "./state.ts";
 import { probeReports, upstreamOp, watch } from "./watch.ts";
-
-/** Trouble with a reload is mostly over at once; a broken edge is not tried more often than every five seconds. */
-const firstBackoffMs = 100;
-const longestBackoffMs = 5_000;
-const maxMessageLength = 4_000;
-
-export function backoffMs(tries: number): number {
-  return Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.max(0, tries - 1));
-}
 
 /** An upstream whose newest accepted revision this incarnation has not confirmed yet. */
 export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
@@ -29,6 +22,7 @@ export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
     watched: watch(new Map(), journal.content, nowMs),
     listed: list(new Map(), journal.content, nowMs),
     ejectedAtMs: null,
+    candidate: null,
     ops: 0,
   };
 }
@@ -50,6 +44,7 @@ export function acceptRevision(known: Upstream | undefined, command: ApplyRevisi
     overdueAtMs,
     watched: watch(known.watched, content, nowMs),
     listed: list(known.listed, content, nowMs),
+    candidate: laterThan(revision, known.candidate),
   };
 }
 
@@ -145,6 +140,7 @@ export function upstreamReport(upstream: Upstream): UpstreamReport {
   return {
     upstream: journal.upstream,
     revision: journal.revision,
+    prepared: preparedOf(upstream),
     serving: served && { revision: served.revision, digest: served.digest },
     refused: complaint?.kind === "refused" ? complaint.said : null,
     trouble: complaint?.kind === "trouble" ? complaint.said : null,
@@ -156,8 +152,4 @@ export function upstreamReport(upstream: Upstream): UpstreamReport {
     panic: judge(upstream.listed).panic,
     probes: probeReports(upstream),
   };
-}
-
-function complaintOf(kind: ApplyFailure["kind"], revision: number, message: string): Upstream["complaint"] {
-  return { kind, said: { revision, message: message.slice(0, maxMessageLength) } };
 }

@@ -1,4 +1,4 @@
-import type { Command, InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
+import type { ApplyRevision, Command, InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import type {
   CommandId,
@@ -247,6 +247,10 @@ export class World {
         return { kind: "edge-recovered", op: effect.op, result: ok(null) };
       case "apply-upstream":
         return appliedWell(effect);
+      case "prepare-upstream": {
+        const { upstream } = effect.content;
+        return { kind: "upstream-prepared", op: effect.op, upstream, result: ok(null) };
+      }
     }
   }
 
@@ -301,7 +305,12 @@ export function contentOf(
   };
 }
 
-export function revisionOf(world: World, revision: number, content: UpstreamContent): Command {
+export function revisionOf(
+  world: World,
+  revision: number,
+  content: UpstreamContent,
+  step: ApplyRevision["step"] = "commit",
+): Command {
   const digest = contentDigest(content);
-  return { ...world.envelope(revision), kind: "apply-revision", step: "commit", digest, content };
+  return { ...world.envelope(revision), kind: "apply-revision", step, digest, content };
 }

@@ -71,6 +71,8 @@ export interface Edge {
     revision: number,
     ejected?: readonly string[],
   ): Promise<EdgeResult<AppliedUpstream>>;
+  /** Has nginx test the content, all else being as it is, and changes nothing that nginx reads. */
+  prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>>;
   /** After the death of the inner master: a new one beside its orphaned workers, then these are retired. */
   recover(): Promise<EdgeResult<{ readonly recoveryMs: number }>>;
   /** Calls back once for each death of the inner master. Returns the way to stop watching. */

@@ -150,6 +150,7 @@ export class Agent {
       case "start-edge":
       case "recover-edge":
       case "apply-upstream":
+      case "prepare-upstream":
         return edge === null ? null : carryOutOnEdge(edge, effect, log);
       case "adopt":
       case "stage-release":

@@ -23,6 +23,14 @@ export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): 
       log.error("edge-failed", { effect: effect.kind, why: recovered.error.message });
       return { kind: "edge-recovered", op, result: recovered };
     }
+    case "prepare-upstream": {
+      const { content, ejected } = effect;
+      const { upstream } = content;
+      const tested = await edge.prepare(content, ejected);
+      if (tested.ok) return { kind: "upstream-prepared", op, upstream, result: ok(null) };
+      const { code, message } = tested.error;
+      return { kind: "upstream-prepared", op, upstream, result: err({ kind: failureKind(code), message }) };
+    }
     case "apply-upstream": {
       const { content, revision, ejected } = effect;
       const { upstream } = content;

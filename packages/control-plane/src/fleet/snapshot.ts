@@ -121,6 +121,7 @@ function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: n
     refused: report?.refused ?? null,
     trouble: report?.trouble ?? null,
     probes: report?.probes ?? [],
+    prepared: report?.prepared?.revision ?? 0,
     ejected: report?.ejected ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
   };
@@ -135,10 +136,11 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
       revisedAtMs: 0,
       content: firstContent(spec),
       history: [],
+      swap: null,
     };
   }
-  const { revision, revisedAtMs, content, history } = record;
-  return { name: spec.edge.upstream, revision, revisedAtMs, content, history };
+  const { revision, revisedAtMs, content, history, swap } = record;
+  return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
 }
 
 /** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */

@@ -238,6 +238,7 @@ function newRollout(
     finishedAt: null,
     reloadsBefore: {},
     reloads: null,
+    swapSpreadMs: null,
   };
 }
 

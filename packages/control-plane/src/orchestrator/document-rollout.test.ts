@@ -79,6 +79,7 @@ const rollout = RolloutRecord.parse({
   createdBy: "admin",
   finishedAt: null,
   reloadsBefore: {},
+  swapSpreadMs: null,
   reloads: { e1: 3 },
 });
 

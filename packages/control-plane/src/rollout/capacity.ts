@@ -45,16 +45,12 @@ export function baseOf(snapshot: Snapshot): readonly HostView[] {
 }
 
 /** Serves what it is listed with, as far as is known; silence is not down. */
-export function isServingAs(host: HostView | undefined, member: Member): boolean {
+function isServingAs(host: HostView | undefined, member: Member): boolean {
   return host !== undefined && host.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
 /** Who serves of a list on one edge: whom it has ejected does not. */
-export function servingOn(
-  snapshot: Snapshot,
-  edge: EdgeView | null,
-  members: readonly Member[],
-): readonly HostId[] {
+function servingOn(snapshot: Snapshot, edge: EdgeView | null, members: readonly Member[]): readonly HostId[] {
   return members
     .filter((member) => isServingAs(hostIn(snapshot, member.hostId), member) && !isEjected(edge, member))
     .map((member) => member.hostId);
@@ -67,7 +63,7 @@ export function servingEverywhere(snapshot: Snapshot, members: readonly Member[]
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
-export function servingNow(snapshot: Snapshot): number {
+function servingNow(snapshot: Snapshot): number {
   const counts = views(snapshot).flatMap((edge) => {
     const lists = edge ? possibleLists(snapshot, edge) : [];
     const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];

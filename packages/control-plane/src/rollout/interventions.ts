@@ -8,10 +8,19 @@ import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
 import type { Cause, Intent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+import { swapOverdue, swappedBack } from "./swap.ts";
 
 /** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
 export function interventionsOf(survey: Survey): readonly Action[] {
-  return budgetSpent(survey) ?? edgeRefused(survey) ?? overdue(survey) ?? replanned(survey) ?? [];
+  return (
+    budgetSpent(survey) ??
+    edgeRefused(survey) ??
+    swapOverdue(survey) ??
+    overdue(survey) ??
+    swappedBack(survey) ??
+    replanned(survey) ??
+    []
+  );
 }
 
 function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly Action[] {
@@ -42,7 +51,9 @@ function edgeRefused(survey: Survey): readonly Action[] | null {
     return setIntent(survey, rollout.onFailure, { code: "edge-refused", message });
   }
   if (nowMs < snapshot.upstream.revisedAtMs + edgeRetryMs) return null;
-  return [{ type: "upstream-revised", service: snapshot.service, content: snapshot.upstream.content }];
+  const { content, swap } = snapshot.upstream;
+  const together = swap === null ? {} : { together: [...swap.edges] };
+  return [{ type: "upstream-revised", service: snapshot.service, content, ...together }];
 }
 
 export function refusingEdge({ snapshot }: Survey): EdgeView | undefined {

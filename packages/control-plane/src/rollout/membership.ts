@@ -34,7 +34,15 @@ export function membershipOf(survey: Survey): Membership {
     actions.push({ type: "batch-started", rolloutId, hosts: [...next.started], planned: next.planned });
   }
   if (canonicalJson(content) !== canonicalJson(snapshot.upstream.content)) {
-    actions.push({ type: "upstream-revised", service: snapshot.service, content });
+    const swaps = survey.rollout.plan.whole && joins.length > 0 && next.leaving.length > 0;
+    const together = swaps ? countedEdges(snapshot).map(({ hostId }) => hostId) : [];
+    actions.push({
+      type: "upstream-revised",
+      service: snapshot.service,
+      content,
+      // One edge alone is never at odds with itself.
+      ...(together.length > 1 ? { together } : {}),
+    });
   }
   return { actions, waiting: next.waiting, gates: next.gates };
 }

@@ -26,7 +26,8 @@ function lineOf({ body }: LedgerEvent): string | null {
         (member) => `${member.hostId}=${member.targetId.split("@")[0]}`,
       );
       const watch = body.content.watch.map((watched) => watched.hostId);
-      return `  upstream ${members.join(" ") || "empty"}${watch.length > 0 ? ` watch ${watch.join(" ")}` : ""}`;
+      const together = body.together ? `, together ${body.together.join(" ")}` : "";
+      return `  upstream ${members.join(" ") || "empty"}${watch.length > 0 ? ` watch ${watch.join(" ")}` : ""}${together}`;
     }
     case "command-issued":
       return `  ${body.hostId} ${body.body.kind} ${body.body.target.release.version}`;

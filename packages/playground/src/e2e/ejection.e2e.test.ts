@@ -99,6 +99,7 @@ test("more than half at once: nobody is ejected, and the edge says why", async (
     EJECTED_DEADLINE_MS,
   );
   await until("everybody to be back", areEjected([]), EJECTED_DEADLINE_MS);
+  expect((await upstreamOf(0)).panic).toBeNull();
 });
 
 test("an ejected host is not counted: a rollout waits with the next batch until it is back", async () => {

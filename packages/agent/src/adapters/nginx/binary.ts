@@ -42,7 +42,10 @@ export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatur
 }
 
 /** `nginx -t`: whether nginx accepts the config, in its own words where it does not. */
-export async function testConfig(path: string, folder: InnerFolder): Promise<EdgeResult<void>> {
+export async function testConfig(
+  path: string,
+  folder: Pick<InnerFolder, "path" | "config">,
+): Promise<EdgeResult<void>> {
   const run = await runNginx(path, ["-t", "-q", "-c", folder.config], folder.path);
   return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
 }

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { cp, rm, writeFile } from "node:fs/promises";
 import type { UpstreamContent } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import { err, failure, ok } from "@siding/shared/result";
@@ -7,7 +7,7 @@ import { testConfig } from "./binary.ts";
 import { writeDurably } from "./durable-file.ts";
 import { type Inner, workersOf } from "./inner.ts";
 import { isRetired, signal } from "./processes.ts";
-import { type MainSettings, renderUpstream } from "./render.ts";
+import { type MainSettings, renderMain, renderUpstream } from "./render.ts";
 import { type Attempt, type Rendition, routedBy, saveState, type UpstreamState } from "./state.ts";
 import { servedGeneration } from "./status.ts";
 import { listenTo, reload, retire, untilAtRest } from "./turnover.ts";
@@ -78,6 +78,28 @@ export async function noteRevision(
     ejected: [...ejected],
   };
   return { state: await saved(context, { ...state, served }), result: ok(undefined) };
+}
+
+/**
+ * Has nginx test a content in a copy of its files, so that a commit finds nothing to object to. Sockets that are in use
+ * are no objection to a test.
+ */
+export async function rehearse(
+  { inner, binary, settings }: ChangeContext,
+  content: UpstreamContent,
+  ejected: readonly string[],
+): Promise<EdgeResult<void>> {
+  const { folder } = inner;
+  const rehearsal = folder.rehearsal;
+  await rm(rehearsal.upstreams, { recursive: true, force: true });
+  await cp(folder.upstreams, rehearsal.upstreams, { recursive: true });
+  const routed = routedBy({ content, ejected: [...ejected] });
+  await writeFile(
+    `${rehearsal.upstreams}/${content.upstream}.conf`,
+    renderUpstream(settings, folder, routed, 0),
+  );
+  await writeFile(rehearsal.config, renderMain(settings, folder, rehearsal.upstreams));
+  return testConfig(binary, { path: folder.path, config: rehearsal.config });
 }
 
 /** Renders, tests, renames into place, reloads, confirms; after a failure the last confirmed content is back. */

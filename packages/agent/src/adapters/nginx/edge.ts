@@ -12,6 +12,7 @@ import {
   concluded,
   isServedAlready,
   noteRevision,
+  rehearse,
 } from "./change.ts";
 import { ensureText } from "./durable-file.ts";
 import { findInner, type Inner, isRunning, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
@@ -83,6 +84,16 @@ export class NginxEdge implements Edge {
       // Only now: the user's nginx shall not be offered a name behind which nobody listens.
       await this.#writeInclude(context.value.settings.layout, upstream);
       return ok({ ...served.value, reloaded: !same });
+    });
+  }
+
+  prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>> {
+    return this.#inTurn(async () => {
+      const context = this.#context();
+      if (!context.ok) return context;
+      const fits = context.value.settings.layout.fits(content.upstream);
+      if (!fits.ok) return fits;
+      return rehearse(context.value, content, ejected);
     });
   }
 

@@ -38,6 +38,10 @@ export class InnerFolder {
   get config() {
     return join(this.path, "nginx.conf");
   }
+  /** Where a config is tested that nobody serves. */
+  get rehearsal() {
+    return { config: join(this.path, "rehearsal.conf"), upstreams: join(this.path, "rehearsal") };
+  }
   get pidFile() {
     return join(this.path, "nginx.pid");
   }

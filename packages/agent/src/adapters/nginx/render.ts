@@ -64,7 +64,11 @@ const keepConnections = ["    keepalive 64;", "    keepalive_timeout 500ms;"];
 const banner = "# Written by the Siding agent; changes made here are lost.";
 
 /** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
-export function renderMain(settings: MainSettings, folder: InnerFolder): string {
+export function renderMain(
+  settings: MainSettings,
+  folder: InnerFolder,
+  upstreams: string = folder.upstreams,
+): string {
   const { layout, features, limits, workerUser } = settings;
   const openFiles = Math.min(limits.openFiles, 65_536);
   const connections = Math.max(64, Math.min(mostConnections, openFiles - spareFiles));
@@ -86,7 +90,7 @@ export function renderMain(settings: MainSettings, folder: InnerFolder): string 
     "",
     indent(statusServer(folder, "_", 0)),
     "",
-    `    include ${folder.upstreams}/*.conf;`,
+    `    include ${upstreams}/*.conf;`,
     "}",
   );
 }
