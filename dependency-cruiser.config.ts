@@ -93,9 +93,13 @@ const config = {
       severity: "error",
       from: { path: "^packages/simulator/src/" },
       to: {
-        path: [
-          `${CONTROL_PLANE}(http|messaging/(?!intake|outbox)|main\\.ts|config\\.ts)`,
-          `${AGENT}(main\\.ts|config\\.ts)`,
+        path: [CONTROL_PLANE, AGENT],
+        pathNot: [
+          `${CONTROL_PLANE}(rollout|fleet)/`,
+          `${CONTROL_PLANE}ledger/(clock|event|state|fold[^/]*)\\.ts$`,
+          `${CONTROL_PLANE}messaging/(intake|outbox)\\.ts$`,
+          `${CONTROL_PLANE}orchestrator/(admit|control|decide|declare|refusal)\\.ts$`,
+          `${AGENT}machine/`,
         ],
       },
     },

@@ -18,6 +18,7 @@ import { ChildDriver } from "./adapters/process/child-driver.ts";
 import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
 import { localAddresses } from "./adapters/system/addresses.ts";
 import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
+import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
@@ -30,6 +31,9 @@ import { agentVersion } from "./version.ts";
 
 /** nginx shows a new configuration within a tenth of a second; what takes this long will not come. */
 const edgeConfirmDeadlineMs = 10_000;
+
+/** The look at the machine costs half a second of a core: not while everything else starts. */
+const inventoryDelayMs = 30_000;
 
 /** Everything of this machine that an agent needs; taken once, given back at the end. */
 interface Rooms {
@@ -120,7 +124,19 @@ async function run(rooms: Rooms): Promise<void> {
     pid: process.pid,
   });
   endInOrder(agent, link, rooms, log);
+  takeInventoryLater(agent, log);
   await link.run();
+}
+
+/** A fleet that starts together does not look itself over together. */
+function takeInventoryLater(agent: Agent, log: Log): void {
+  const delayMs = inventoryDelayMs * (1 + Math.random());
+  const take = async () => {
+    const inventory = await takeInventory();
+    if (inventory.ok) agent.happen({ kind: "inventoried", inventory: inventory.value });
+    else log.warn("inventory-failed", { why: inventory.error.message });
+  };
+  setTimeout(() => void take(), delayMs).unref();
 }
 
 /** The agent ends, and what it runs goes on: services and nginx. A signal that comes twice is one. */
@@ -163,6 +179,7 @@ function identityOf(config: AgentConfig): AgentIdentity {
     hostname: hostname(),
     edgeAddresses: roles.includes("edge") ? localAddresses() : [],
     beatIntervalMs: beatInterval,
+    inventory: null,
   };
 }
 

@@ -106,4 +106,3 @@ export type InstanceCommand = z.infer<typeof InstanceCommand>;
 /** Every command that an agent understands. */
 export const Command = z.union([ApplyRevision, Sync, InstanceCommand]);
 export type Command = z.infer<typeof Command>;
-export type CommandKind = Command["kind"];

@@ -32,7 +32,7 @@ export const RolloutStatus = z.enum([
 ]);
 export type RolloutStatus = z.infer<typeof RolloutStatus>;
 
-export const finishedStatuses = [
+const finishedStatuses = [
   "succeeded",
   "rolled-back",
   "failed",

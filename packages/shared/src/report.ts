@@ -89,7 +89,10 @@ export const UpstreamReport = z.object({
   /** nginx says no to this revision, in its own words: only another revision helps. */
   refused: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
   /** This revision could not be served so far; the edge goes on trying. */
-  trouble: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
+  trouble: z
+    .object({ revision: Revision, message: z.string().max(4_096) })
+    .nullable()
+    .default(null),
   /** The edge's own count of what it rendered; grows with each reload. */
   generation: z.int().min(0),
   /** Reloads that revisions of this upstream caused since the agent's first start. */
@@ -109,6 +112,17 @@ export type UpstreamReport = z.infer<typeof UpstreamReport>;
 export const Role = z.enum(["host", "edge"]);
 export type Role = z.infer<typeof Role>;
 
+/** What a machine is made of: for people who look at the fleet, never for a decision. */
+export const Inventory = z.object({
+  os: z.string().max(255),
+  kernel: z.string().max(255),
+  arch: z.string().max(64),
+  cpu: z.string().max(255),
+  cores: z.int().min(0),
+  memoryBytes: z.int().min(0),
+});
+export type Inventory = z.infer<typeof Inventory>;
+
 /** What an agent says of itself: from its own config, and what it has seen. */
 export const HostFacts = z.object({
   agentVersion: z.string().max(64),
@@ -120,6 +134,8 @@ export const HostFacts = z.object({
   edgeAddresses: z.array(Address),
   epochSeen: Epoch,
   revisionSeen: Revision,
+  /** Null until it was taken: it costs more than everything else at a start, and nobody waits for it. */
+  inventory: Inventory.nullable().default(null),
 });
 export type HostFacts = z.infer<typeof HostFacts>;
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId, Version } from "./ids.ts";
 import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
-import { LoadSample, StepFailure, Timings } from "./report.ts";
+import { Inventory, LoadSample, StepFailure, Timings } from "./report.ts";
 import { OnFailure, StrategyInput } from "./spec.ts";
 import { AmountInput, Duration } from "./units.ts";
 
@@ -49,14 +49,14 @@ export type RolloutBody = z.infer<typeof RolloutBody>;
 export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
 
 /** A target in an answer. */
-export const TargetDocument = z.object({
+const TargetDocument = z.object({
   id: TargetId,
   version: Version,
   digest: Digest,
   specRevision: z.int(),
 });
 
-export const RolloutHost = z.object({
+const RolloutHost = z.object({
   hostId: HostId,
   slot: Slot,
   batch: z.int().nullable(),
@@ -114,8 +114,7 @@ export const RolloutDocument = z.object({
 });
 export type RolloutDocument = z.infer<typeof RolloutDocument>;
 
-export const Liveness = z.enum(["unknown", "alive", "silent"]);
-export type Liveness = z.infer<typeof Liveness>;
+const Liveness = z.enum(["unknown", "alive", "silent"]);
 
 export const HostDocument = z.object({
   id: HostId,
@@ -127,6 +126,7 @@ export const HostDocument = z.object({
   lastSeen: Instant.nullable(),
   load: LoadSample.nullable(),
   agentVersion: z.string().nullable(),
+  inventory: Inventory.nullable(),
   instances: z.array(
     z.object({
       service: ServiceName,

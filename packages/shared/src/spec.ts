@@ -50,7 +50,6 @@ export const Strategy = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("in-place"), groups: z.literal(2) }),
 ]);
 export type Strategy = z.infer<typeof Strategy>;
-export type StrategyKind = Strategy["kind"];
 
 const RollingInput = z.strictObject({
   kind: z.literal("rolling"),

@@ -6,12 +6,11 @@ export const Release = z.object({ version: Version, digest: Digest, sizeBytes: z
 export type Release = z.infer<typeof Release>;
 
 /** How a release is run. `command[0]` is looked up in PATH, relative paths start in the release's folder. */
-export const RunSpec = z.object({
+const RunSpec = z.object({
   command: z.array(z.string()).min(1),
   env: z.record(z.string(), z.string()),
   stopGraceMs: z.int().min(0),
 });
-export type RunSpec = z.infer<typeof RunSpec>;
 
 /** The port of each slot; `green: null` means that there is no idle slot. */
 export const PortsSpec = z.object({ blue: Port, green: Port.nullable() });
@@ -52,7 +51,7 @@ export const Target = z.object({
 export type Target = z.infer<typeof Target>;
 
 /** `v2@0123456789ab.3`: version, start of the digest, spec revision. */
-export function targetIdOf(release: Release, specRevision: number): TargetId {
+function targetIdOf(release: Release, specRevision: number): TargetId {
   return `${release.version}@${release.digest.slice(7, 19)}.${specRevision}` as TargetId;
 }
 

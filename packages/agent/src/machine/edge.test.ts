@@ -90,6 +90,19 @@ describe("the inner nginx", () => {
     expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, refused: null });
   });
 
+  it("that dies again before its recovery is answered is brought back again", () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(10);
+    world.happen({ kind: "edge-down", message: "the master is gone" });
+    world.happen({ kind: "edge-down", message: "the new master is gone" });
+    world.run(1_000);
+    expect(world.count("recover-edge")).toBe(2);
+    world.send(revisionOf(world, 6, contentOf(["h2"])));
+    world.run(10);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 6 }, trouble: null });
+  });
+
   it("is tried again with growing pauses where it does not come back, and that is said", () => {
     const world = ready();
     world.send(revisionOf(world, 5, contentOf(["h1"])));

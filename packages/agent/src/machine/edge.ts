@@ -135,14 +135,18 @@ function edgeAnswered(
   return eachUpstream({ ...state, edge: broken }, (upstream) => sayEdgeTrouble(upstream, message));
 }
 
-/** A master that dies again soon after its recovery is brought back more and more slowly. */
+/**
+ * A master that dies again soon after its recovery is brought back more and more slowly. One that dies before the answer
+ * to its start or recovery makes that answer worthless.
+ */
 function edgeDown(state: MachineState, message: string, nowMs: number): MachineState {
   const { edge } = state;
-  if (edge.kind !== "up") return state;
-  const well = nowMs - edge.sinceMs >= wellAfterMs;
+  if (edge.kind === "absent" || edge.kind === "broken") return state;
+  const well = edge.kind === "up" && nowMs - edge.sinceMs >= wellAfterMs;
   const tries = well ? 0 : edge.tries;
   const atMs = tries <= 1 ? nowMs : nowMs + backoffMs(tries);
-  return { ...state, edge: { kind: "broken", again: "recover", atMs, tries, message } };
+  const again = edge.kind === "starting" ? "start" : "recover";
+  return { ...state, edge: { kind: "broken", again, atMs, tries, message } };
 }
 
 function eachUpstream(state: MachineState, change: (upstream: Upstream) => Upstream): MachineState {

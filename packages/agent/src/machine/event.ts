@@ -1,6 +1,6 @@
 import type { Command } from "@siding/shared/command";
 import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
-import type { StepFailure } from "@siding/shared/report";
+import type { Inventory, StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
 import type { FoundProcess, InstanceRef, OpId, ProbeOwner } from "./effect.ts";
 import type { ProcessRef } from "./journal.ts";
@@ -14,6 +14,8 @@ export type Event =
   | { readonly kind: "disconnected" }
   /** The instant that the last step asked for as `wakeAtMs` has come. Harmless at any other time. */
   | { readonly kind: "tick" }
+  /** The machine was looked over, some while after the start. */
+  | { readonly kind: "inventoried"; readonly inventory: Inventory }
   | HostEvent
   | { readonly kind: "probed"; readonly owner: ProbeOwner; readonly op: OpId; readonly answer: ProbeAnswer }
   | EdgeEvent;

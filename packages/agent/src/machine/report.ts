@@ -64,7 +64,7 @@ export function refusalReport(state: MachineState, refusal: Refusal, sequence: n
 }
 
 function facts({ agent, controlPlane, instances, upstreams }: MachineState): HostFacts {
-  const { agentVersion, hostname, address, labels, roles, edgeAddresses } = agent;
+  const { agentVersion, hostname, address, labels, roles, edgeAddresses, inventory } = agent;
   const revisions = [
     ...[...instances.values()].map(({ journal }) => journal.command?.revision ?? 0),
     ...[...upstreams.values()].map(({ journal }) => journal.revision),
@@ -78,5 +78,6 @@ function facts({ agent, controlPlane, instances, upstreams }: MachineState): Hos
     edgeAddresses: [...edgeAddresses],
     epochSeen: controlPlane?.epoch ?? 0,
     revisionSeen: Math.max(0, ...revisions),
+    inventory,
   };
 }

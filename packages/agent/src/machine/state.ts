@@ -8,12 +8,12 @@ import type {
   TargetId,
   UpstreamName,
 } from "@siding/shared/ids";
-import type { InstanceReport, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
+import type { InstanceReport, Inventory, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
 import type { OpId } from "./effect.ts";
 import type { PeerCount, ProbeAnswer, ProcessExit, ServedRevision } from "./event.ts";
 import type { ControlPlaneSeen, InstanceJournal, ProcessRef, UpstreamJournal } from "./journal.ts";
 
-/** What an agent is, from its config and its machine. It does not change while the agent runs. */
+/** What an agent is, from its config and its machine. Only the inventory comes later, once. */
 export interface AgentIdentity {
   readonly hostId: HostId;
   readonly address: Address;
@@ -24,6 +24,7 @@ export interface AgentIdentity {
   /** Local addresses of this edge's probe and proxy sockets; empty without the edge role. */
   readonly edgeAddresses: readonly Address[];
   readonly beatIntervalMs: number;
+  readonly inventory: Inventory | null;
 }
 
 /**

@@ -73,6 +73,10 @@ function happened(state: MachineState, event: Event, nowMs: number): Happened {
     }
     case "disconnected":
       return { ...nothing, state: { ...state, link: { kind: "down" } } };
+    case "inventoried": {
+      const agent = { ...state.agent, inventory: event.inventory };
+      return { ...nothing, state: { ...state, agent }, say: { kind: "everything" } };
+    }
     case "adopted":
       return readier(nothing, adopted(state, event, nowMs), "forProcesses");
     case "edge-started":

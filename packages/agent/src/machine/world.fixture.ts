@@ -35,6 +35,7 @@ const agent: AgentIdentity = {
   hostname: "one",
   edgeAddresses: ["10.0.0.1"],
   beatIntervalMs: 10_000,
+  inventory: null,
 };
 
 const spec: TargetSpec = {

@@ -19,6 +19,7 @@ type LogEvent =
   | "edge-down"
   | "edge-failed"
   | "effect-failed"
+  | "inventory-failed"
   | "journal-not-written";
 
 type LogFields = Readonly<Record<string, unknown>>;

@@ -82,6 +82,7 @@ class Fakes {
       hostname: "one",
       edgeAddresses: [],
       beatIntervalMs: 10_000,
+      inventory: null,
     },
     journal: this.journal,
     incarnation: "inc1" as Incarnation,

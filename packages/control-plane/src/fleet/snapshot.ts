@@ -40,7 +40,7 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
   return [...state.hosts.values()].filter((host) => host.facts !== null).map((host) => host.hostId);
 }
 
-export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }

@@ -74,7 +74,6 @@ export type OutsideEvent = z.infer<typeof OutsideEvent>;
 
 export const EventBody = z.union([Action, OutsideEvent]);
 export type EventBody = z.infer<typeof EventBody>;
-export type EventType = EventBody["type"];
 
 /** An event as it stands in the log. */
 export interface LedgerEvent {

@@ -105,6 +105,7 @@ export function foldHostReported(
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],
+    reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {
     touched.push(...foldSwap(state, event, report.upstream));

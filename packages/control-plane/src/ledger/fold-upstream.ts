@@ -1,5 +1,5 @@
 import { contentDigest } from "@siding/shared/digest";
-import type { UpstreamName } from "@siding/shared/ids";
+import type { HostId, UpstreamName } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
 import type { LedgerEvent } from "./event.ts";
 import type { HostRecord, LedgerState, Touched, UpstreamRecord } from "./state.ts";
@@ -19,7 +19,7 @@ export function foldUpstreamRevised(
     digest: contentDigest(content),
     content,
     history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
-    swap: body.together ? { edges: body.together, committedAtMs: null, firstServedAtMs: null } : null,
+    swap: body.together ? swapOf(body.together, event) : null,
   };
   state.upstreams.set(content.upstream, withoutForgotten(state, next));
   const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
@@ -48,6 +48,11 @@ export function withoutForgotten(state: LedgerState, upstream: UpstreamRecord): 
   return history.length === upstream.history.length ? upstream : { ...upstream, history };
 }
 
+/** One edge alone is never at odds with itself, and has nobody to wait for. */
+function swapOf(edges: HostId[], { elapsedMs }: LedgerEvent): UpstreamRecord["swap"] {
+  return { edges, committedAtMs: edges.length > 1 ? null : elapsedMs, firstServedAtMs: null };
+}
+
 /** An edge has said something: whether all have prepared a swap by now, and how far apart they serve it. */
 export function foldSwap(state: LedgerState, event: LedgerEvent, name: UpstreamName): readonly Touched[] {
   const upstream = state.upstreams.get(name);
@@ -68,7 +73,7 @@ export function foldSwap(state: LedgerState, event: LedgerEvent, name: UpstreamN
   const id = state.services.get(service)?.activeRollout;
   const rollout = id ? state.rollouts.get(id) : undefined;
   if (!rollout || served < swap.edges.length || firstServedAtMs === null) return touched;
-  if (rollout.swapSpreadMs !== null) return touched;
+  if (rollout.swapSpreadMs !== null || swap.edges.length === 1) return touched;
   state.rollouts.set(rollout.id, { ...rollout, swapSpreadMs: event.elapsedMs - firstServedAtMs });
   return [...touched, { table: "rollouts", key: rollout.id }];
 }

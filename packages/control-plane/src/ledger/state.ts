@@ -54,6 +54,8 @@ export const HostRecord = z.object({
   upstreams: z.record(z.string(), UpstreamReport),
   /** Upstreams that this edge has confirmed at least once: from then on it counts. */
   counted: z.array(UpstreamName),
+  /** Ledger clock of the newest report: an older beat says nothing about what it told. */
+  reportedAtMs: z.number(),
 });
 export type HostRecord = z.infer<typeof HostRecord>;
 
@@ -145,7 +147,15 @@ export function releaseKey(service: ServiceName, version: Version): string {
 }
 
 export function emptyHost(hostId: HostId): HostRecord {
-  return { hostId, incarnation: null, facts: null, instances: {}, upstreams: {}, counted: [] };
+  return {
+    hostId,
+    incarnation: null,
+    facts: null,
+    instances: {},
+    upstreams: {},
+    counted: [],
+    reportedAtMs: 0,
+  };
 }
 
 export function emptyInstance(service: ServiceName, slot: Slot): InstanceRecord {

@@ -3,7 +3,7 @@ import { defaults } from "@siding/shared/defaults";
 import type { CommandId, ControlPlaneId } from "@siding/shared/ids";
 import { protocolVersion } from "@siding/shared/message";
 import { stateDigest } from "@siding/shared/state-digest";
-import { hasConflict, type LiveFleet } from "../fleet/live.ts";
+import { type BeatRecord, hasConflict, type LiveFleet } from "../fleet/live.ts";
 import { edgesOf } from "../fleet/snapshot.ts";
 import { emptyHost, type HostRecord, type LedgerState } from "../ledger/state.ts";
 
@@ -132,12 +132,17 @@ function upstreamCommands(
 function syncs(host: HostRecord, live: LiveFleet, stamp: Stamp): readonly Command[] {
   const beat = live.beats.get(host.hostId);
   const heard = host.facts?.epochSeen === stamp.epoch;
-  const missed = beat && (beat.incarnation !== host.incarnation || beat.stateDigest !== digestOf(host));
+  const missed = beat && (beat.incarnation !== host.incarnation || isBehind(host, beat));
   if (heard && !missed) return [];
   const incarnation = beat?.incarnation ?? host.incarnation;
   if (incarnation === null) return [];
   const commandId = `s${stamp.epoch}-${beat?.stateDigest.slice(7, 19) ?? "start"}`;
   return [{ ...envelope({ ...host, incarnation }, stamp, commandId, 0, 0), kind: "sync" }];
+}
+
+/** The beat knows of something that no report has told. What was reported since says nothing of that: the next beat will. */
+function isBehind(host: HostRecord, { lastBeatMs, stateDigest: told }: BeatRecord): boolean {
+  return lastBeatMs >= host.reportedAtMs && told !== digestOf(host);
 }
 
 /** A record is replaced when anything in it changes, so its digest is worked out once. */

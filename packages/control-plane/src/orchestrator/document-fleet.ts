@@ -48,6 +48,7 @@ function hostDocumentOf(
     lastSeen: beat?.lastSeenAt ?? null,
     load: beat?.load ?? null,
     agentVersion: host.facts?.agentVersion ?? null,
+    inventory: host.facts?.inventory ?? null,
     instances: Object.values(host.instances).map((instance) =>
       instanceDocument(view, id, instance, listed.has(instanceKey(instance.service, id, instance.slot))),
     ),

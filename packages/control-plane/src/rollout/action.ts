@@ -23,8 +23,8 @@ export const Action = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("batch-finished"), rolloutId: RolloutId, batch: z.int() }),
   /**
-   * A new revision of an upstream, for every edge of the service. `together`: these edges prepare it, and it is committed
-   * when all of them have.
+   * A new revision of an upstream, for every edge of the service. `together`: the halves of in-place
+   * change places with it; these edges prepare it, and it is committed when all of them have.
    */
   z.object({
     type: z.literal("upstream-revised"),

@@ -268,6 +268,8 @@ function checkRolledBack(
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
     const member = wanted.find((candidate) => candidate.hostId === hostId);
     if (member && member.targetId !== rollout.to.id) return [];
+    // What came from nowhere and is in no list is back there.
+    if (!member && progress.from === null) return [];
     const where = member ? "still on the new target" : `out of traffic (${progress.phase})`;
     return [{ rule: 9, message: `${hostId} is ${where}, and the rollout would end as rolled back` }];
   });

@@ -14,10 +14,8 @@ export function explain(rollout: RolloutRecord, nowMs: number): string {
     .join(" ");
 }
 
-function headline({ service, to, plan, status, strategy }: RolloutRecord): string {
-  const from = [...new Set(plan.hosts.flatMap((host) => host.from?.release.version ?? []))].filter(
-    (version) => version !== to.release.version,
-  );
+function headline({ service, to, hosts, status, strategy }: RolloutRecord): string {
+  const from = [...new Set(Object.values(hosts).flatMap((host) => host.from?.release.version ?? []))];
   const moves = `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
   return `${service}: ${moves}, ${strategy.kind}, ${status}.`;
 }
@@ -46,8 +44,9 @@ function waits({ waiting }: RolloutRecord, nowMs: number): string {
   return texts.length > 0 ? `Now: ${texts.join("; ")}.` : "";
 }
 
-function failures({ hosts, failed, maxFailures }: RolloutRecord): string {
-  if (failed.length === 0) return "";
+/** Where failures are the cause of the end, that has named them already. */
+function failures({ hosts, failed, maxFailures, cause }: RolloutRecord): string {
+  if (failed.length === 0 || cause?.code === "too-many-failures") return "";
   const causes = failed.map((hostId) => {
     const course = hosts[hostId]?.course;
     const failure = course && course.kind !== "planned" ? course.failure : null;
@@ -58,7 +57,7 @@ function failures({ hosts, failed, maxFailures }: RolloutRecord): string {
 
 function next(rollout: RolloutRecord): string {
   const { intent, plan, hosts } = rollout;
-  if (intent === "pause") return "Next: resume, abort or rollback, as you say.";
+  if (intent === "pause") return "";
   if (plan.kind === "rollback") return "Next: what was changed goes back to where it came from.";
   if (plan.kind === "return") return "Next: the batch in hand is given back, then it ends.";
   const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
@@ -66,9 +65,14 @@ function next(rollout: RolloutRecord): string {
   const batches = plan.batches.filter((batch) =>
     batch.some((id) => planned.some(({ hostId }) => hostId === id)),
   );
-  return `Next: ${planned.length} hosts in ${batches.length} batches.`;
+  return `Next: ${count(planned.length, "host")} in ${count(batches.length, "batch")}.`;
+}
+
+function count(number: number, word: string): string {
+  const plural = word.endsWith("h") ? `${word}es` : `${word}s`;
+  return `${number} ${number === 1 ? word : plural}`;
 }
 
 function ending({ cause }: RolloutRecord): string {
-  return cause ? `${cause.message}.` : "";
+  return cause ? `${cause.message.replace(/\.$/, "")}.` : "";
 }

@@ -40,14 +40,14 @@ function unknownGate(snapshot: Snapshot): ClosedGate | null {
 }
 
 /** Silence stops new removals; it spends no budget. Hosts that this plan leaves aside do not count. */
-function silenceGate({ rollout, snapshot, nowMs }: Survey): ClosedGate | null {
+function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
   const silent = snapshot.hosts.filter(
     (host) => host.liveness.kind === "silent" && !rollout.plan.absent.includes(host.hostId),
   );
   const first = silent[0];
   if (!first) return null;
   const sinceMs = sinceOf(first.liveness, rollout.resumedAtMs);
-  const message = `${names(silent)} silent for ${formatMs(nowMs - sinceMs)}: no more hosts are taken out. Check siding-agent there`;
+  const message = `${names(silent)} silent: no more hosts are taken out. Check siding-agent there`;
   return {
     reason: { code: "host-silent", message, hostId: first.hostId, untilMs: sinceMs + silenceDeadlineMs },
     pause: { atMs: sinceMs + silenceDeadlineMs, cause: { code: "host-silent", message } },

@@ -14,10 +14,10 @@ import { swapOverdue, swappedBack } from "./swap.ts";
 export function interventionsOf(survey: Survey): readonly Action[] {
   return (
     budgetSpent(survey) ??
+    swappedBack(survey) ??
     edgeRefused(survey) ??
     swapOverdue(survey) ??
     overdue(survey) ??
-    swappedBack(survey) ??
     replanned(survey) ??
     []
   );

@@ -40,8 +40,7 @@ export function membershipOf(survey: Survey): Membership {
       type: "upstream-revised",
       service: snapshot.service,
       content,
-      // One edge alone is never at odds with itself.
-      ...(together.length > 1 ? { together } : {}),
+      ...(together.length > 0 ? { together } : {}),
     });
   }
   return { actions, waiting: next.waiting, gates: next.gates };
@@ -103,14 +102,14 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
-function mayStart({ rollout }: Survey): boolean {
-  const { intent, plan, batches } = rollout;
+function mayStart(survey: Survey): boolean {
+  const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && batches.length > 0;
+  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
 }
 
-export function isStaged(survey: Survey, host: HostSurvey): boolean {
+function isStaged(survey: Survey, host: HostSurvey): boolean {
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 

@@ -15,7 +15,7 @@ export interface Wanted {
 }
 
 /** True where the host serves the target already and nothing is left to do. */
-export function isOnTarget(snapshot: Snapshot, host: HostView, to: Target): boolean {
+function isOnTarget(snapshot: Snapshot, host: HostView, to: Target): boolean {
   const listed = snapshot.upstream.content.members.some(
     (member) => member.hostId === host.hostId && member.targetId === to.id,
   );

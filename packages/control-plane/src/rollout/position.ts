@@ -116,7 +116,7 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
   );
 }
 
-export function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
+function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
   return possibleLists(snapshot, edge).some((members) =>
     members.some((member) => member.hostId === hostId && member.slot === slot),
   );

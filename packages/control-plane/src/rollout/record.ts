@@ -105,7 +105,3 @@ export const RolloutRecord = z.object({
   swapSpreadMs: z.number().nullable().default(null),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
-
-export function progressOf(rollout: RolloutRecord, hostId: HostId): HostProgress | undefined {
-  return rollout.hosts[hostId];
-}

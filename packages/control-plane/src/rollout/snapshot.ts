@@ -121,7 +121,7 @@ interface SwapView {
   readonly firstServedAtMs: number | null;
 }
 
-export interface MemberList {
+interface MemberList {
   readonly revision: number;
   readonly members: readonly Member[];
 }

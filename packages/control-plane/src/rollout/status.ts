@@ -37,9 +37,9 @@ export function statusChange(
   return [{ type: "status-changed", rolloutId: rollout.id, status, waiting: [...waiting] }];
 }
 
-/** Texts may count seconds; a reason is another one when its code or its host is. */
+/** No text of a reason counts time, so an unchanged state gives unchanged texts. */
 function sameReasons(before: readonly WaitingReason[], after: readonly WaitingReason[]): boolean {
   const keys = (reasons: readonly WaitingReason[]) =>
-    reasons.map(({ code, hostId }) => `${code}/${hostId ?? ""}`).join();
+    reasons.map(({ code, hostId, message }) => `${code}/${hostId ?? ""}/${message}`).join();
   return keys(before) === keys(after);
 }

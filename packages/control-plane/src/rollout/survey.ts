@@ -25,7 +25,7 @@ export interface HostSurvey {
 }
 
 /** An agent or an edge owes a report at `atMs` on the ledger's clock. */
-export interface Due {
+interface Due {
   readonly atMs: number;
   readonly by: "host" | "edge";
 }

@@ -1,3 +1,4 @@
+import { canonicalJson } from "@siding/shared/digest";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
@@ -60,7 +61,9 @@ export function swappedBack(survey: Survey): readonly Action[] | null {
   const { upstream, service } = snapshot;
   const onward = rollout.intent === "forward" || rollout.cause?.code === "paused-by-person";
   if (onward || rollout.plan.kind !== "forward" || !openSwap(survey)) return null;
-  const before = upstream.history.findLast(({ revision }) => revision < upstream.revision);
+  // A swap that was refused is said again after a while: what stood before all of that is meant.
+  const swapped = canonicalJson(upstream.content.members);
+  const before = upstream.history.findLast(({ members }) => canonicalJson(members) !== swapped);
   if (!before) return null;
   const content = { ...upstream.content, members: [...before.members] };
   return [{ type: "upstream-revised", service, content }];

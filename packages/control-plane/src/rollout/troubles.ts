@@ -5,8 +5,12 @@ import type { Action } from "./action.ts";
 import { probeOf } from "./position.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
 
-/** Steps that failed since the last decision: each is put on record before anything else, with its phase and cause. */
+/**
+ * Steps that failed since the last decision: each is put on record before anything else, with its phase and cause. Who is
+ * blind counts nothing, also what he hears meanwhile.
+ */
 export function troublesOf(survey: Survey): readonly Action[] {
+  if (survey.snapshot.blind) return [];
   return survey.hosts.flatMap((host): Action[] => {
     const { position } = host;
     if (position.kind === "broken") return [failed(survey, host, position.phase, position.failure)];

@@ -17,10 +17,10 @@ export function waitingOf(survey: Survey, membership: readonly WaitingReason[]):
 function intentReasons(survey: Survey): readonly WaitingReason[] {
   const { rollout } = survey;
   if (rollout.intent !== "pause") return [];
-  const why = rollout.cause?.message ?? "paused";
+  const why = `${(rollout.cause?.message ?? "paused").replace(/\.$/, "")}.`;
   return isAtRest(survey)
-    ? [{ code: "paused", message: `${why}. Resume, abort or roll back` }]
-    : [{ code: "pausing", message: `${why}. The batch in hand is brought to its end first` }];
+    ? [{ code: "paused", message: `${why} Resume, abort or roll back` }]
+    : [{ code: "pausing", message: `${why} The batch in hand is brought to its end first` }];
 }
 
 function edgeReasons(survey: Survey): readonly WaitingReason[] {

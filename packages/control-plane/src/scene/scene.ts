@@ -130,6 +130,7 @@ export class Scene {
           edgeAddresses: role === "edge" ? [address] : [],
           epochSeen: 1,
           revisionSeen: 0,
+          inventory: null,
         },
         instances: [],
         upstreams: [],

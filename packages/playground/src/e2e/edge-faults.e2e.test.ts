@@ -39,7 +39,7 @@ const says = (pattern: RegExp) => (document: RolloutDocument) =>
     pattern.test(text),
   );
 
-test("nginx refuses the config: its own words, the old list serves on, and it rolls back once that is put right", async () => {
+test("nginx refuses the config: its own words, the old list serves on, and it rolls back", async () => {
   const version = await other();
   const foreign = `${fleet().edge().agent.runDir}/current/upstreams/zz-foreign.conf`;
   onTestFinished(() => rmSync(foreign, { force: true }));
@@ -47,14 +47,6 @@ test("nginx refuses the config: its own words, the old list serves on, and it ro
     writeFileSync(foreign, "nonsense_directive on;\n");
     const { id } = await fleet().roll({ version, strategy: { kind: "rolling" } });
     await reached(fleet().api, id, "the refusal", says(/e1 .*nonsense_directive/s), 30_000);
-    await until(
-      "the edge to say so itself",
-      async () => {
-        const [edge] = await fleet().api.edges();
-        return edge?.upstreams[0]?.refused?.includes("nonsense_directive") ?? false;
-      },
-      15_000,
-    );
     rmSync(foreign);
     const ended = await finished(fleet().api, id, "rolled-back", ROLLOUT_DEADLINE_MS);
     expect(ended.cause?.message).toMatch(/e1 .*nonsense_directive/s);

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { scene } from "../scene/scene.ts";
+import { explain } from "./explain.ts";
+
+const broken = { code: "health-grace", message: "GET /healthz answered 500" };
+
+describe("an explanation", () => {
+  it("says what it is doing, why it waits and what happens next", () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { silent: true });
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(explain(stage.rollout(), stage.nowMs)).toBe(
+      "web: v1 -> v2, rolling, running. 0 of 4 hosts serve it. Now: h2 fetches and unpacks the release, at most 10m10s more. Next: 4 hosts in 4 batches.",
+    );
+  });
+
+  it("says each kind of reason once", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    stage.decide();
+    stage.decide();
+    expect(explain(stage.rollout(), stage.nowMs)).toContain(
+      "h1 fetches and unpacks the release (and 3 more)",
+    );
+  });
+
+  it("says after a failure where things stand and what a person can do", () => {
+    const stage = scene();
+    stage.behaviours.set("h1", { fails: { kind: "verify", failure: broken } });
+    stage.admit({ version: "v2", onFailure: "pause" });
+    for (let round = 0; round < 60; round += 1) {
+      stage.decide();
+      stage.answer();
+      if (stage.rollout().failed.length > 0) stage.behaviours.clear();
+    }
+    expect(explain(stage.rollout(), stage.nowMs)).toBe(
+      "web: v1 -> v2, rolling, paused. 0 of 4 hosts serve it. Now: host h1, verifying failed: GET /healthz answered 500. 1 failed, 0 allowed. Resume, abort or roll back.",
+    );
+  });
+
+  it("of the end names the cause once", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.settle();
+    expect(explain(stage.rollout(), stage.nowMs)).toBe("web: v1 -> v2, rolling, aborted. aborted by alice.");
+  });
+});

@@ -1,0 +1,186 @@
+import type { FoundRelease } from "@siding/agent/machine/event";
+import { emptyJournal, type Journal } from "@siding/agent/machine/journal";
+import type { AgentIdentity } from "@siding/agent/machine/state";
+import type { Incarnation } from "@siding/shared/ids";
+import type { Target } from "@siding/shared/target";
+import { readyOrEnding } from "../scenario/release.ts";
+import type { Surroundings } from "../surroundings.ts";
+import type { AgentLife } from "./agent-life.ts";
+import { Nginx } from "./nginx.ts";
+import type { ServiceProcess } from "./process.ts";
+
+/** A process to be: what `start-process` says of it. */
+export interface Birth {
+  readonly target: Target;
+  readonly startId: number;
+  readonly port: number;
+  readonly service: ServiceProcess["service"];
+  readonly slot: ServiceProcess["slot"];
+}
+
+/** A fresh machine's clock does not begin at nothing. */
+const clockAtBootMs = 1_000;
+
+/**
+ * One machine: what is on its disk, what runs on it, and its agent. The agent's death ends nothing else; a power cut ends
+ * everything but the disk.
+ */
+export class Box {
+  readonly identity: AgentIdentity;
+  readonly around: Surroundings;
+  readonly nginx: Nginx | null;
+  readonly processes = new Map<string, ServiceProcess>();
+  journal: Journal;
+  releases: FoundRelease[] = [];
+  agent: AgentLife | null = null;
+  readonly #awake: (box: Box, incarnation: Incarnation) => AgentLife;
+  #powered = false;
+  #boots = 0;
+  #bootedAtMs = 0;
+  #incarnations = 0;
+  #refs = 0;
+  /** How the last process of the service ended. */
+  #lastEnd: "none" | "asked" | "fault" = "none";
+  #diedAlready = false;
+  #healed = false;
+
+  /** @param awake makes a new life of this machine's agent */
+  constructor(
+    identity: AgentIdentity,
+    around: Surroundings,
+    awake: (box: Box, incarnation: Incarnation) => AgentLife,
+  ) {
+    this.identity = identity;
+    this.around = around;
+    this.#awake = awake;
+    this.journal = emptyJournal("boot-0");
+    this.nginx = identity.roles.includes("edge") ? new Nginx(identity.hostId, around) : null;
+  }
+
+  get isPowered(): boolean {
+    return this.#powered;
+  }
+
+  /** The monotonic clock of this boot. */
+  get clockMs(): number {
+    return clockAtBootMs + this.around.timeline.nowMs - this.#bootedAtMs;
+  }
+
+  /** The one that listens on the service's port. */
+  get listener(): ServiceProcess | null {
+    const [process] = this.processes.values();
+    return process ?? null;
+  }
+
+  heal(): void {
+    this.#healed = true;
+    for (const process of this.processes.values()) process.sickUntilMs = 0;
+    if (this.agent) this.agent.fuse = null;
+  }
+
+  boot(): void {
+    if (this.#powered) return;
+    this.#powered = true;
+    this.#boots += 1;
+    this.#bootedAtMs = this.around.timeline.nowMs;
+    this.trace(() => `boots`);
+    this.startAgent();
+  }
+
+  startAgent(): void {
+    if (!this.#powered || this.agent) return;
+    this.#incarnations += 1;
+    const incarnation = `${this.identity.hostId}-${this.#incarnations}` as Incarnation;
+    const agent = this.#awake(this, incarnation);
+    this.agent = agent;
+    agent.begin(`boot-${this.#boots}`);
+  }
+
+  killAgent(): void {
+    if (!this.agent) return;
+    this.trace(() => "agent dies");
+    this.agent.die();
+    this.agent = null;
+    this.nginx?.agentDied();
+  }
+
+  cutPower(): void {
+    if (!this.#powered) return;
+    this.trace(() => "loses power");
+    this.killAgent();
+    this.#powered = false;
+    const lost = [...this.processes.values()];
+    this.processes.clear();
+    this.around.traffic.cut(this.identity.hostId);
+    this.nginx?.powerCut();
+    for (const process of lost) this.#lost(process);
+  }
+
+  /** Returns null where the port is taken. */
+  spawn({ target, startId, port, service, slot }: Birth): ServiceProcess | null {
+    const { timeline, scenario } = this.around;
+    if ([...this.processes.values()].some((other) => other.port === port)) return null;
+    this.#refs += 1;
+    const { hostId } = this.identity;
+    const conduct = readyOrEnding(
+      scenario,
+      target.release.version,
+      hostId,
+      this.#diedAlready || this.#healed,
+    );
+    const process: ServiceProcess = {
+      ref: `${hostId}-p${this.#refs}`,
+      service,
+      slot,
+      targetId: target.id,
+      startId,
+      port,
+      conduct,
+      startedAtMs: timeline.nowMs,
+      afterFault: this.#lastEnd === "fault",
+      stopping: false,
+      sickUntilMs: 0,
+    };
+    this.processes.set(process.ref, process);
+    this.trace(() => `runs ${target.id} as ${process.ref} (${conduct.kind})`);
+    this.around.record({ kind: "process-started", hostId, process });
+    return process;
+  }
+
+  /** SIGTERM: what is in flight is finished, at most within the grace as long as the agent is there to say SIGKILL. */
+  terminate(process: ServiceProcess): void {
+    process.stopping = true;
+    this.trace(() => `stops ${process.ref}`);
+    this.around.record({ kind: "process-stopped", hostId: this.identity.hostId, process });
+  }
+
+  /** It has ended because it was asked to. */
+  ended(process: ServiceProcess): void {
+    if (!this.processes.delete(process.ref)) return;
+    this.around.traffic.cut(this.identity.hostId);
+    this.#lastEnd = "asked";
+    this.trace(() => `${process.ref} has ended`);
+    this.agent?.processGone(process, { code: 0, signal: null, output: "" });
+  }
+
+  /** It ends by itself, whoever's fault that is. */
+  endByItself(process: ServiceProcess): void {
+    if (!this.processes.delete(process.ref)) return;
+    this.around.traffic.cut(this.identity.hostId);
+    if (process.conduct.kind === "dies") this.#diedAlready = true;
+    if (process.stopping) this.#lastEnd = "asked";
+    else this.#lost(process);
+    this.agent?.processGone(process, { code: 1, signal: null, output: "simulated" });
+  }
+
+  trace(text: () => string): void {
+    const { trace, timeline } = this.around;
+    trace.line(timeline.nowMs, () => `${this.identity.hostId} ${text()}`);
+  }
+
+  #lost(process: ServiceProcess): void {
+    this.#lastEnd = "fault";
+    this.trace(() => `${process.ref} is lost`);
+    this.around.record({ kind: "process-lost", hostId: this.identity.hostId, process });
+  }
+}

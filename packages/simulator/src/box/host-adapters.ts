@@ -1,0 +1,135 @@
+import type { Effect, HostEffect } from "@siding/agent/machine/effect";
+import type { Event } from "@siding/agent/machine/event";
+import { err, ok } from "@siding/shared/result";
+import type { AgentLife } from "./agent-life.ts";
+import type { Box } from "./box.ts";
+import { endsAfterMs } from "./conduct.ts";
+import { answerOf } from "./process.ts";
+
+type Probe = Extract<Effect, { kind: "probe" }>;
+type EffectOf<Kind extends HostEffect["kind"]> = Extract<HostEffect, { kind: Kind }>;
+
+const lookMs = { least: 1, most: 30 };
+const stageMs = { least: 20, most: 4_000 };
+const countMs = { least: 1, most: 5 };
+const spawnMs = { least: 5, most: 100 };
+const probeMs = { least: 1, most: 12 };
+/** What a service needs to end when nothing is in flight. */
+const endMs = { least: 5, most: 600 };
+
+/** The host role's effects, on a simulated machine, with seeded durations and failures. */
+export function carryOutOnHost(box: Box, agent: AgentLife, effect: HostEffect | Probe): void {
+  switch (effect.kind) {
+    case "adopt":
+      agent.answer(lookMs, () => adopted(box, effect));
+      return;
+    case "stage-release":
+      agent.answer(stageMs, () => staged(box, effect));
+      return;
+    case "cancel-stage":
+      return;
+    case "prune-releases":
+      prune(box, effect);
+      return;
+    case "count-connections":
+      agent.answer(countMs, () => counted(box, effect));
+      return;
+    case "stop-process":
+      stop(box, agent, effect);
+      return;
+    case "start-process":
+      agent.answer(spawnMs, () => started(box, effect));
+      return;
+    case "probe":
+      probe(box, agent, effect);
+      return;
+  }
+}
+
+function prune(box: Box, { keep }: EffectOf<"prune-releases">): void {
+  const kept = new Set(keep.map((release) => release.digest));
+  box.releases = box.releases.filter((release) => kept.has(release.digest));
+}
+
+function counted(box: Box, { op, service, slot }: EffectOf<"count-connections">): Event {
+  const counts = box.around.traffic.connectionsOf(box.identity.hostId);
+  return { kind: "connections-counted", op, service, slot, result: ok(counts) };
+}
+
+function adopted(box: Box, { op }: EffectOf<"adopt">): Event {
+  const processes = [...box.processes.values()].map(({ service, slot, targetId, startId, ref }) => {
+    return { service, slot, targetId, startId, process: ref };
+  });
+  return { kind: "adopted", op, processes, releases: box.releases };
+}
+
+function staged(box: Box, { op, service, slot, release }: EffectOf<"stage-release">): Event {
+  const { weather, servesArtifacts } = box.around;
+  const there = box.releases.some((each) => each.digest === release.digest);
+  const trouble = weather.stagingTrouble(box.identity.hostId);
+  const retry = there ? null : (trouble ?? (servesArtifacts() ? null : "until-deadline"));
+  if (retry !== null) {
+    const failure = { code: "fetch-failed", message: "the artifact could not be fetched (simulated)" };
+    return { kind: "staged", op, service, slot, result: err({ failure, retry }) };
+  }
+  const { version, digest } = release;
+  if (!there) box.releases = [...box.releases, { service, version, digest }];
+  return { kind: "staged", op, service, slot, result: ok(null) };
+}
+
+function started(box: Box, effect: EffectOf<"start-process">): Event {
+  const { op, service, slot, port } = effect;
+  const process = box.spawn(effect);
+  if (!process) {
+    const failure = { code: "port-in-use", message: `port ${port} is in use (simulated)` };
+    return { kind: "process-started", op, service, slot, result: err(failure) };
+  }
+  const lifeMs = endsAfterMs(process.conduct);
+  if (lifeMs !== null) {
+    // Not before the answer to its start, which comes now.
+    box.around.timeline.after(Math.max(1, lifeMs), () => box.endByItself(process));
+  }
+  return { kind: "process-started", op, service, slot, result: ok(process.ref) };
+}
+
+function stop(box: Box, agent: AgentLife, effect: EffectOf<"stop-process">): void {
+  const { op, service, slot, graceMs } = effect;
+  const stopped: Event = { kind: "process-stopped", op, service, slot, result: ok(null) };
+  const process = box.processes.get(effect.process);
+  if (!process) {
+    agent.answer(countMs, () => stopped);
+    return;
+  }
+  if (!process.stopping) box.terminate(process);
+  const { timeline } = box.around;
+  const naturalMs = naturalEndMs(box);
+  timeline.after(naturalMs, () => box.ended(process));
+  // Only a living agent says SIGKILL.
+  timeline.after(Math.min(naturalMs, graceMs), () => {
+    if (!agent.isAlive) return;
+    box.ended(process);
+    agent.happen(stopped);
+  });
+}
+
+/** It ends when the last request that it works on has ended. */
+function naturalEndMs(box: Box): number {
+  const { traffic, timeline, random } = box.around;
+  const busyUntilMs = Math.max(0, ...traffic.leftOn(box.identity.hostId).map(({ untilMs }) => untilMs));
+  return Math.max(random.spread(endMs.least, endMs.most), busyUntilMs - timeline.nowMs);
+}
+
+function probe(box: Box, agent: AgentLife, { op, owner, address, timeoutMs }: Probe): void {
+  const { around, identity } = box;
+  const hostId = around.hostAt(address);
+  const local = hostId === identity.hostId;
+  const cut = hostId !== null && !local && !around.weather.hasPath(identity.hostId, hostId);
+  const process = hostId === null || cut ? null : around.processOf(hostId);
+  const answer = cut ? ({ kind: "timeout" } as const) : answerOf(process, local, around.timeline.nowMs);
+  if (hostId !== null) {
+    const good = answer.kind === "status" && answer.status === 200;
+    around.record({ kind: "probed", by: identity.hostId, hostId, process, good });
+  }
+  const takes = answer.kind === "timeout" ? { least: timeoutMs, most: timeoutMs } : probeMs;
+  agent.answer(takes, () => ({ kind: "probed", op, owner, answer }));
+}

@@ -1,0 +1,33 @@
+import type { Journal } from "@siding/agent/machine/journal";
+import type { LedgerEvent } from "@siding/control-plane/ledger/event";
+import type { Command } from "@siding/shared/command";
+import type { HostId } from "@siding/shared/ids";
+import type { ServiceProcess } from "./box/process.ts";
+import type { RoutedList } from "./box/routed-list.ts";
+
+/** Something that really happened, as a judge sees it: in the log, on a host, at an edge or on the wire. */
+export type Fact =
+  | { readonly kind: "event"; readonly event: LedgerEvent }
+  | { readonly kind: "published"; readonly command: Command }
+  /** A beat has reached the control plane. */
+  | { readonly kind: "beat-heard"; readonly hostId: HostId }
+  /** The control plane hears the bus from now on; before, nobody's silence means anything. */
+  | { readonly kind: "listening" }
+  | { readonly kind: "deaf" }
+  | { readonly kind: "journal-written"; readonly hostId: HostId; readonly journal: Journal }
+  | { readonly kind: "process-started"; readonly hostId: HostId; readonly process: ServiceProcess }
+  /** SIGTERM, by the agent. */
+  | { readonly kind: "process-stopped"; readonly hostId: HostId; readonly process: ServiceProcess }
+  /** Ended by itself, or by a fault. */
+  | { readonly kind: "process-lost"; readonly hostId: HostId; readonly process: ServiceProcess }
+  /** `by` asked the process of `hostId` for its health. */
+  | {
+      readonly kind: "probed";
+      readonly by: HostId;
+      readonly hostId: HostId;
+      readonly process: ServiceProcess | null;
+      readonly good: boolean;
+    }
+  /** Workers of an edge begin to route by a list, beside those that still do by older ones. */
+  | { readonly kind: "routed"; readonly edgeId: HostId; readonly list: RoutedList };
+export type FactOf<Kind extends Fact["kind"]> = Extract<Fact, { kind: Kind }>;

@@ -1,0 +1,102 @@
+import type { HostId } from "@siding/shared/ids";
+import type { Random } from "../random.ts";
+import { controlPlaneParty, type Fault, killPoints, type Party } from "./fault.ts";
+import type { Scenario } from "./scenario.ts";
+
+type Draft = Omit<Scenario, "faults">;
+type Make = (random: Random, draft: Draft, atMs: number) => Fault;
+
+/** Outages from a blink to longer than any deadline of an edge. */
+const shortestMs = 200;
+const longestMs = 300_000;
+const mostFaults = 14;
+
+/** What goes wrong in one run: a few kinds of trouble, each perhaps more than once. */
+export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
+  const count = random.int(0, mostFaults);
+  const kinds = random.sample(makers, random.int(1, makers.length));
+  const faults = Array.from({ length: count }, () => {
+    const atMs = random.int(1_000, draft.healAtMs);
+    return random.pick(kinds)(random, draft, atMs);
+  });
+  return draft.edges.length > 0 ? faults : [];
+}
+
+const makers: readonly Make[] = [
+  (random, draft, atMs) => dying("agent-killed", random, anyAgent(random, draft), atMs),
+  (random, draft, atMs) => dying("agent-killed", random, random.pick(draft.hosts), atMs),
+  (random, draft, atMs) => dying("agent-killed", random, anyEdge(random, draft), atMs),
+  (random, draft, atMs) => dying("power-cut", random, anyAgent(random, draft), atMs),
+  (random, draft, atMs) => ({ kind: "service-ends", atMs, hostId: random.pick(draft.hosts) }),
+  (random, draft, atMs) => ({
+    kind: "service-sick",
+    atMs,
+    hostId: random.pick(draft.hosts),
+    forMs: random.spread(1_000, 60_000),
+  }),
+  (random, draft, atMs) => ({
+    kind: "link-cut",
+    atMs,
+    parties: cutOff(random, draft),
+    noticed: random.chance(0.5),
+    forMs: outageMs(random),
+  }),
+  (random, draft, atMs) => ({
+    kind: "path-cut",
+    atMs,
+    edgeId: anyEdge(random, draft),
+    hostId: random.pick(draft.hosts),
+    forMs: outageMs(random),
+  }),
+  (random, draft, atMs) => ({
+    kind: random.pick(["nginx-refuses", "nginx-deaf"] as const),
+    atMs,
+    edgeId: anyEdge(random, draft),
+    forMs: outageMs(random),
+  }),
+  (random, draft, atMs) => ({ kind: "nginx-master-killed", atMs, edgeId: anyEdge(random, draft) }),
+  (random, draft, atMs) => ({
+    kind: "staging-fails",
+    atMs,
+    hostId: random.pick(draft.hosts),
+    retry: random.pick(["until-deadline", "few", "never"] as const),
+    forMs: outageMs(random),
+  }),
+  (random, _draft, atMs) => ({ kind: "ledger-full", atMs, forMs: random.spread(100, 20_000) }),
+  (random) => ({
+    kind: "control-plane-killed",
+    commit: random.spread(3, 300),
+    point: random.pick(killPoints),
+    forMs: random.spread(50, 60_000),
+    lasting: false,
+  }),
+];
+
+function dying(kind: "agent-killed" | "power-cut", random: Random, hostId: HostId, atMs: number): Fault {
+  return { kind, atMs, hostId, afterEffects: random.int(0, 12), forMs: outageMs(random) };
+}
+
+function outageMs(random: Random): number {
+  return random.spread(shortestMs, longestMs);
+}
+
+function anyEdge(random: Random, { edges }: Draft): HostId {
+  return random.pick(edges).hostId;
+}
+
+function anyAgent(random: Random, draft: Draft): HostId {
+  return random.chance(0.3) ? anyEdge(random, draft) : random.pick(draft.hosts);
+}
+
+/** One agent, many, all of them, the control plane, or NATS itself. */
+function cutOff(random: Random, { hosts, edges }: Draft): readonly Party[] {
+  const edgeIds = edges.map(({ hostId }) => hostId);
+  return random.pick<readonly Party[]>([
+    [random.pick(hosts)],
+    [random.pick(edgeIds)],
+    random.sample(hosts, random.int(2, hosts.length)),
+    [...hosts, ...edgeIds],
+    [controlPlaneParty],
+    [controlPlaneParty, ...hosts, ...edgeIds],
+  ]);
+}

@@ -1,0 +1,32 @@
+import type { HostId } from "@siding/shared/ids";
+import type { ServiceProcess } from "./box/process.ts";
+import type { Traffic } from "./box/traffic.ts";
+import type { Ears } from "./ears.ts";
+import type { Fact } from "./fact.ts";
+import type { Bus } from "./network/bus.ts";
+import type { Random } from "./random.ts";
+import type { Scenario } from "./scenario/scenario.ts";
+import type { Timeline } from "./timeline.ts";
+import type { Trace } from "./trace.ts";
+import type { Weather } from "./weather.ts";
+
+/** What everything in a simulated world shares. */
+export interface Surroundings {
+  readonly scenario: Scenario;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly bus: Bus;
+  readonly traffic: Traffic;
+  readonly trace: Trace;
+  /** Where reports and beats arrive. */
+  readonly ears: Ears;
+  /** Puts a fact before the judges. */
+  readonly record: (fact: Fact) => void;
+  /** The process on the service's port of a host; null where none listens or the host has no power. */
+  readonly processOf: (hostId: HostId) => ServiceProcess | null;
+  /** Who has an address. */
+  readonly hostAt: (address: string) => HostId | null;
+  /** Whether the control plane's artifacts can be fetched at present. */
+  readonly servesArtifacts: () => boolean;
+}

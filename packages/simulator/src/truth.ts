@@ -1,0 +1,22 @@
+import type { HostId } from "@siding/shared/ids";
+import type { ServiceProcess } from "./box/process.ts";
+import type { RoutedList } from "./box/routed-list.ts";
+
+/** What is, whatever anybody believes: read-only, for judges. */
+export interface Truth {
+  readonly nowMs: number;
+  /** Nothing goes wrong any more. */
+  readonly healed: boolean;
+  hostIds(): readonly HostId[];
+  edgeIds(): readonly HostId[];
+  /** The process that answers on a host's port. */
+  processOf(hostId: HostId): ServiceProcess | null;
+  /** The agent lives, and its connection to the bus as well. */
+  isReachable(hostId: HostId): boolean;
+  /** Every list that some worker of the edge routes by, newest last; empty while its nginx is down. */
+  listsOf(edgeId: HostId): readonly RoutedList[];
+  /** Requests and probes of the edge reach the host's network. */
+  hasPath(edgeId: HostId, hostId: HostId): boolean;
+  /** Requests of edges that the host's instance is working on. */
+  inFlight(hostId: HostId): number;
+}
