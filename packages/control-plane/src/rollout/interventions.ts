@@ -141,15 +141,16 @@ function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
 }
 
 /**
- * A pause finishes the batch in hand. An edge that refuses or is silent, or a half of in-place that hangs, makes that
- * impossible: then it is given back, so that nothing healthy rests out of traffic.
+ * A pause finishes the batch in hand. An edge that refuses or is silent, or a half of in-place that hangs or has more
+ * failures than are allowed, makes that impossible: then it is given back, so that nothing healthy rests out of traffic.
  */
 function cannotFinish(survey: Survey): boolean {
   const { rollout } = survey;
   const hand = going(survey);
   if (refusingEdge(survey)) return hand.length > 0;
   if (hand.some((host) => host.position.kind === "leaving" && isOverdue(survey, host))) return true;
-  const halted = rollout.cause !== null && rollout.cause.code !== "paused-by-person";
+  const spent = rollout.failed.length > Math.max(rollout.maxFailures, rollout.acceptedFailures);
+  const halted = spent || (rollout.cause !== null && rollout.cause.code !== "paused-by-person");
   return rollout.plan.whole && halted && hand.length > 0;
 }
 

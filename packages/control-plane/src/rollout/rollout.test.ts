@@ -359,3 +359,19 @@ describe("a swap of in-place over two edges", () => {
     expect(stage.snapshot.upstream.content.members).toHaveLength(4);
   });
 });
+
+it("in-place paused by a person gives its half back when that fails: the swap would be a batch after the budget", () => {
+  const stage = scene();
+  stage.behaviours.set("h1", { fails: { kind: "verify", failure: broken } });
+  admit(stage, { version: "v2", strategy: { kind: "in-place" }, onFailure: "pause" });
+  until(stage, "h1 update v2");
+  stage.control("pause");
+  until(stage, "h1 FAILED");
+  stage.behaviours.clear();
+  stage.settle();
+  expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "paused-by-person" } });
+  expect(
+    new Set(stage.snapshot.upstream.content.members.map(({ targetId }) => targetId.split("@")[0])),
+  ).toEqual(new Set(["v1"]));
+  expect(stage.snapshot.upstream.content.members).toHaveLength(4);
+});

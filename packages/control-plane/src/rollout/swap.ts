@@ -2,6 +2,7 @@ import { canonicalJson } from "@siding/shared/digest";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
+import { judgeRevision } from "./capacity.ts";
 import { swapDeadlineMs } from "./limits.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import type { Survey } from "./survey.ts";
@@ -64,7 +65,8 @@ export function swappedBack(survey: Survey): readonly Action[] | null {
   // A swap that was refused is said again after a while: what stood before all of that is meant.
   const swapped = canonicalJson(upstream.content.members);
   const before = upstream.history.findLast(({ members }) => canonicalJson(members) !== swapped);
-  if (!before) return null;
+  // Before a first deployment nobody served: there is nothing to go back to, and nothing is mixed.
+  if (!before || judgeRevision(snapshot, before.members).kind !== "fits") return null;
   const content = { ...upstream.content, members: [...before.members] };
   return [{ type: "upstream-revised", service, content }];
 }
