@@ -1,24 +1,21 @@
-import { cp, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { UpstreamContent } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
-import { testConfig } from "./binary.ts";
 import { writeDurably } from "./durable-file.ts";
-import { type Inner, workersOf } from "./inner.ts";
-import { isRetired, signal } from "./processes.ts";
-import { type MainSettings, renderMain, renderUpstream } from "./render.ts";
+import type { EdgeLayout } from "./layout.ts";
+import type { Place } from "./place.ts";
+import { signal } from "./processes.ts";
 import { type Attempt, type Rendition, routedBy, saveState, type UpstreamState } from "./state.ts";
-import { servedGeneration } from "./status.ts";
 import { listenTo, reload, retire, untilAtRest } from "./turnover.ts";
 import { until } from "./waiting.ts";
 
 /** What every change of an upstream needs to know. */
 export interface ChangeContext {
-  readonly binary: string;
-  readonly settings: MainSettings;
+  readonly place: Place;
+  readonly layout: EdgeLayout;
   readonly confirmDeadlineMs: number;
-  readonly inner: Inner;
 }
 
 export interface Wanted {
@@ -36,30 +33,25 @@ export interface Changed {
 
 /** True where nginx serves just what the content asks for, so that only the revision is to be noted. */
 export async function isServedAlready(
-  { settings, inner }: ChangeContext,
+  { place }: ChangeContext,
   { served, attempt }: UpstreamState,
   wanted: Wanted,
 ): Promise<boolean> {
   if (served === null || attempt !== null) return false;
-  if (!isSameText({ settings, inner }, wanted, served)) return false;
-  return (await servedGeneration(inner.folder, wanted.content.upstream)) === served.generation;
+  if (!isSameText(place, wanted, served)) return false;
+  return (await place.servedGeneration(wanted.content.upstream)) === served.generation;
 }
 
 type Routed = Pick<Wanted, "content" | "ejected">;
 
-function isSameText(
-  { settings, inner }: Pick<ChangeContext, "settings" | "inner">,
-  left: Routed,
-  right: Routed,
-): boolean {
-  const textOf = (routed: Routed) =>
-    renderUpstream(settings, inner.folder, routedBy({ ...routed, ejected: [...routed.ejected] }), 0);
+function isSameText(place: Place, left: Routed, right: Routed): boolean {
+  const textOf = (routed: Routed) => place.render(routedBy({ ...routed, ejected: [...routed.ejected] }), 0);
   return textOf(left) === textOf(right);
 }
 
 /** Whether the reload is one for the ledger, or for this edge's own ejections alone. */
 function isEjection(context: ChangeContext, { served }: UpstreamState, { content }: Wanted): boolean {
-  return served !== null && isSameText(context, { content, ejected: [] }, { ...served, ejected: [] });
+  return served !== null && isSameText(context.place, { content, ejected: [] }, { ...served, ejected: [] });
 }
 
 /** Notes another revision of a content that nginx serves already. */
@@ -80,26 +72,13 @@ export async function noteRevision(
   return { state: await saved(context, { ...state, served }), result: ok(undefined) };
 }
 
-/**
- * Has nginx test a content in a copy of its files, so that a commit finds nothing to object to. Sockets that are in use
- * are no objection to a test.
- */
-export async function rehearse(
-  { inner, binary, settings }: ChangeContext,
+/** Has nginx test a content, so that a commit finds nothing to object to. */
+export function rehearse(
+  { place }: ChangeContext,
   content: UpstreamContent,
   ejected: readonly string[],
 ): Promise<EdgeResult<void>> {
-  const { folder } = inner;
-  const rehearsal = folder.rehearsal;
-  await rm(rehearsal.upstreams, { recursive: true, force: true });
-  await cp(folder.upstreams, rehearsal.upstreams, { recursive: true });
-  const routed = routedBy({ content, ejected: [...ejected] });
-  await writeFile(
-    `${rehearsal.upstreams}/${content.upstream}.conf`,
-    renderUpstream(settings, folder, routed, 0),
-  );
-  await writeFile(rehearsal.config, renderMain(settings, folder, rehearsal.upstreams));
-  return testConfig(binary, { path: folder.path, config: rehearsal.config });
+  return place.rehearse(routedBy({ content, ejected: [...ejected] }));
 }
 
 /** Renders, tests, renames into place, reloads, confirms; after a failure the last confirmed content is back. */
@@ -108,9 +87,9 @@ export async function change(
   before: UpstreamState,
   wanted: Wanted,
 ): Promise<Changed> {
-  const { inner, binary, settings } = context;
+  const { place } = context;
   const startedAt = performance.now();
-  const rested = await untilAtRest(inner, context.confirmDeadlineMs);
+  const rested = await untilAtRest(place, context.confirmDeadlineMs);
   if (!rested.ok) return { state: before, result: rested };
   const attempt: Attempt = {
     content: wanted.content,
@@ -119,13 +98,13 @@ export async function change(
     ejected: [...wanted.ejected],
     generation: before.generation + 1,
     outcome: "open",
-    oldWorkers: workersOf(inner),
+    oldWorkers: place.workers(),
   };
   const begun = await saved(context, { ...before, generation: attempt.generation, attempt });
-  const hear = await listenTo(settings.layout.errorLog);
+  const hear = await listenTo(place.errorLog);
 
   await putInPlace(context, attempt);
-  const tested = await testConfig(binary, inner.folder);
+  const tested = await place.test();
   if (!tested.ok) {
     await putBack(context, before);
     return { state: await saved(context, { ...begun, attempt: givenUp(before.attempt) }), result: tested };
@@ -133,13 +112,15 @@ export async function change(
   const counts = isEjection(context, before, wanted)
     ? { ejections: begun.ejections + 1 }
     : { reloads: begun.reloads + 1 };
+  await place.beforeReload();
   const reloaded = await reload({
-    inner,
+    place,
     upstream: attempt.content.upstream,
     generation: attempt.generation,
     oldWorkers: attempt.oldWorkers,
     withinMs: context.confirmDeadlineMs,
   });
+  await place.afterReload();
   const turnoverMs = performance.now() - startedAt;
   if (reloaded.ok) {
     const served = renditionOf(attempt);
@@ -150,7 +131,7 @@ export async function change(
   }
   await putBack(context, before);
   // A master that was only slow may have read the new file: this makes it read the old one again.
-  signal(inner.master, "SIGHUP");
+  signal(place.master, "SIGHUP");
   const { code, message } = reloaded.error;
   const words = await hear();
   return {
@@ -166,13 +147,13 @@ export async function change(
 export async function concluded(context: ChangeContext, state: UpstreamState): Promise<UpstreamState | null> {
   const { attempt } = state;
   if (attempt?.outcome !== "open") return null;
-  const { inner, confirmDeadlineMs: withinMs } = context;
-  if (!(await untilAtRest(inner, withinMs)).ok) return null;
-  if ((await servedGeneration(inner.folder, state.upstream)) !== attempt.generation) return null;
+  const { place, confirmDeadlineMs: withinMs } = context;
+  if (!(await untilAtRest(place, withinMs)).ok) return null;
+  if ((await place.servedGeneration(state.upstream)) !== attempt.generation) return null;
   const startedAt = performance.now();
   const settled = () => {
-    retire(attempt.oldWorkers);
-    return attempt.oldWorkers.every(isRetired);
+    if (place.retiresWorkers) retire(attempt.oldWorkers);
+    return attempt.oldWorkers.every((worker) => place.hasLetGo(worker, startedAt));
   };
   const retired = await until(settled, { everyMs: 5, withinMs });
   if (!retired) return null;
@@ -181,13 +162,26 @@ export async function concluded(context: ChangeContext, state: UpstreamState): P
   return saved(context, { ...state, served, attempt: null, reloads: state.reloads + 1, turnoverMs });
 }
 
-async function putInPlace({ inner, settings }: ChangeContext, rendition: Rendition): Promise<void> {
-  const text = renderUpstream(settings, inner.folder, routedBy(rendition), rendition.generation);
-  await writeDurably(inner.folder.upstreamFile(rendition.content.upstream), text);
+export async function putInPlace({ place }: ChangeContext, rendition: Rendition): Promise<void> {
+  const text = place.render(routedBy(rendition), rendition.generation);
+  await writeDurably(place.upstreamFile(rendition.content.upstream), text);
+}
+
+/** Makes sure of an upstream in a running nginx: by looking where that is enough, else by a reload. */
+export async function settle(context: ChangeContext, state: UpstreamState): Promise<Changed> {
+  const { upstream, served, attempt } = state;
+  const answer = await context.place.servedGeneration(upstream);
+  if (attempt === null && answer === (served?.generation ?? null)) return { state, result: ok(undefined) };
+  const ended = await concluded(context, state);
+  if (ended) return { state: ended, result: ok(undefined) };
+  if (served) return change(context, state, served);
+  const forgotten = { ...state, attempt: null };
+  await saveState(context.layout, forgotten);
+  return { state: forgotten, result: ok(undefined) };
 }
 
 async function putBack(context: ChangeContext, { upstream, served }: UpstreamState): Promise<void> {
-  if (served === null) await rm(context.inner.folder.upstreamFile(upstream), { force: true });
+  if (served === null) await rm(context.place.upstreamFile(upstream), { force: true });
   else await putInPlace(context, served);
 }
 
@@ -199,7 +193,7 @@ function renditionOf({ content, revision, digest, generation, ejected }: Attempt
   return { content, revision, digest, generation, ejected };
 }
 
-async function saved({ settings }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
-  await saveState(settings.layout, state);
+async function saved({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
+  await saveState(layout, state);
   return state;
 }
