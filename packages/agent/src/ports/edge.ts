@@ -46,15 +46,15 @@ export interface AppliedUpstream extends ServedUpstream {
 
 export interface EdgeFacts {
   readonly nginxVersion: string;
-  /** Whether the start found the inner nginx running, or started it. */
-  readonly inner: "taken-over" | "started";
+  /** Whether the start found nginx running, or started it; the user's own is never started. */
+  readonly inner: "taken-over" | "started" | "not-running";
   readonly served: readonly ServedUpstream[];
   /** Things that a person should put right; the edge works on. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The nginx of an edge, mode `inner`. Effects only: which revision is the newest, and what is tried again, is decided
+ * The nginx of an edge: our inner one, or in mode `include` the user's. Effects only: which revision is the newest, and what is tried again, is decided
  * by the machine. Calls are carried out one after the other.
  */
 export interface Edge {

@@ -72,6 +72,26 @@ export async function noteRevision(
   return { state: await saved(context, { ...state, served }), result: ok(undefined) };
 }
 
+/** Writes an upstream's file for an nginx that does not run yet; whether it came to read it is found out later. */
+export async function announce(
+  context: ChangeContext,
+  before: UpstreamState,
+  { content, revision, ejected }: Wanted,
+): Promise<UpstreamState> {
+  const digest = contentDigest(content);
+  const { attempt: written } = before;
+  if (written?.outcome === "open" && written.revision === revision && written.digest === digest)
+    return before;
+  const generation = before.generation + 1;
+  const attempt: Attempt = {
+    ...{ content, revision, digest, generation, ejected: [...ejected] },
+    outcome: "open",
+    oldWorkers: [],
+  };
+  await putInPlace(context, attempt);
+  return saved(context, { ...before, generation: attempt.generation, attempt });
+}
+
 /** Has nginx test a content, so that a commit finds nothing to object to. */
 export function rehearse(
   { place }: ChangeContext,

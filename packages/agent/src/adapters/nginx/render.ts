@@ -61,7 +61,7 @@ const obeyedByNginx = [
  */
 const keepConnections = ["    keepalive 64;", "    keepalive_timeout 500ms;"];
 
-const banner = "# Written by the Siding agent; changes made here are lost.";
+export const banner = "# Written by the Siding agent; changes made here are lost.";
 
 /** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
 export function renderMain(
@@ -183,7 +183,7 @@ export function renderUpstream(
   );
 }
 
-function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
+export function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
   return lines(
     `upstream ${content.upstream} {`,
     // All workers share one rotation and one count of connections. A server takes about a kilobyte.
@@ -217,7 +217,7 @@ function plainUser(user: string): string {
   return user;
 }
 
-function lines(...parts: readonly (string | null)[]): string {
+export function lines(...parts: readonly (string | null)[]): string {
   const text = parts.filter((part) => part !== null).join("\n");
   return text.endsWith("\n") ? text : `${text}\n`;
 }
