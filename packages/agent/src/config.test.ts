@@ -45,6 +45,24 @@ describe("an agent's config", () => {
     });
   });
 
+  it("knows how to find the user's nginx in mode include", () => {
+    const edge = "edge: { mode: include, pidFile: /srv/nginx.pid, bleed: 2s }\n";
+    expect(read(`${least.replace("[host]", "[edge]")}${edge}`)).toMatchObject({
+      value: {
+        edge: {
+          mode: "include",
+          userNginx: {
+            pidFile: "/srv/nginx.pid",
+            configFile: null,
+            statusPort: 9_145,
+            bleedMs: 2_000,
+            reloadIntervalMs: 1_000,
+          },
+        },
+      },
+    });
+  });
+
   it.each([
     ["an unknown key", `${least}datadir: /x\n`, 'Unrecognized key: "datadir"'],
     ["a bad host id", least.replace("h1\n", "H_1\n"), "hostId: a host id has"],
@@ -52,8 +70,13 @@ describe("an agent's config", () => {
     ["an edge without its role", `${least}edge: {}\n`, "edge: only with the role edge"],
     [
       "a mode of later",
-      `${least.replace("[host]", "[edge]")}edge: { mode: include }\n`,
-      "edge.mode: only mode 'inner' is available in this release",
+      `${least.replace("[host]", "[edge]")}edge: { mode: site }\n`,
+      "edge.mode: mode 'site' is not available in this release",
+    ],
+    [
+      "what only mode include needs",
+      `${least.replace("[host]", "[edge]")}edge: { pidFile: /run/nginx.pid }\n`,
+      "edge.pidFile: only with mode: include",
     ],
     ["a number without its unit", `${least}beatInterval: 10\n`, "beatInterval"],
     ["a relative path", `${least}dataDir: data\n`, "dataDir: an absolute path"],

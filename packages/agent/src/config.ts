@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defaults } from "@siding/shared/defaults";
-import { Address, HostId, Labels, ServiceName } from "@siding/shared/ids";
+import { Address, HostId, Labels, Port, ServiceName } from "@siding/shared/ids";
 import { Role } from "@siding/shared/report";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import { Duration } from "@siding/shared/units";
@@ -24,14 +24,42 @@ const Allow = z.strictObject({
 
 const EdgeMode = z
   .enum(["inner", "include", "site"])
-  .refine((mode) => mode === "inner", "only mode 'inner' is available in this release of Siding");
+  .refine((mode) => mode !== "site", "mode 'site' is not available in this release of Siding");
 
-const EdgeConfig = z.strictObject({
-  nginx: z.string().min(1).default("nginx"),
-  includeDir: AbsolutePath.default("/etc/siding/nginx"),
-  runDir: AbsolutePath.default("/run/siding/edge"),
-  mode: EdgeMode.default("inner"),
-});
+/** What only mode `include` needs to know of the user's nginx. */
+const ofUserNginx = {
+  pidFile: AbsolutePath.optional(),
+  config: AbsolutePath.optional(),
+  statusPort: Port.optional(),
+  bleed: Duration.optional(),
+  reloadInterval: Duration.optional(),
+};
+
+const EdgeConfig = z
+  .strictObject({
+    nginx: z.string().min(1).default("nginx"),
+    includeDir: AbsolutePath.default("/etc/siding/nginx"),
+    runDir: AbsolutePath.default("/run/siding/edge"),
+    mode: EdgeMode.default("inner"),
+    ...ofUserNginx,
+  })
+  .superRefine((edge, context) => {
+    if (edge.mode === "include") return;
+    for (const key of Object.keys(ofUserNginx)) {
+      if (edge[key as keyof typeof ofUserNginx] === undefined) continue;
+      context.addIssue({ code: "custom", path: [key], message: "only with mode: include" });
+    }
+  })
+  .transform(({ pidFile, config, statusPort, bleed, reloadInterval, ...edge }) => ({
+    ...edge,
+    userNginx: {
+      pidFile: pidFile ?? "/run/nginx.pid",
+      configFile: config ?? null,
+      statusPort: statusPort ?? 9_145,
+      bleedMs: bleed ?? null,
+      reloadIntervalMs: reloadInterval ?? 1_000,
+    },
+  }));
 
 const FileShape = z.strictObject({
   hostId: HostId,

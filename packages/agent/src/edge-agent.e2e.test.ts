@@ -44,7 +44,9 @@ function content(listed: boolean, attempt: number | null): UpstreamContent {
     shares: [],
     balance: "round-robin",
     watch: attempt === null ? [] : [{ ...member, attempt }],
-    health: { http: "/healthz", intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 },
+    checks: {
+      [member.targetId]: { http: "/healthz", intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 },
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
 import { askHealth } from "./adapters/network/probe.ts";
 import { NginxEdge } from "./adapters/nginx/edge.ts";
+import { IncludeEdge } from "./adapters/nginx/include-edge.ts";
 import { EdgeLayout } from "./adapters/nginx/layout.ts";
 import { endAll } from "./adapters/nginx/stop.ts";
 import { ChildDriver } from "./adapters/process/child-driver.ts";
@@ -27,6 +28,7 @@ import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
 import type { Driver } from "./ports/driver.ts";
+import type { Edge } from "./ports/edge.ts";
 import type { Log } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
 import { stopServices } from "./teardown.ts";
@@ -177,7 +179,8 @@ function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log, u
 /** Stops everything that this agent has started: for the end of a demo or a test, and before an uninstall. */
 async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
   const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
-  if (config.edge !== null) {
+  // In mode include nginx is the user's.
+  if (config.edge?.mode === "inner") {
     const layout = EdgeLayout.of(edgeFolders(config, config.edge));
     if (layout.ok) await endAll(layout.value);
     else left.push(`edge: ${layout.error.message}`);
@@ -209,8 +212,12 @@ function driverOf({ dataDir, address, driver, allow, runAs }: AgentConfig): Driv
 
 type EdgeConfig = NonNullable<AgentConfig["edge"]>;
 
-function edgeOf(config: AgentConfig, edge: EdgeConfig): NginxEdge {
+function edgeOf(config: AgentConfig, edge: EdgeConfig): Edge {
   const folders = edgeFolders(config, edge);
+  if (edge.mode === "include") {
+    const { nginx, userNginx } = edge;
+    return new IncludeEdge({ ...folders, ...userNginx, nginx, confirmDeadlineMs: edgeConfirmDeadlineMs });
+  }
   return new NginxEdge({
     ...folders,
     nginx: edge.nginx,

@@ -81,13 +81,15 @@ export const UpstreamContent = z.object({
   shares: z.array(z.unknown()).max(0),
   balance: Balance,
   watch: z.array(Watched),
-  health: HealthSpec,
+  /** How the edges ask each target that is listed or watched: two targets may be asked differently. */
+  checks: z.record(TargetId, HealthSpec),
 });
 export type UpstreamContent = z.infer<typeof UpstreamContent>;
 
 export const ApplyRevision = z.object({
   ...envelope,
   kind: z.literal("apply-revision"),
+  /** `prepare`: render and test, change nothing. `commit`: serve it. `discard`: forget what was prepared. */
   step: z.enum(["prepare", "commit", "discard"]),
   digest: Digest,
   content: UpstreamContent,

@@ -73,6 +73,10 @@ export const ProbeReport = z.object({
 });
 export type ProbeReport = z.infer<typeof ProbeReport>;
 
+/** A listed instance that an edge has taken out of its own list because its probes fail, and what they got. */
+export const EjectedReport = z.object({ hostId: HostId, slot: Slot, detail: z.string().max(1_024) });
+export type EjectedReport = z.infer<typeof EjectedReport>;
+
 /** Everything that an edge knows of one upstream. */
 export const UpstreamReport = z.object({
   upstream: UpstreamName,
@@ -80,6 +84,8 @@ export const UpstreamReport = z.object({
   revision: Revision,
   /** What nginx serves for certain: confirmed, and every older worker gone. */
   serving: z.object({ revision: Revision, digest: Digest }).nullable(),
+  /** Rendered, tested by nginx and not put into force: `commit` would serve it. Null where nothing is. */
+  prepared: z.object({ revision: Revision, digest: Digest }).nullable().default(null),
   /** nginx says no to this revision, in its own words: only another revision helps. */
   refused: z.object({ revision: Revision, message: z.string().max(4_096) }).nullable(),
   /** This revision could not be served so far; the edge goes on trying. */
@@ -89,8 +95,14 @@ export const UpstreamReport = z.object({
     .default(null),
   /** The edge's own count of what it rendered; grows with each reload. */
   generation: z.int().min(0),
-  /** Reloads that this upstream caused since the agent's first start. */
+  /** Reloads that revisions of this upstream caused since the agent's first start. */
   reloads: z.int().min(0),
+  /** Reloads for ejections and readmissions alone, counted apart. */
+  ejections: z.int().min(0).default(0),
+  /** Listed by the ledger, and left out by this edge at present. */
+  ejected: z.array(EjectedReport).default([]),
+  /** So many of the listed fail at once that this edge does not believe its probes, and ejects nobody; else null. */
+  panic: z.string().max(1_024).nullable().default(null),
   /** From writing the file to the last old worker's end, of the newest confirmed reload. */
   turnoverMs: z.number().min(0),
   probes: z.array(ProbeReport),

@@ -108,6 +108,8 @@ export const RolloutDocument = z.object({
   failures: z.int(),
   maxFailures: z.int(),
   reloads: z.record(z.string(), z.int()),
+  /** In-place over several edges: from the first to the last that served the other half. Null where there was no swap. */
+  swapSpreadMs: z.number().nullable(),
   comment: z.string().optional(),
   createdAt: Instant,
   createdBy: z.string(),
@@ -186,7 +188,13 @@ export const EdgeDocument = z.object({
       wanted: z.int(),
       serving: z.int().nullable(),
       members: z.array(z.string()),
+      /** Members that the edge has left out because its own probes fail, and what they got. */
+      ejected: z.array(z.object({ instance: z.string(), detail: z.string() })),
+      /** Why the edge ejects nobody although more than half fail; null where that is not so. */
+      panic: z.string().nullable(),
       reloads: z.int(),
+      /** Reloads for ejections and readmissions alone. */
+      ejections: z.int(),
       refused: z.string().nullable(),
       trouble: z.string().nullable(),
     }),

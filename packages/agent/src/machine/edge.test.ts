@@ -174,7 +174,8 @@ describe("a watched instance", () => {
     world.asked.length = 0;
     world.run(5_000);
     expect(world.saidOfUpstream().probes).toEqual([]);
-    expect(world.count("probe")).toBe(0);
+    const owners = world.asked.flatMap((each) => (each.kind === "probe" ? [each.owner.kind] : []));
+    expect(owners).not.toContain("watched");
   });
 
   it("keeps its count through a revision that does not change its attempt", () => {
@@ -183,5 +184,68 @@ describe("a watched instance", () => {
     world.run(1_000);
     world.send(revisionOf(world, 6, contentOf(["h3"], { h2: 3 })));
     expect(world.saidOfUpstream().probes).toMatchObject([{ attempt: 3, state: "good" }]);
+  });
+});
+
+describe("a revision that is prepared", () => {
+  const serving = () => {
+    const world = ready();
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    world.run(10);
+    return world;
+  };
+
+  it("is tested, reported, and served only when it is committed", () => {
+    const world = serving();
+    world.send(revisionOf(world, 6, contentOf(["h2"]), "prepare"));
+    world.run(100);
+    expect(world.saidOfUpstream()).toMatchObject({
+      revision: 5,
+      serving: { revision: 5 },
+      prepared: { revision: 6 },
+    });
+    expect(world.count("apply-upstream")).toBe(1);
+    world.send(revisionOf(world, 6, contentOf(["h2"])));
+    world.run(100);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 6 }, prepared: null });
+    expect(world.count("prepare-upstream")).toBe(1);
+  });
+
+  it("is forgotten by a discard and by a newer revision, and prepared once when told twice", () => {
+    const world = serving();
+    const prepare = revisionOf(world, 6, contentOf(["h2"]), "prepare");
+    world.send(prepare);
+    world.run(10);
+    world.send(prepare);
+    world.run(10);
+    expect(world.count("prepare-upstream")).toBe(1);
+    world.send(revisionOf(world, 6, contentOf(["h2"]), "discard"));
+    expect(world.saidOfUpstream().prepared).toBeNull();
+    world.send(revisionOf(world, 7, contentOf(["h2"]), "prepare"));
+    world.run(10);
+    world.send(revisionOf(world, 8, contentOf(["h1", "h2"])));
+    world.run(10);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 8 }, prepared: null });
+  });
+
+  it("and that nginx refuses says why, while the edge serves on; trouble is tried again", () => {
+    const world = serving();
+    let answer: "refused" | "trouble" = "trouble";
+    world.answers["prepare-upstream"] = ({ op }) => ({
+      kind: "upstream-prepared",
+      op,
+      upstream: upstreamName,
+      result: err({ kind: answer, message: "unknown directive" }),
+    });
+    world.send(revisionOf(world, 6, contentOf(["h2"]), "prepare"));
+    world.run(1_000);
+    expect(world.saidOfUpstream().trouble).toMatchObject({ revision: 6 });
+    answer = "refused";
+    world.run(10_000);
+    expect(world.saidOfUpstream()).toMatchObject({
+      serving: { revision: 5 },
+      prepared: null,
+      refused: { revision: 6, message: "unknown directive" },
+    });
   });
 });

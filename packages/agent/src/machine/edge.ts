@@ -1,11 +1,15 @@
 import type { UpstreamName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
+import { prepare, prepared, prepareWakeAtMs } from "./candidate.ts";
+import { backoffMs } from "./complaint.ts";
 import type { Effect } from "./effect.ts";
+import { followHealth } from "./ejection.ts";
 import type { EdgeEvent, ServedRevision } from "./event.ts";
+import { askListed, listedWakeAtMs } from "./listed.ts";
 import type { EdgeCondition, MachineState, Upstream } from "./state.ts";
-import { applied, apply, backoffMs, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
-import { askWatched } from "./watch.ts";
+import { applied, apply, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
+import { askWatched, watchWakeAtMs } from "./watch.ts";
 
 /** A master that lived this long was well: its death counts as the first one again. */
 const wellAfterMs = 60_000;
@@ -24,6 +28,11 @@ export function edgeHappened(state: MachineState, event: EdgeEvent, nowMs: numbe
       return edgeAnswered(state, "recovering", event.op, event.result, nowMs);
     case "edge-down":
       return edgeDown(state, event.message, nowMs);
+    case "upstream-prepared": {
+      const known = state.upstreams.get(event.upstream);
+      if (known === undefined) return state;
+      return withUpstream(state, event.upstream, prepared(known, event.op, event.result, nowMs));
+    }
     case "upstream-applied": {
       const known = state.upstreams.get(event.upstream);
       if (known === undefined) return state;
@@ -41,13 +50,18 @@ export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
     edge = again.edge;
     effects.push(again.effect);
   }
-  const upstreams = new Map(state.upstreams);
+  const upstreams = new Map(
+    [...state.upstreams].map(([name, upstream]) => [name, followHealth(upstream, nowMs)]),
+  );
   const next = edge.kind === "up" ? nextToApply(upstreams, nowMs) : undefined;
   for (const [name, before] of state.upstreams) {
-    const asked = askWatched(sayOverdue(before, nowMs), nowMs);
-    const done = name === next ? apply(asked.upstream) : { upstream: asked.upstream, effects: [] };
+    const followed = upstreams.get(name) ?? before;
+    const asked = askWatched(sayOverdue(followed, nowMs), nowMs);
+    const listed = askListed(asked.upstream, nowMs);
+    const tested = edge.kind === "up" ? prepare(listed.upstream, nowMs) : { ...listed, effects: [] };
+    const done = name === next ? apply(tested.upstream, nowMs) : { upstream: tested.upstream, effects: [] };
     upstreams.set(name, done.upstream);
-    effects.push(...asked.effects, ...done.effects);
+    effects.push(...asked.effects, ...listed.effects, ...tested.effects, ...done.effects);
   }
   return { state: { ...state, edge, upstreams }, effects };
 }
@@ -63,10 +77,12 @@ export function tryAgain(again: "start" | "recover", tries: number): { edge: Edg
 export function edgeWakeAtMs(state: MachineState): (number | null)[] {
   const { edge } = state;
   const free = edge.kind === "up" && !someoneIsApplied(state.upstreams);
-  const ofUpstreams = [...state.upstreams.values()].flatMap(({ attempt, overdueAtMs, watched }) => [
-    attempt.kind === "due" && free ? attempt.atMs : null,
-    overdueAtMs,
-    ...[...watched.values()].map(({ probing }) => (probing.next.kind === "due" ? probing.next.atMs : null)),
+  const ofUpstreams = [...state.upstreams.values()].flatMap((upstream) => [
+    upstream.attempt.kind === "due" && free ? upstream.attempt.atMs : null,
+    upstream.overdueAtMs,
+    edge.kind === "up" ? prepareWakeAtMs(upstream) : null,
+    watchWakeAtMs(upstream),
+    listedWakeAtMs(upstream),
   ]);
   return [edge.kind === "broken" ? edge.atMs : null, ...ofUpstreams];
 }

@@ -20,10 +20,10 @@ export interface FoundProcess extends InstanceRef {
   readonly process: ProcessRef;
 }
 
-/** Whom a probe's answer is for: an instance of this host, or one that this edge watches. */
+/** Whom a probe's answer is for: an instance of this host, or one that this edge watches or has listed. */
 export type ProbeOwner =
   | ({ readonly kind: "instance" } & InstanceRef)
-  | { readonly kind: "watched"; readonly upstream: UpstreamName; readonly key: string };
+  | { readonly kind: "watched" | "listed"; readonly upstream: UpstreamName; readonly key: string };
 
 /**
  * What a step wants done, in this order. `write-journal` is first where there is one, and is durable before any
@@ -91,12 +91,21 @@ type Probe = {
 export type EdgeEffect =
   /** Find or start the inner nginx. Answer: `edge-started`. */
   | { readonly kind: "start-edge"; readonly op: OpId }
-  /** Make nginx serve this, for certain, or keep what it serves. Answer: `upstream-applied`. */
+  /** Make nginx serve this less the ejected, for certain, or keep what it serves. Answer: `upstream-applied`. */
   | {
       readonly kind: "apply-upstream";
       readonly op: OpId;
       readonly content: UpstreamContent;
       readonly revision: number;
+      /** Members that are left out, as `hostId/slot`; never all. */
+      readonly ejected: readonly string[];
+    }
+  /** Have nginx test this without serving it. Answer: `upstream-prepared`. */
+  | {
+      readonly kind: "prepare-upstream";
+      readonly op: OpId;
+      readonly content: UpstreamContent;
+      readonly ejected: readonly string[];
     }
   /** Bring a dead inner nginx back without losing a request. Answer: `edge-recovered`. */
   | { readonly kind: "recover-edge"; readonly op: OpId };

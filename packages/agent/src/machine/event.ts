@@ -62,6 +62,12 @@ export type EdgeEvent =
       readonly upstream: UpstreamName;
       readonly result: Result<ServedRevision, ApplyFailure>;
     }
+  | {
+      readonly kind: "upstream-prepared";
+      readonly op: OpId;
+      readonly upstream: UpstreamName;
+      readonly result: Result<null, ApplyFailure>;
+    }
   | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
   /** The inner nginx's master is gone and nobody asked for it. */
   | { readonly kind: "edge-down"; readonly message: string };
@@ -110,6 +116,10 @@ export interface ServedRevision {
   readonly generation: number;
   readonly reloads: number;
   readonly turnoverMs: number;
+  /** Members of the revision that nginx was not given, as `hostId/slot`, in order. */
+  readonly ejected: readonly string[];
+  /** Reloads that only changed `ejected`; `reloads` does not count them. */
+  readonly ejections: number;
 }
 
 /**

@@ -53,11 +53,6 @@ describe("a command", () => {
       (world) => ({ ...stage(world, 5), commandId: "other" as CommandId }),
     ],
     [
-      "that prepares an upstream",
-      "not-available-yet",
-      (world) => ({ ...revisionOf(world, 7, contentOf([])), step: "prepare" }) as Command,
-    ],
-    [
       "whose content is not what it says",
       "digest-mismatch",
       (world) => ({ ...revisionOf(world, 7, contentOf([])), content: contentOf(["h2"]) }) as Command,

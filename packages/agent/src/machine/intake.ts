@@ -2,12 +2,13 @@ import type { ApplyRevision, Command, InstanceCommand } from "@siding/shared/com
 import { contentDigest } from "@siding/shared/digest";
 import type { CommandId, UpstreamName } from "@siding/shared/ids";
 import type { RefusalCode } from "@siding/shared/report";
+import { beginPrepare, discard } from "./candidate.ts";
 import { beginDrain } from "./drain.ts";
 import { withUpstream } from "./edge.ts";
 import { newInstance } from "./instance.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
-import type { Instance, MachineState } from "./state.ts";
+import type { Instance, MachineState, Upstream } from "./state.ts";
 import { beginUpdate } from "./update.ts";
 import { acceptRevision } from "./upstream.ts";
 import { beginRejoin, beginVerify } from "./verify.ts";
@@ -140,10 +141,6 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
   const name = command.content.upstream;
   const known = state.upstreams.get(name);
   const say = { kind: "upstream", name } as const;
-  if (command.step !== "commit") {
-    const message = `step '${command.step}' of apply-revision is not available in this release of Siding`;
-    return refused(state, command, "not-available-yet", message);
-  }
   if (contentDigest(command.content) !== command.digest) {
     return refused(
       state,
@@ -155,7 +152,21 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
   if (known !== undefined && command.revision <= known.journal.revision) {
     return takeAgain(state, command, known.journal.revision, known.journal.digest);
   }
-  return { state: withUpstream(state, name, acceptRevision(known, command, nowMs)), refusal: null, say };
+  const next = taken(known, command, nowMs);
+  return { state: next === undefined ? state : withUpstream(state, name, next), refusal: null, say };
+}
+
+/** Undefined where nothing is known of the upstream and nothing is to be. */
+function taken(known: Upstream | undefined, command: ApplyRevision, nowMs: number): Upstream | undefined {
+  switch (command.step) {
+    case "commit":
+      return acceptRevision(known, command, nowMs);
+    case "prepare":
+      // An upstream that this edge has never served has nothing to go on with: there is no swap for it to wait for.
+      return known === undefined ? undefined : beginPrepare(known, command, nowMs);
+    case "discard":
+      return known && discard(known, command.revision);
+  }
 }
 
 function takeAgain(state: MachineState, command: ApplyRevision, revision: number, digest: string): Taken {

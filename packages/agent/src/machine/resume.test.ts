@@ -158,7 +158,16 @@ describe("an agent that was killed", () => {
     world.asked.length = 0;
     const { upstream, digest } = world.state.upstreams.get(content.upstream)?.journal ?? {};
     if (upstream === undefined || digest === undefined) throw new Error("the journal lost the upstream");
-    const served = { upstream, digest, revision: 20, generation: 4, reloads: 9, turnoverMs: 1 };
+    const served = {
+      upstream,
+      digest,
+      revision: 20,
+      generation: 4,
+      reloads: 9,
+      ejections: 0,
+      ejected: [],
+      turnoverMs: 1,
+    };
     world.answers["start-edge"] = ({ op }) => ({
       kind: "edge-started",
       op,

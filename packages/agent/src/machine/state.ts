@@ -1,5 +1,13 @@
-import type { Watched } from "@siding/shared/command";
-import type { Address, HostId, Incarnation, Labels, TargetId, UpstreamName } from "@siding/shared/ids";
+import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
+import type {
+  Address,
+  Digest,
+  HostId,
+  Incarnation,
+  Labels,
+  TargetId,
+  UpstreamName,
+} from "@siding/shared/ids";
 import type { InstanceReport, Inventory, Role, StepFailure, UpstreamReport } from "@siding/shared/report";
 import type { OpId } from "./effect.ts";
 import type { PeerCount, ProbeAnswer, ProcessExit, ServedRevision } from "./event.ts";
@@ -146,7 +154,23 @@ export interface Upstream {
   readonly overdueAtMs: number | null;
   /** By `hostId/slot`. */
   readonly watched: ReadonlyMap<string, WatchedState>;
+  /** The members of the newest accepted revision, by `hostId/slot`. */
+  readonly listed: ReadonlyMap<string, ListedState>;
+  /** When nginx was last given another set of ejected members; null where it never was. */
+  readonly ejectedAtMs: number | null;
+  /** A revision that is to be tested, and served only when it is committed. */
+  readonly candidate: Candidate | null;
   readonly ops: number;
+}
+
+export interface Candidate {
+  readonly revision: number;
+  readonly digest: Digest;
+  readonly content: UpstreamContent;
+  readonly stage:
+    | { readonly kind: "due"; readonly atMs: number; readonly tries: number }
+    | { readonly kind: "asked"; readonly op: OpId; readonly tries: number }
+    | { readonly kind: "prepared" };
 }
 
 type ApplyAttempt =
@@ -159,6 +183,24 @@ export interface WatchedState {
   readonly probing: Probing;
   readonly state: "pending" | "good" | "bad";
 }
+
+/** One member, as this edge's own probes see it. */
+export interface ListedState {
+  readonly member: Member;
+  readonly goodRun: number;
+  readonly badRun: number;
+  readonly next: ProbeTurn;
+  readonly standing: Standing;
+}
+
+/**
+ * `held`: good again, and not yet believed, since it has failed before. `falls` counts how often it has, lately;
+ * `detail` is the answer by which it failed.
+ */
+export type Standing =
+  | { readonly kind: "well"; readonly sinceMs: number; readonly falls: number }
+  | { readonly kind: "failing"; readonly falls: number; readonly detail: string }
+  | { readonly kind: "held"; readonly falls: number; readonly detail: string; readonly untilMs: number };
 
 /** The inner nginx, as far as applying depends on it. `absent` without the edge role. */
 export type EdgeCondition =

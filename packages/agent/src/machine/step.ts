@@ -6,6 +6,7 @@ import { adopted, carryOnInstances, hostHappened } from "./host.ts";
 import { earliest, instanceWakeAtMs } from "./instance.ts";
 import { type Refusal, type Say, takeCommand } from "./intake.ts";
 import { journalChanged, journalOf } from "./journal-of.ts";
+import { listedAnswered } from "./listed.ts";
 import { instanceRefKey } from "./move.ts";
 import { speak } from "./speech.ts";
 import type { MachineState } from "./state.ts";
@@ -83,6 +84,7 @@ function happened(state: MachineState, event: Event, nowMs: number): Happened {
     case "edge-recovered":
     case "edge-down":
     case "upstream-applied":
+    case "upstream-prepared":
       return { ...nothing, state: edgeHappened(state, event, nowMs) };
     case "probed":
       return { ...nothing, state: probed(state, event, nowMs) };
@@ -110,10 +112,12 @@ function probed(state: MachineState, event: Extract<Event, { kind: "probed" }>, 
   switch (owner.kind) {
     case "instance":
       return instanceProbed(state, owner, op, answer, nowMs);
-    case "watched": {
+    case "watched":
+    case "listed": {
       const upstream = state.upstreams.get(owner.upstream);
       if (upstream === undefined) return state;
-      return withUpstream(state, owner.upstream, watchedAnswered(upstream, owner.key, op, answer, nowMs));
+      const answered = owner.kind === "watched" ? watchedAnswered : listedAnswered;
+      return withUpstream(state, owner.upstream, answered(upstream, owner.key, op, answer, nowMs));
     }
   }
 }

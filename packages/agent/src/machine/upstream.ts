@@ -1,20 +1,15 @@
 import type { ApplyRevision } from "@siding/shared/command";
 import type { UpstreamReport } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
+import { laterThan, preparedOf } from "./candidate.ts";
+import { backoffMs, complaintOf } from "./complaint.ts";
 import type { Effect, OpId } from "./effect.ts";
+import { ejectedReports, judge, sameKeys } from "./ejection.ts";
 import type { ApplyFailure, ServedRevision } from "./event.ts";
 import type { UpstreamJournal } from "./journal.ts";
+import { list, rememberEjected } from "./listed.ts";
 import type { Upstream } from "./state.ts";
 import { probeReports, upstreamOp, watch } from "./watch.ts";
-
-/** Trouble with a reload is mostly over at once; a broken edge is not tried more often than every five seconds. */
-const firstBackoffMs = 100;
-const longestBackoffMs = 5_000;
-const maxMessageLength = 4_000;
-
-export function backoffMs(tries: number): number {
-  return Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.max(0, tries - 1));
-}
 
 /** An upstream whose newest accepted revision this incarnation has not confirmed yet. */
 export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
@@ -25,6 +20,9 @@ export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
     complaint: null,
     overdueAtMs: null,
     watched: watch(new Map(), journal.content, nowMs),
+    listed: list(new Map(), journal.content, nowMs),
+    ejectedAtMs: null,
+    candidate: null,
     ops: 0,
   };
 }
@@ -45,19 +43,28 @@ export function acceptRevision(known: Upstream | undefined, command: ApplyRevisi
     complaint: null,
     overdueAtMs,
     watched: watch(known.watched, content, nowMs),
+    listed: list(known.listed, content, nowMs),
+    candidate: laterThan(revision, known.candidate),
   };
 }
 
 /** Hands the newest accepted revision to nginx. */
-export function apply(upstream: Upstream): { upstream: Upstream; effects: Effect[] } {
-  const { attempt, journal } = upstream;
+export function apply(upstream: Upstream, nowMs: number): { upstream: Upstream; effects: Effect[] } {
+  const { attempt, journal, served } = upstream;
   if (attempt.kind !== "due") return { upstream, effects: [] };
+  const { ejected } = judge(upstream.listed);
+  const ejectedAtMs = sameKeys(ejected, served?.ejected ?? []) ? upstream.ejectedAtMs : nowMs;
   const ops = upstream.ops + 1;
   const op = upstreamOp(journal.upstream, ops);
   const { content, revision } = journal;
   return {
-    upstream: { ...upstream, ops, attempt: { kind: "asked", op, revision, tries: attempt.tries + 1 } },
-    effects: [{ kind: "apply-upstream", op, content, revision }],
+    upstream: {
+      ...upstream,
+      ops,
+      ejectedAtMs,
+      attempt: { kind: "asked", op, revision, tries: attempt.tries + 1 },
+    },
+    effects: [{ kind: "apply-upstream", op, content, revision, ejected }],
   };
 }
 
@@ -99,6 +106,7 @@ export function foundServed(upstream: Upstream, served: ServedRevision | undefin
   return {
     ...upstream,
     served,
+    listed: rememberEjected(upstream.listed, served.ejected),
     complaint: null,
     attempt: newest ? { kind: "settled" } : { kind: "due", atMs: nowMs, tries: 0 },
   };
@@ -132,16 +140,16 @@ export function upstreamReport(upstream: Upstream): UpstreamReport {
   return {
     upstream: journal.upstream,
     revision: journal.revision,
+    prepared: preparedOf(upstream),
     serving: served && { revision: served.revision, digest: served.digest },
     refused: complaint?.kind === "refused" ? complaint.said : null,
     trouble: complaint?.kind === "trouble" ? complaint.said : null,
     generation: served?.generation ?? 0,
     reloads: served?.reloads ?? 0,
     turnoverMs: served?.turnoverMs ?? 0,
+    ejections: served?.ejections ?? 0,
+    ejected: ejectedReports(upstream),
+    panic: judge(upstream.listed).panic,
     probes: probeReports(upstream),
   };
-}
-
-function complaintOf(kind: ApplyFailure["kind"], revision: number, message: string): Upstream["complaint"] {
-  return { kind, said: { revision, message: message.slice(0, maxMessageLength) } };
 }

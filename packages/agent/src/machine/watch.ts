@@ -5,6 +5,7 @@ import type { HealthSpec } from "@siding/shared/target";
 import { describeAnswer } from "./answer.ts";
 import type { Effect, OpId } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
+import { earliest } from "./instance.ts";
 import { countAnswer, freshProbing, isAsked, isDue } from "./probing.ts";
 import type { Upstream, WatchedState } from "./state.ts";
 
@@ -16,7 +17,7 @@ export function watch(
 ): ReadonlyMap<string, WatchedState> {
   return new Map(
     content.watch.map((watched) => {
-      const key = `${watched.hostId}/${watched.slot}`;
+      const key = memberKey(watched);
       const known = before.get(key);
       const same = known !== undefined && isSameQuestion(known.watched, watched);
       return [key, same ? known : { watched, probing: freshProbing(nowMs), state: "pending" }];
@@ -26,12 +27,16 @@ export function watch(
 
 /** Asks whoever is due. */
 export function askWatched(upstream: Upstream, nowMs: number): { upstream: Upstream; effects: Effect[] } {
-  const due = [...upstream.watched].filter(([, each]) => isDue(each.probing.next, nowMs));
-  if (due.length === 0) return { upstream, effects: [] };
   const { journal } = upstream;
-  const { http: path, timeoutMs } = journal.content.health;
+  const { checks } = journal.content;
+  const due = [...upstream.watched].flatMap(([key, each]) => {
+    const check = isDue(each.probing.next, nowMs) ? checks[each.watched.targetId] : undefined;
+    return check === undefined ? [] : [{ key, each, check }];
+  });
+  if (due.length === 0) return { upstream, effects: [] };
   const watched = new Map(upstream.watched);
-  const effects = due.map(([key, each], index): Effect => {
+  const effects = due.map(({ key, each, check }, index): Effect => {
+    const { http: path, timeoutMs } = check;
     const op = upstreamOp(journal.upstream, upstream.ops + index + 1);
     watched.set(key, { ...each, probing: { ...each.probing, next: { kind: "asked", op } } });
     const owner = { kind: "watched", upstream: journal.upstream, key } as const;
@@ -39,6 +44,14 @@ export function askWatched(upstream: Upstream, nowMs: number): { upstream: Upstr
     return { kind: "probe", op, owner, address, port, path, timeoutMs };
   });
   return { upstream: { ...upstream, watched, ops: upstream.ops + due.length }, effects };
+}
+
+/** When somebody is to be asked next; null where nobody is. One that no check is known of is never asked. */
+export function watchWakeAtMs({ watched, journal }: Upstream): number | null {
+  const due = [...watched.values()].flatMap(({ probing, watched: { targetId } }) =>
+    probing.next.kind === "due" && journal.content.checks[targetId] !== undefined ? probing.next.atMs : [],
+  );
+  return earliest(due);
 }
 
 /** Counts an answer; one to an older question is dropped. */
@@ -51,7 +64,9 @@ export function watchedAnswered(
 ): Upstream {
   const known = upstream.watched.get(key);
   if (known === undefined || !isAsked(known.probing, op)) return upstream;
-  const next = counted(known, answer, upstream.journal.content.health, nowMs);
+  const check = upstream.journal.content.checks[known.watched.targetId];
+  if (check === undefined) return upstream;
+  const next = counted(known, answer, check, nowMs);
   return { ...upstream, watched: new Map(upstream.watched).set(key, next) };
 }
 
@@ -72,6 +87,11 @@ export function probeReports(upstream: Upstream): ProbeReport[] {
       state === "good" || lastAnswer === null || (lastAnswer.kind === "status" && probing.goodRun > 0);
     return { hostId, slot, attempt, state, ...(silent ? {} : { detail: describeAnswer(lastAnswer) }) };
   });
+}
+
+/** Names a member within its upstream. */
+export function memberKey({ hostId, slot }: Pick<Watched, "hostId" | "slot">): string {
+  return `${hostId}/${slot}`;
 }
 
 export function upstreamOp(upstream: UpstreamName, count: number): OpId {

@@ -1,4 +1,4 @@
-import type { Command, InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
+import type { ApplyRevision, Command, InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import type {
   CommandId,
@@ -248,6 +248,10 @@ export class World {
         return { kind: "edge-recovered", op: effect.op, result: ok(null) };
       case "apply-upstream":
         return appliedWell(effect);
+      case "prepare-upstream": {
+        const { upstream } = effect.content;
+        return { kind: "upstream-prepared", op: effect.op, upstream, result: ok(null) };
+      }
     }
   }
 
@@ -259,10 +263,24 @@ export class World {
   }
 }
 
-export function appliedWell({ op, content, revision }: Extract<Effect, { kind: "apply-upstream" }>): Event {
+export function appliedWell({
+  op,
+  content,
+  revision,
+  ejected,
+}: Extract<Effect, { kind: "apply-upstream" }>): Event {
   const { upstream } = content;
   const digest: Digest = contentDigest(content);
-  const served = { upstream, revision, digest, generation: revision, reloads: 1, turnoverMs: 5 };
+  const served = {
+    upstream,
+    revision,
+    digest,
+    generation: revision,
+    reloads: 1,
+    ejections: 0,
+    ejected,
+    turnoverMs: 5,
+  };
   return { kind: "upstream-applied", op, upstream, result: ok(served) };
 }
 
@@ -284,11 +302,16 @@ export function contentOf(
     shares: [],
     balance: "round-robin",
     watch: Object.entries(watch).map(([name, attempt]) => ({ ...member(name), attempt })),
-    health: spec.health,
+    checks: { [targetOf("v1").id]: spec.health },
   };
 }
 
-export function revisionOf(world: World, revision: number, content: UpstreamContent): Command {
+export function revisionOf(
+  world: World,
+  revision: number,
+  content: UpstreamContent,
+  step: ApplyRevision["step"] = "commit",
+): Command {
   const digest = contentDigest(content);
-  return { ...world.envelope(revision), kind: "apply-revision", step: "commit", digest, content };
+  return { ...world.envelope(revision), kind: "apply-revision", step, digest, content };
 }

@@ -29,8 +29,12 @@ export interface ServedUpstream {
   readonly digest: Digest;
   /** This edge's own count of what it rendered for the upstream. */
   readonly generation: number;
-  /** Reloads that this upstream caused on this edge, ever. */
+  /** Reloads that revisions of this upstream caused on this edge, ever. */
   readonly reloads: number;
+  /** Reloads that only changed who is left out. */
+  readonly ejections: number;
+  /** Members of the revision that nginx was not given, as `hostId/slot`, in order. */
+  readonly ejected: readonly string[];
   /** From writing the file to the retirement of the last old worker, of the newest confirmed reload. */
   readonly turnoverMs: number;
 }
@@ -42,15 +46,15 @@ export interface AppliedUpstream extends ServedUpstream {
 
 export interface EdgeFacts {
   readonly nginxVersion: string;
-  /** Whether the start found the inner nginx running, or started it. */
-  readonly inner: "taken-over" | "started";
+  /** Whether the start found nginx running, or started it; the user's own is never started. */
+  readonly inner: "taken-over" | "started" | "not-running";
   readonly served: readonly ServedUpstream[];
   /** Things that a person should put right; the edge works on. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The nginx of an edge, mode `inner`. Effects only: which revision is the newest, and what is tried again, is decided
+ * The nginx of an edge: our inner one, or in mode `include` the user's. Effects only: which revision is the newest, and what is tried again, is decided
  * by the machine. Calls are carried out one after the other.
  */
 export interface Edge {
@@ -59,8 +63,16 @@ export interface Edge {
   /**
    * Makes nginx serve the content, and returns when it does for certain. After a failure the last confirmed content is
    * in place again. An empty member list answers 503 and keeps the name alive.
+   *
+   * @param ejected members that nginx is not given although the revision lists them, as `hostId/slot`
    */
-  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>>;
+  apply(
+    content: UpstreamContent,
+    revision: number,
+    ejected?: readonly string[],
+  ): Promise<EdgeResult<AppliedUpstream>>;
+  /** Has nginx test the content, all else being as it is, and changes nothing that nginx reads. */
+  prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>>;
   /** After the death of the inner master: a new one beside its orphaned workers, then these are retired. */
   recover(): Promise<EdgeResult<{ readonly recoveryMs: number }>>;
   /** Calls back once for each death of the inner master. Returns the way to stop watching. */

@@ -11,6 +11,8 @@ type LogEvent =
   | "process-started"
   | "process-ended"
   | "upstream-served"
+  | "upstream-ejected"
+  | "upstream-panic"
   | "upstream-refused"
   | "upstream-trouble"
   | "edge-warning"

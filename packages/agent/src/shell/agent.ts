@@ -50,7 +50,7 @@ export class Agent {
     const first = resume(awakening, ports.clock.nowMs());
     this.#state = first.state;
     ports.driver.watchExits((exited) => this.happen({ kind: "process-exited", ...exited }));
-    ports.edge?.watchDown(() => this.happen({ kind: "edge-down", message: "the inner nginx has ended" }));
+    ports.edge?.watchDown(() => this.happen({ kind: "edge-down", message: "nginx has ended" }));
     this.#take(first);
   }
 
@@ -158,6 +158,7 @@ export class Agent {
       case "start-edge":
       case "recover-edge":
       case "apply-upstream":
+      case "prepare-upstream":
         return edge === null ? null : carryOutOnEdge(edge, effect, log);
       case "adopt":
       case "stage-release":

@@ -36,6 +36,15 @@ export function brokenEffect(effect: Effect, message: string): Event | null {
       const { upstream } = effect.content;
       return { kind: "upstream-applied", op: effect.op, upstream, result: err({ kind: "trouble", message }) };
     }
+    case "prepare-upstream": {
+      const { upstream } = effect.content;
+      return {
+        kind: "upstream-prepared",
+        op: effect.op,
+        upstream,
+        result: err({ kind: "trouble", message }),
+      };
+    }
     case "adopt":
       // Without knowing what runs the agent could start a service twice.
       throw new Error(failure.message);

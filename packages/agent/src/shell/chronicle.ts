@@ -1,6 +1,7 @@
+import { ejectedReports, judge, sameKeys } from "../machine/ejection.ts";
 import type { Event } from "../machine/event.ts";
 import type { AcceptedCommand } from "../machine/journal.ts";
-import type { MachineState } from "../machine/state.ts";
+import type { MachineState, Upstream } from "../machine/state.ts";
 import type { Step } from "../machine/step.ts";
 import type { Log } from "../ports/log.ts";
 
@@ -50,6 +51,7 @@ function narrateUpstreams(log: Log, before: MachineState, after: MachineState): 
       const { revision, generation, reloads, turnoverMs } = served;
       log.info("upstream-served", { upstream, revision, generation, reloads, turnoverMs });
     }
+    narrateEjections(log, was, after.upstreams.get(upstream));
     if (complaint !== null && complaint !== was?.complaint) {
       log.warn(`upstream-${complaint.kind}`, {
         upstream,
@@ -57,5 +59,18 @@ function narrateUpstreams(log: Log, before: MachineState, after: MachineState): 
         why: complaint.said.message,
       });
     }
+  }
+}
+
+function narrateEjections(log: Log, before: Upstream | undefined, after: Upstream | undefined): void {
+  if (after === undefined) return;
+  const { upstream } = after.journal;
+  const { ejected = [], ejections } = after.served ?? {};
+  if (!sameKeys(before?.served?.ejected ?? [], ejected)) {
+    log.warn("upstream-ejected", { upstream, ejected: ejectedReports(after), ejections });
+  }
+  const { panic } = judge(after.listed);
+  if (panic !== null && (before === undefined || judge(before.listed).panic === null)) {
+    log.error("upstream-panic", { upstream, why: panic });
   }
 }

@@ -23,9 +23,18 @@ export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): 
       log.error("edge-failed", { effect: effect.kind, why: recovered.error.message });
       return { kind: "edge-recovered", op, result: recovered };
     }
+    case "prepare-upstream": {
+      const { content, ejected } = effect;
+      const { upstream } = content;
+      const tested = await edge.prepare(content, ejected);
+      if (tested.ok) return { kind: "upstream-prepared", op, upstream, result: ok(null) };
+      const { code, message } = tested.error;
+      return { kind: "upstream-prepared", op, upstream, result: err({ kind: failureKind(code), message }) };
+    }
     case "apply-upstream": {
-      const { upstream } = effect.content;
-      const applied = await edge.apply(effect.content, effect.revision);
+      const { content, revision, ejected } = effect;
+      const { upstream } = content;
+      const applied = await edge.apply(content, revision, ejected);
       if (applied.ok) return { kind: "upstream-applied", op, upstream, result: applied };
       const { code, message } = applied.error;
       return { kind: "upstream-applied", op, upstream, result: err({ kind: failureKind(code), message }) };

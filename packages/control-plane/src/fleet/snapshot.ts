@@ -127,6 +127,8 @@ function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: n
     refused: report?.refused ?? null,
     trouble: report?.trouble ?? null,
     probes: report?.probes ?? [],
+    prepared: report?.prepared?.revision ?? 0,
+    ejected: report?.ejected ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
   };
 }
@@ -140,14 +142,15 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
       revisedAtMs: 0,
       content: firstContent(spec),
       history: [],
+      swap: null,
     };
   }
-  const { revision, revisedAtMs, content, history } = record;
-  return { name: spec.edge.upstream, revision, revisedAtMs, content, history };
+  const { revision, revisedAtMs, content, history, swap } = record;
+  return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
 }
 
 /** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
 export function firstContent(spec: ServiceSpec): UpstreamContent {
   const { upstream, balance } = spec.edge;
-  return { upstream, members: [], shares: [], balance, watch: [], health: spec.target.health };
+  return { upstream, members: [], shares: [], balance, watch: [], checks: {} };
 }

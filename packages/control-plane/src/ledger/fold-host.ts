@@ -2,7 +2,7 @@ import type { CommandProgress, InstanceReport, UpstreamReport } from "@siding/sh
 import type { ActionOf } from "../rollout/action.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import { noteTimings } from "./fold-timings.ts";
-import { withoutForgotten } from "./fold-upstream.ts";
+import { foldSwap, withoutForgotten } from "./fold-upstream.ts";
 import {
   type CommandRecord,
   emptyHost,
@@ -108,6 +108,7 @@ export function foldHostReported(
     reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {
+    touched.push(...foldSwap(state, event, report.upstream));
     const upstream = state.upstreams.get(report.upstream);
     const pruned = upstream && withoutForgotten(state, upstream);
     if (!pruned || pruned === upstream) continue;

@@ -1,5 +1,5 @@
 import { contentDigest } from "@siding/shared/digest";
-import type { HostId } from "@siding/shared/ids";
+import type { HostId, UpstreamName } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import type { HostRecord, LedgerState, Touched, UpstreamRecord } from "./state.ts";
@@ -19,6 +19,7 @@ export function foldUpstreamRevised(
     digest: contentDigest(content),
     content,
     history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
+    swap: body.together ? swapOf(body.together, event) : null,
   };
   state.upstreams.set(content.upstream, withoutForgotten(state, next));
   const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
@@ -45,6 +46,36 @@ export function withoutForgotten(state: LedgerState, upstream: UpstreamRecord): 
   const oldest = Math.min(upstream.revision, ...confirmed);
   const history = upstream.history.filter((list) => list.revision >= oldest);
   return history.length === upstream.history.length ? upstream : { ...upstream, history };
+}
+
+/** One edge alone is never at odds with itself, and has nobody to wait for. */
+function swapOf(edges: HostId[], { elapsedMs }: LedgerEvent): UpstreamRecord["swap"] {
+  return { edges, committedAtMs: edges.length > 1 ? null : elapsedMs, firstServedAtMs: null };
+}
+
+/** An edge has said something: whether all have prepared a swap by now, and how far apart they serve it. */
+export function foldSwap(state: LedgerState, event: LedgerEvent, name: UpstreamName): readonly Touched[] {
+  const upstream = state.upstreams.get(name);
+  if (!upstream?.swap) return [];
+  const { swap, revision, service } = upstream;
+  const reports = swap.edges.map((hostId) => state.hosts.get(hostId)?.upstreams[name]);
+  const served = reports.filter((report) => report?.serving?.revision === revision).length;
+  const ready = reports.filter(
+    (report) => report?.prepared?.revision === revision || report?.serving?.revision === revision,
+  ).length;
+  const committedAtMs = swap.committedAtMs ?? (ready === swap.edges.length ? event.elapsedMs : null);
+  const firstServedAtMs = swap.firstServedAtMs ?? (served > 0 ? event.elapsedMs : null);
+  const touched: Touched[] = [];
+  if (committedAtMs !== swap.committedAtMs || firstServedAtMs !== swap.firstServedAtMs) {
+    state.upstreams.set(name, { ...upstream, swap: { ...swap, committedAtMs, firstServedAtMs } });
+    touched.push({ table: "upstreams", key: name });
+  }
+  const id = state.services.get(service)?.activeRollout;
+  const rollout = id ? state.rollouts.get(id) : undefined;
+  if (!rollout || served < swap.edges.length || firstServedAtMs === null) return touched;
+  if (rollout.swapSpreadMs !== null || swap.edges.length === 1) return touched;
+  state.rollouts.set(rollout.id, { ...rollout, swapSpreadMs: event.elapsedMs - firstServedAtMs });
+  return [...touched, { table: "rollouts", key: rollout.id }];
 }
 
 export function confirmedRevision(host: HostRecord, upstream: string): number {

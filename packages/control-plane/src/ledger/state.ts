@@ -102,6 +102,15 @@ export const UpstreamRecord = z.object({
   digest: Digest,
   content: UpstreamContent,
   history: z.array(z.object({ revision: z.int(), members: z.array(Member) })),
+  /** The newest revision is one that these edges take together: when all had prepared it, when the first served it. */
+  swap: z
+    .object({
+      edges: z.array(HostId),
+      committedAtMs: z.number().nullable(),
+      firstServedAtMs: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
 });
 export type UpstreamRecord = z.infer<typeof UpstreamRecord>;
 

@@ -96,7 +96,7 @@ function instanceCommands(host: HostRecord, stamp: Stamp): readonly Command[] {
   });
 }
 
-/** The newest revision, for every edge that has neither confirmed nor refused it. */
+/** The newest revision, for every edge that has neither confirmed (one taken together: prepared) nor refused it. */
 function upstreamCommands(
   state: LedgerState,
   live: LiveFleet,
@@ -106,13 +106,21 @@ function upstreamCommands(
   return [...state.services.values()].flatMap(({ spec }) => {
     const upstream = state.upstreams.get(spec.edge.upstream);
     if (!upstream) return [];
-    const { revision, digest, content } = upstream;
+    const { revision, digest, content, swap } = upstream;
+    const step = swap !== null && swap.committedAtMs === null ? "prepare" : "commit";
     return edgesOf(state, spec).flatMap((edge): Command[] => {
       const report = edge.upstreams[spec.edge.upstream];
-      const answered = report?.serving?.revision === revision || report?.refused?.revision === revision;
+      const done = step === "prepare" ? report?.prepared : report?.serving;
+      const answered = done?.revision === revision || report?.refused?.revision === revision;
       if (answered || edge.incarnation === null || hasConflict(live, edge.hostId, nowMs)) return [];
-      const frame = envelope(edge, stamp, `u${revision}`, revision, defaults.edgeDeadlineMs);
-      return [{ ...frame, kind: "apply-revision", step: "commit", digest, content }];
+      const frame = envelope(
+        edge,
+        stamp,
+        `${step.slice(0, 1)}${revision}`,
+        revision,
+        defaults.edgeDeadlineMs,
+      );
+      return [{ ...frame, kind: "apply-revision", step, digest, content }];
     });
   });
 }

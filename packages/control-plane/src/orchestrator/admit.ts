@@ -313,6 +313,7 @@ export function newRollout(
     finishedAt: null,
     reloadsBefore: {},
     reloads: null,
+    swapSpreadMs: null,
   };
 }
 

@@ -126,7 +126,13 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
         wanted: wanted?.revision ?? 0,
         serving: report?.serving?.revision ?? null,
         members: served.map((member) => `${member.hostId}/${member.slot}`),
+        ejected: (report?.ejected ?? []).map(({ hostId, slot, detail }) => ({
+          instance: `${hostId}/${slot}`,
+          detail,
+        })),
+        panic: report?.panic ?? null,
         reloads: report?.reloads ?? 0,
+        ejections: report?.ejections ?? 0,
         refused: report?.refused?.message ?? null,
         trouble: report?.trouble?.message ?? null,
       };

@@ -83,6 +83,7 @@ const rollout = RolloutRecord.parse({
   createdBy: "admin",
   finishedAt: null,
   reloadsBefore: {},
+  swapSpreadMs: null,
   reloads: { e1: 3 },
 });
 

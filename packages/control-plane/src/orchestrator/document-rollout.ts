@@ -37,6 +37,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
     failures: rollout.failed.length,
     maxFailures: rollout.maxFailures,
     reloads: reloadsSince(view.state, rollout),
+    swapSpreadMs: rollout.swapSpreadMs,
     ...(rollout.comment === null ? {} : { comment: rollout.comment }),
     createdAt: rollout.createdAt,
     createdBy: rollout.createdBy,

@@ -22,8 +22,16 @@ export const Action = z.discriminatedUnion("type", [
     planned: z.int(),
   }),
   z.object({ type: z.literal("batch-finished"), rolloutId: RolloutId, batch: z.int() }),
-  /** A new revision of an upstream, for every edge of the service. */
-  z.object({ type: z.literal("upstream-revised"), service: ServiceName, content: UpstreamContent }),
+  /**
+   * A new revision of an upstream, for every edge of the service. `together`: the halves of in-place
+   * change places with it; these edges prepare it, and it is committed when all of them have.
+   */
+  z.object({
+    type: z.literal("upstream-revised"),
+    service: ServiceName,
+    content: UpstreamContent,
+    together: z.array(HostId).optional(),
+  }),
   z.object({
     type: z.literal("command-issued"),
     rolloutId: RolloutId,

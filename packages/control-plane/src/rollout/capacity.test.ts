@@ -1,8 +1,12 @@
+import { HostId } from "@siding/shared/ids";
 import { AmountInput } from "@siding/shared/units";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { scene } from "../scene/scene.ts";
 import { batchSizeOf, judgeRevision, maxFailuresOf, minServingOf } from "./capacity.ts";
+import { check } from "./check.ts";
+import type { RolloutRecord } from "./record.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 const amount = (written: string | number) => AmountInput.parse(written);
 
@@ -81,5 +85,45 @@ describe("a revision", () => {
       })),
     };
     expect(judgeRevision(snapshot, []).kind).toBe("fits");
+  });
+
+  describe("with members that an edge has ejected", () => {
+    const ejecting = (who: Readonly<Record<string, readonly string[]>>) => {
+      const { snapshot } = scene({ hosts: 4, edges: 2, spec: { capacity: { minServing: 2 } } });
+      const edges = snapshot.edges.map((edge) => ({
+        ...edge,
+        ejected: (who[edge.hostId] ?? []).map((hostId) => ({
+          hostId: HostId.parse(hostId),
+          slot: "blue" as const,
+          detail: "timeout",
+        })),
+      }));
+      return { ...snapshot, edges };
+    };
+    const without = (snapshot: Snapshot, ...hostIds: string[]) =>
+      snapshot.upstream.content.members.filter(({ hostId }) => !hostIds.includes(hostId));
+    const judgedBoth = (snapshot: Snapshot, ...hostIds: string[]) => {
+      const members = without(snapshot, ...hostIds);
+      const content = { ...snapshot.upstream.content, members };
+      const revised = { type: "upstream-revised", service: snapshot.service, content } as const;
+      const rule1 = check({} as RolloutRecord, snapshot, [revised]).filter(({ rule }) => rule === 1);
+      return { core: judgeRevision(snapshot, members).kind, checker: rule1.length === 0 ? "fits" : "short" };
+    };
+
+    it.each([
+      ["counts them out on that edge", { e2: ["h1", "h2"] }, ["h3"], "short"],
+      ["counts each edge by itself", { e1: ["h1"], e2: ["h2"] }, ["h3"], "fits"],
+      [
+        "costs nothing where it takes who is ejected everywhere",
+        { e1: ["h1", "h2"], e2: ["h1", "h2"] },
+        ["h1"],
+        "fits",
+      ],
+      ["costs what another edge still routes to", { e1: ["h1", "h2"], e2: ["h3"] }, ["h1"], "fits"],
+      ["never takes the last good one of an edge", { e1: ["h1", "h2", "h3"] }, ["h4"], "short"],
+    ] as const)("%s", (_, who, leaving, verdict) => {
+      const judged = judgedBoth(ejecting(who), ...leaving);
+      expect(judged).toEqual({ core: verdict, checker: verdict });
+    });
   });
 });

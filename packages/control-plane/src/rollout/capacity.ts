@@ -1,7 +1,14 @@
 import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import type { Amount } from "@siding/shared/units";
-import { countedEdges, type HostView, hostIn, possibleLists, type Snapshot } from "./snapshot.ts";
+import {
+  countedEdges,
+  type EdgeView,
+  type HostView,
+  hostIn,
+  possibleLists,
+  type Snapshot,
+} from "./snapshot.ts";
 
 /**
  * The arithmetic of design section 3. A capacity that must stay rounds up, a share that may leave rounds down:
@@ -42,17 +49,37 @@ function isServingAs(host: HostView | undefined, member: Member): boolean {
   return host !== undefined && host.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
-export function servingIn(snapshot: Snapshot, members: readonly Member[]): readonly HostId[] {
+/** Who serves of a list on one edge: whom it has ejected does not. */
+function servingOn(snapshot: Snapshot, edge: EdgeView | null, members: readonly Member[]): readonly HostId[] {
   return members
-    .filter((member) => isServingAs(hostIn(snapshot, member.hostId), member))
+    .filter((member) => isServingAs(hostIn(snapshot, member.hostId), member) && !isEjected(edge, member))
     .map((member) => member.hostId);
+}
+
+/** Who serves of a list on every counted edge. */
+export function servingEverywhere(snapshot: Snapshot, members: readonly Member[]): readonly HostId[] {
+  const [first, ...others] = views(snapshot).map((edge) => servingOn(snapshot, edge, members));
+  return (first ?? []).filter((hostId) => others.every((serving) => serving.includes(hostId)));
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
 export function servingNow(snapshot: Snapshot): number {
-  const lists = countedEdges(snapshot).flatMap((edge) => possibleLists(snapshot, edge));
-  const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];
-  return Math.min(...all.map((members) => servingIn(snapshot, members).length));
+  const counts = views(snapshot).flatMap((edge) => {
+    const lists = edge ? possibleLists(snapshot, edge) : [];
+    const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];
+    return all.map((members) => servingOn(snapshot, edge, members).length);
+  });
+  return Math.min(...counts);
+}
+
+/** Capacity is counted on each edge; without any, on paper. */
+function views(snapshot: Snapshot): readonly (EdgeView | null)[] {
+  const edges = countedEdges(snapshot);
+  return edges.length > 0 ? edges : [null];
+}
+
+function isEjected(edge: EdgeView | null, { hostId, slot }: Member): boolean {
+  return edge?.ejected.some((ejected) => ejected.hostId === hostId && ejected.slot === slot) ?? false;
 }
 
 export type CapacityVerdict =
@@ -65,13 +92,16 @@ export type CapacityVerdict =
  */
 export function judgeRevision(snapshot: Snapshot, next: readonly Member[]): CapacityVerdict {
   const minServing = minServingOf(snapshot.spec.capacity.minServing, baseOf(snapshot).length);
-  const remaining = servingIn(snapshot, next);
-  const removed = servingIn(snapshot, snapshot.upstream.content.members).filter(
-    (hostId) => !remaining.includes(hostId),
-  );
-  if (removed.length === 0) return { kind: "fits" };
-  const serving = Math.min(remaining.length, servingNow(snapshot));
+  const before = snapshot.upstream.content.members;
+  const left = views(snapshot).map((edge) => {
+    const remaining = servingOn(snapshot, edge, next);
+    const loses = servingOn(snapshot, edge, before).some((hostId) => !remaining.includes(hostId));
+    return { loses, remaining: remaining.length };
+  });
+  if (!left.some(({ loses }) => loses)) return { kind: "fits" };
+  const remaining = Math.min(...left.map((edge) => edge.remaining));
+  const serving = Math.min(remaining, servingNow(snapshot));
   return serving >= Math.max(minServing, 1)
     ? { kind: "fits" }
-    : { kind: "short", serving: remaining.length, minServing };
+    : { kind: "short", serving: remaining, minServing };
 }

@@ -73,6 +73,11 @@ function runs(snapshot: Snapshot, member: Member): boolean {
   return host?.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
+/** Rule 5: what the edge has ejected is missing there, whatever its list says. */
+function leavesOut(edge: EdgeView, member: Member): boolean {
+  return edge.ejected.some(({ hostId, slot }) => hostId === member.hostId && slot === member.slot);
+}
+
 function names(list: readonly Member[], hostId: HostId): boolean {
   return list.some((member) => member.hostId === hostId);
 }
@@ -85,18 +90,25 @@ function checkMinimum(
 ): readonly Violation[] {
   if (rollout.plan.allowsDowntime) return [];
   const after = action.content.members;
+  const edges = edgesThatCount(snapshot);
   const taken = snapshot.upstream.content.members.filter(
-    (member) => runs(snapshot, member) && !names(after, member.hostId),
+    (member) =>
+      runs(snapshot, member) &&
+      !names(after, member.hostId) &&
+      (edges.length === 0 || !edges.every((edge) => leavesOut(edge, member))),
   );
   if (taken.length === 0) return [];
   const everServed = snapshot.hosts.filter(
     (host) => host.instance.target !== null && host.hold !== "removed",
   ).length;
   const least = Math.max(1, leastServing(snapshot, everServed));
-  const counts = [after, ...edgesThatCount(snapshot).flatMap((edge) => listsOf(snapshot, edge))].map(
-    (list) => list.filter((member) => runs(snapshot, member)).length,
-  );
-  const lowest = Math.min(...counts);
+  let lowest = after.filter((member) => runs(snapshot, member)).length;
+  for (const edge of edges) {
+    for (const list of [after, ...listsOf(snapshot, edge)]) {
+      const count = list.filter((member) => runs(snapshot, member) && !leavesOut(edge, member)).length;
+      if (count < lowest) lowest = count;
+    }
+  }
   if (lowest >= least) return [];
   const who = taken.map((member) => member.hostId).join(", ");
   return [

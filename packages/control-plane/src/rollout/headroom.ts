@@ -1,6 +1,6 @@
 import type { Member } from "@siding/shared/command";
 import type { WaitingReason } from "@siding/shared/phases";
-import { servingIn } from "./capacity.ts";
+import { servingEverywhere } from "./capacity.ts";
 import { hostIn, type Snapshot } from "./snapshot.ts";
 
 /**
@@ -9,8 +9,8 @@ import { hostIn, type Snapshot } from "./snapshot.ts";
  */
 export function headroomRefusal(snapshot: Snapshot, next: readonly Member[]): WaitingReason | null {
   const { loadCeiling } = snapshot.spec.capacity;
-  const serving = servingIn(snapshot, snapshot.upstream.content.members);
-  const remaining = servingIn(snapshot, next);
+  const serving = servingEverywhere(snapshot, snapshot.upstream.content.members);
+  const remaining = servingEverywhere(snapshot, next);
   if (loadCeiling === null || remaining.length >= serving.length || remaining.length === 0) return null;
   const loads = serving.map((hostId) => hostIn(snapshot, hostId)?.load ?? loadCeiling);
   const measured = loads.reduce((sum, load) => sum + load, 0) / serving.length;

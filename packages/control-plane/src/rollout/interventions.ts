@@ -8,10 +8,19 @@ import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
 import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+import { swapOverdue, swappedBack } from "./swap.ts";
 
 /** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
 export function interventionsOf(survey: Survey): readonly Action[] {
-  return budgetSpent(survey) ?? edgeRefused(survey) ?? overdue(survey) ?? replanned(survey) ?? [];
+  return (
+    budgetSpent(survey) ??
+    swappedBack(survey) ??
+    edgeRefused(survey) ??
+    swapOverdue(survey) ??
+    overdue(survey) ??
+    replanned(survey) ??
+    []
+  );
 }
 
 function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly Action[] {
@@ -42,7 +51,9 @@ function edgeRefused(survey: Survey): readonly Action[] | null {
     return setIntent(survey, rollout.onFailure, { code: "edge-refused", message });
   }
   if (nowMs < snapshot.upstream.revisedAtMs + edgeRetryMs) return null;
-  return [{ type: "upstream-revised", service: snapshot.service, content: snapshot.upstream.content }];
+  const { content, swap } = snapshot.upstream;
+  const together = swap === null ? {} : { together: [...swap.edges] };
+  return [{ type: "upstream-revised", service: snapshot.service, content, ...together }];
 }
 
 export function refusingEdge({ snapshot }: Survey): EdgeView | undefined {
@@ -130,8 +141,8 @@ function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
 }
 
 /**
- * A pause finishes the batch in hand. An edge that refuses or is silent, or a half of in-place that hangs, makes that
- * impossible: then it is given back, so that nothing healthy rests out of traffic.
+ * A pause finishes the batch in hand. An edge that refuses or is silent, or a half of in-place that hangs or has more
+ * failures than are allowed, makes that impossible: then it is given back, so that nothing healthy rests out of traffic.
  */
 function cannotFinish(survey: Survey): boolean {
   const { rollout } = survey;

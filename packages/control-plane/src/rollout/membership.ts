@@ -4,11 +4,11 @@ import type { HostId } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
-import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
+import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
-import { countedEdges, possibleLists } from "./snapshot.ts";
+import { countedEdges, possibleLists, type Snapshot } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -36,7 +36,14 @@ export function membershipOf(survey: Survey): Membership {
     actions.push({ type: "batch-started", rolloutId, hosts: [...next.started], planned: next.planned });
   }
   if (canonicalJson(content) !== canonicalJson(snapshot.upstream.content)) {
-    actions.push({ type: "upstream-revised", service: snapshot.service, content });
+    const swaps = survey.rollout.plan.whole && joins.length > 0 && next.leaving.length > 0;
+    const together = swaps ? countedEdges(snapshot).map(({ hostId }) => hostId) : [];
+    actions.push({
+      type: "upstream-revised",
+      service: snapshot.service,
+      content,
+      ...(together.length > 0 ? { together } : {}),
+    });
   }
   return { actions, waiting: next.waiting, gates: next.gates };
 }
@@ -143,20 +150,28 @@ function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingRea
   if (rollout.plan.allowsDowntime) return null;
   const verdict = judgeRevision(snapshot, members);
   if (verdict.kind === "short") {
-    const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity`;
+    const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity${ejections(snapshot)}`;
     return { code: "capacity", message };
   }
   const headroom = rollout.plan.kind === "forward" ? headroomRefusal(snapshot, members) : null;
   if (headroom) return headroom;
   const limit = rollout.plan.maxUnavailable;
-  const serving = servingIn(snapshot, members);
+  const serving = servingEverywhere(snapshot, members);
   const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;
-  const takesAny = servingIn(snapshot, snapshot.upstream.content.members).some(
+  const takesAny = servingEverywhere(snapshot, snapshot.upstream.content.members).some(
     (hostId) => !serving.includes(hostId),
   );
   if (limit === null || missing <= limit || !takesAny) return null;
   const message = `${missing} hosts would be unavailable, maxUnavailable is ${limit}; waits for those that are out`;
   return { code: "max-unavailable", message };
+}
+
+/** Who is missing because edges have ejected them, where that is so. */
+function ejections(snapshot: Snapshot): string {
+  const said = countedEdges(snapshot).flatMap(({ hostId: edge, ejected }) =>
+    ejected.map(({ hostId, detail }) => `${edge} has ejected ${hostId} (${detail})`),
+  );
+  return said.length === 0 ? "" : `; ${said.join(", ")}`;
 }
 
 function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: readonly HostId[]): Member[] {
@@ -183,14 +198,30 @@ function contentWith(
   const members = membersWith(survey, joins, leaving);
   const watched = outOfTraffic(survey).filter((host) => !joins.includes(host));
   const watch = watched.flatMap((host) => watchOf(host) ?? []);
-  const health = watched.find((host) => watchOf(host))?.goal?.spec.health ?? snapshot.upstream.content.health;
   return {
     ...snapshot.upstream.content,
     members,
     watch,
-    health,
+    checks: checksOf(survey, [...members, ...watch]),
     balance: snapshot.spec.edge.balance,
   };
+}
+
+/** How each target that is listed or watched is asked; what is known of one that stays is kept. */
+function checksOf(survey: Survey, instances: readonly Member[]): UpstreamContent["checks"] {
+  const { rollout, snapshot, hosts } = survey;
+  const targets = [
+    rollout.to,
+    ...hosts.flatMap(({ goal, planned }) => [goal, planned.from]),
+    ...snapshot.hosts.map(({ instance }) => instance.target),
+  ];
+  const checks: UpstreamContent["checks"] = {};
+  for (const { targetId } of instances) {
+    const target = targets.find((candidate) => candidate?.id === targetId);
+    const check = target?.spec.health ?? snapshot.upstream.content.checks[targetId];
+    if (check !== undefined) checks[targetId] = check;
+  }
+  return checks;
 }
 
 /** What the edges probe: every instance whose verification begins or has begun. */

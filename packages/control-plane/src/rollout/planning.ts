@@ -7,7 +7,7 @@ import type { Plan, PlannedHost } from "./plan.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 import { batchingOf } from "./strategies/registry.ts";
-import { type HostSurvey, outOfTraffic, type Survey } from "./survey.ts";
+import { going, type HostSurvey, outOfTraffic, type Survey } from "./survey.ts";
 
 /** What a rollout asks for, before it has a plan. */
 export interface Wanted {
@@ -99,7 +99,7 @@ function frame(snapshot: Snapshot, strategy: Strategy, parent: Plan | null) {
  */
 export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
   const { rollout, snapshot } = survey;
-  const hand = outOfTraffic(survey);
+  const hand = [...outOfTraffic(survey), ...takenBack(survey)];
   const joining = survey.hosts.filter(({ position }) => position.kind === "joining");
   const kept = [...hand, ...joining];
   const mixes = rollout.plan.whole && stillOnFrom(survey);
@@ -114,6 +114,11 @@ export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep
     },
     keep: kept.map((host) => host.planned.hostId),
   };
+}
+
+/** The half that had left with a swap and came back with its undoing: it was never stopped. */
+function takenBack(survey: Survey): readonly HostSurvey[] {
+  return going(survey).filter(({ position }) => position.kind === "listed");
 }
 
 /** Some host still serves what it came from. */
@@ -139,7 +144,7 @@ function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): T
 export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
   const { rollout, snapshot } = survey;
   const own = rollout.plan.hosts;
-  const hand = outOfTraffic(survey).map(
+  const hand = [...outOfTraffic(survey), ...takenBack(survey)].map(
     (host): PlannedHost => ({ ...host.planned, goal: host.planned.from ?? returnGoal(rollout, host, false) }),
   );
   const keep = hand.map((host) => host.hostId);

@@ -103,6 +103,8 @@ export const RolloutRecord = z.object({
   reloadsBefore: z.record(HostId, z.int()),
   /** The difference at its end. */
   reloads: z.record(HostId, z.int()).nullable(),
+  /** In-place over several edges: how long they were mixed, from the first that served the swap to the last. */
+  swapSpreadMs: z.number().nullable().default(null),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
 

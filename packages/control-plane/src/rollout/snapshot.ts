@@ -10,7 +10,7 @@ import type {
   TargetId,
   UpstreamName,
 } from "@siding/shared/ids";
-import type { ProbeReport, StepFailure } from "@siding/shared/report";
+import type { EjectedReport, ProbeReport, StepFailure } from "@siding/shared/report";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 
@@ -97,6 +97,10 @@ export interface EdgeView {
   /** Why the newest revision is not served yet, although the edge goes on trying. */
   readonly trouble: { readonly revision: number; readonly message: string } | null;
   readonly probes: readonly ProbeReport[];
+  /** The revision that it has tested and not put into force; 0 where there is none. */
+  readonly prepared: number;
+  /** Listed by the ledger, and not routed to by this edge: its probes fail. */
+  readonly ejected: readonly EjectedReport[];
   /** Local addresses of its sockets: peers with these hold a drain. */
   readonly addresses: readonly Address[];
 }
@@ -110,6 +114,17 @@ export interface UpstreamView {
   readonly content: UpstreamContent;
   /** Lists by revision, oldest first, the newest included: as far back as some edge may still serve one. */
   readonly history: readonly MemberList[];
+  /** The newest revision is one that several edges take together; null where it is not. */
+  readonly swap: SwapView | null;
+}
+
+/** How far a revision is that several edges take together. */
+interface SwapView {
+  readonly edges: readonly HostId[];
+  /** When all of them had prepared it, so that it was committed; null before. */
+  readonly committedAtMs: number | null;
+  /** When the first of them served it. */
+  readonly firstServedAtMs: number | null;
 }
 
 interface MemberList {

@@ -7,11 +7,12 @@ import { probeOf } from "./position.ts";
 import { type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+import { swapDueMs, swapReasons } from "./swap.ts";
 
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
   const hosts = survey.hosts.flatMap((host) => hostReason(survey, host) ?? []);
-  return [...intentReasons(survey), ...edgeReasons(survey), ...hosts, ...membership];
+  return [...intentReasons(survey), ...edgeReasons(survey), ...swapReasons(survey), ...hosts, ...membership];
 }
 
 function intentReasons(survey: Survey): readonly WaitingReason[] {
@@ -131,6 +132,7 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     membership.waiting.some(({ code }) => code === "load-headroom")
       ? nowMs + defaults.beatIntervalMs
       : undefined,
+    swapDueMs(survey) ?? undefined,
     refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
   ];
   const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);

@@ -23,6 +23,7 @@ import {
   type HostRecord,
   type InstanceRecord,
   type LedgerState,
+  type UpstreamRecord,
 } from "../ledger/state.ts";
 import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
@@ -39,6 +40,10 @@ export interface Behaviour {
   readonly fails?: { readonly kind: string; readonly failure: StepFailure };
   /** The agent answers nothing. */
   readonly silent?: boolean;
+  /** What nginx says of the swap of in-place when the edge prepares it. */
+  readonly refusesSwap?: string;
+  /** The edge prepares the swap and never carries it out. */
+  readonly neverSwaps?: boolean;
 }
 
 /**
@@ -292,6 +297,12 @@ export class Scene {
       const { revision, digest, content } = upstream;
       const before = edge.upstreams[content.upstream];
       if (before?.serving?.revision === revision) continue;
+      const behaviour = this.behaviours.get(edge.hostId) ?? {};
+      if (upstream.swap?.committedAtMs === null) {
+        this.#prepareSwap(edge, upstream, before, behaviour);
+        continue;
+      }
+      if (upstream.swap && behaviour.neverSwaps) continue;
       const probes = content.watch.map(
         (watched): ProbeReport => ({
           hostId: watched.hostId,
@@ -309,10 +320,28 @@ export class Scene {
         generation: revision,
         reloads: (before?.reloads ?? 0) + (this.#sameMembers(upstream) ? 0 : 1),
         turnoverMs: 0,
+        prepared: null,
+        ejections: 0,
+        ejected: [],
+        panic: null,
         probes,
       };
       this.#report(edge, [], [report]);
     }
+  }
+
+  #prepareSwap(
+    edge: HostRecord,
+    { revision, digest }: UpstreamRecord,
+    before: UpstreamReport | undefined,
+    { refusesSwap }: Behaviour,
+  ): void {
+    if (before === undefined || before.prepared?.revision === revision) return;
+    if (before.refused?.revision === revision) return;
+    const answer = refusesSwap
+      ? { refused: { revision, message: refusesSwap } }
+      : { prepared: { revision, digest } };
+    this.#report(edge, [], [{ ...before, ...answer }]);
   }
 
   #isBad(hostId: HostId): boolean {

@@ -1,4 +1,5 @@
 import type { LedgerEvent } from "../ledger/event.ts";
+import type { ActionOf } from "../rollout/action.ts";
 
 /** What the core decided, one line an event: golden files that a person can read and object to. */
 export function transcript(log: readonly LedgerEvent[]): string {
@@ -21,13 +22,8 @@ function lineOf({ body }: LedgerEvent): string | null {
       return `batch ${body.hosts.join(" ")}${body.planned > body.hosts.length ? ` of ${body.planned}` : ""}`;
     case "batch-finished":
       return `batch ${body.batch + 1} finished`;
-    case "upstream-revised": {
-      const members = body.content.members.map(
-        (member) => `${member.hostId}=${member.targetId.split("@")[0]}`,
-      );
-      const watch = body.content.watch.map((watched) => watched.hostId);
-      return `  upstream ${members.join(" ") || "empty"}${watch.length > 0 ? ` watch ${watch.join(" ")}` : ""}`;
-    }
+    case "upstream-revised":
+      return revisionLine(body);
     case "command-issued":
       return `  ${body.hostId} ${body.body.kind} ${body.body.target.release.version}`;
     case "host-failed":
@@ -54,4 +50,11 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "status-changed":
       return null;
   }
+}
+
+function revisionLine({ content, together }: ActionOf<"upstream-revised">): string {
+  const members = content.members.map((member) => `${member.hostId}=${member.targetId.split("@")[0]}`);
+  const watch = content.watch.map(({ hostId }) => hostId);
+  const watched = watch.length > 0 ? ` watch ${watch.join(" ")}` : "";
+  return `  upstream ${members.join(" ") || "empty"}${watched}${together && together.length > 1 ? `, together ${together.join(" ")}` : ""}`;
 }

@@ -9,7 +9,7 @@ function parse(args: readonly string[]) {
 
 test("without arguments: four hosts, the spec's strategy, ends by itself", () => {
   const { parsed } = parse([]);
-  expect(parsed()).toEqual({ keep: false, json: false, hosts: 4, strategy: undefined });
+  expect(parsed()).toEqual({ keep: false, json: false, hosts: 4, strategy: undefined, edgeMode: "inner" });
 });
 
 test("takes what it is given", () => {
@@ -29,14 +29,14 @@ test("takes what it is given", () => {
     json: true,
     hosts: 8,
     strategy: { kind: "rolling", batchSize: "25%" },
+    edgeMode: "inner",
   });
 });
 
 test.each([
   [["--hosts", "1"], "A whole number from 2 to 50"],
   [["--hosts", "four"], "A whole number from 2 to 50"],
-  [["--edge-mode", "include"], "not available in this release"],
-  [["--edge-mode", "outer"], "There is: inner"],
+  [["--edge-mode", "outer"], "There are: inner, include"],
   [["--strategy", "in-place"], "Not JSON"],
   [["--strategy", '{"kind":"canary"}'], "strategy 'canary' gives the new release a growing share"],
   [["--strategy", '{"kind":"big-bang"}'], "kind: Invalid discriminator value"],

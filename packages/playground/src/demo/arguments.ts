@@ -1,6 +1,7 @@
 import { messageOf } from "@siding/shared/result";
 import { StrategyInput } from "@siding/shared/spec";
 import { Command, InvalidArgumentError } from "commander";
+import type { EdgeMode } from "../fleet/agent.ts";
 import type { RolloutRequest } from "../fleet/service-spec.ts";
 
 export type DemoArguments = {
@@ -9,6 +10,7 @@ export type DemoArguments = {
   readonly hosts: number;
   /** As it was given, once the language has approved of it; undefined leaves it to the service's spec. */
   readonly strategy: RolloutRequest["strategy"];
+  readonly edgeMode: EdgeMode;
 };
 
 /** Hosts are addresses 127.0.1.n; each is two processes, and the machine is small. */
@@ -29,13 +31,14 @@ export function parseArguments(args: readonly string[], say: (text: string) => v
     .option("--json", "one JSON line on stdout, everything else on stderr", false)
     .option("--hosts <n>", `${FEWEST_HOSTS} to ${MOST_HOSTS} hosts`, hosts, DEFAULT_HOSTS)
     .option("--strategy <json>", `such as '{"kind":"in-place"}'`, strategy)
-    .option("--edge-mode <mode>", "inner", edgeMode, "inner")
+    .option("--edge-mode <mode>", "inner, or include: the front itself lists the hosts", edgeMode, "inner")
     .helpOption("-h, --help", "this text")
     .allowExcessArguments(false)
     .configureOutput({ writeOut: say, writeErr: say })
     .exitOverride();
   const options = command.parse(args, { from: "user" }).opts<DemoArguments>();
-  return { keep: options.keep, json: options.json, hosts: options.hosts, strategy: options.strategy };
+  const { keep, json, hosts: count, strategy: asked, edgeMode: mode } = options;
+  return { keep, json, hosts: count, strategy: asked, edgeMode: mode };
 }
 
 function hosts(text: string): number {
@@ -60,12 +63,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function edgeMode(text: string): string {
-  if (text === "inner") return text;
-  if (text === "include") {
-    throw new InvalidArgumentError(
-      "Mode include, where the user's own nginx is reloaded, is not available in this release of Siding.",
-    );
-  }
-  throw new InvalidArgumentError("There is: inner.");
+function edgeMode(text: string): EdgeMode {
+  if (text === "inner" || text === "include") return text;
+  throw new InvalidArgumentError("There are: inner, include.");
 }

@@ -25,6 +25,7 @@ function document(phases: readonly string[], over: object = {}): RolloutDocument
     failures: 0,
     maxFailures: 0,
     reloads: { e1: 3, e2: 2 },
+    swapSpreadMs: null,
     createdAt: AT,
     createdBy: "admin",
     ...over,

@@ -22,7 +22,12 @@ export async function runDemo(yard: Yard, ending: Ending, options: DemoArguments
   const startedMs = performance.now();
   say(`starting the control plane with NATS, an edge, and ${options.hosts} hosts in ${yard.folder}`);
   const releases = options.keep ? [V1, V2, BROKEN] : [V1, V2];
-  const fleet = await startFleet(yard, { hosts: options.hosts, edges: 1, releases });
+  const fleet = await startFleet(yard, {
+    hosts: options.hosts,
+    edges: 1,
+    releases,
+    edgeMode: options.edgeMode,
+  });
   say(`up with ${V1.version} serving after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
   if (options.keep) {
     showKept(fleet, releases, options.json);

@@ -78,3 +78,10 @@ test("SIGINT in the middle of the start, twice, leaves nothing", async () => {
   expect(await exited, said.err).toBe(130);
   expectNothingLeft(said.err);
 });
+
+test("--edge-mode include: the front itself lists the hosts and is reloaded, and nothing is lost", async () => {
+  const { said, exited } = startDemo("--json", "--edge-mode", "include", "--strategy", '{"kind":"in-place"}');
+  expect(await exited, said.err).toBe(0);
+  expect(Result.parse(JSON.parse(said.out))).toMatchObject({ batches: 2, reloads: 3 });
+  expectNothingLeft(said.err);
+});

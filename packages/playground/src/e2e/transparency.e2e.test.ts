@@ -20,7 +20,11 @@ beforeAll(async () => {
   mkdirSync(`${includeDir}/http`, { recursive: true });
   const server = `${hosts[0]?.address}:${ports.blue}`;
   writeFileSync(`${includeDir}/http/web.conf`, `upstream ${SERVICE} { server ${server}; }\n`);
-  frontAlone = await Front.start(yard, "front-alone", includeDir, SERVICE);
+  frontAlone = await Front.start(yard, "front-alone", {
+    includeDir: includeDir,
+    upstream: SERVICE,
+    mode: "inner",
+  });
 });
 
 describe.each([

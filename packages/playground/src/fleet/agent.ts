@@ -13,7 +13,17 @@ export type AgentOptions = {
   readonly tokenFile: string;
   readonly natsUrl: string;
   readonly controlPlaneUrl: string;
+  /** In mode include, how to find the user's nginx; else the agent runs an inner one. */
+  readonly userNginx?: UserNginx;
 };
+
+export type EdgeMode = "inner" | "include";
+
+/** The user's nginx, as an agent of mode include needs to know it. */
+export type UserNginx = { readonly folder: string; readonly statusPort: number };
+
+/** Longer than the longest request and the longest idle gap of the playground's clients. */
+const BLEED = "1500ms";
 
 /** An agent that can be killed and started again; what it has started lives on meanwhile. */
 export class Agent {
@@ -81,7 +91,15 @@ export class Agent {
     return this.#program?.running ?? false;
   }
 
-  #config({ hostId, address, role, tokenFile, natsUrl, controlPlaneUrl }: AgentOptions): object {
+  #edgeConfig(userNginx: UserNginx | undefined): object {
+    const common = { nginx: "nginx", includeDir: this.includeDir, runDir: this.runDir };
+    if (userNginx === undefined) return { ...common, mode: "inner" };
+    const { folder, statusPort } = userNginx;
+    const files = { pidFile: `${folder}/nginx.pid`, config: `${folder}/nginx.conf` };
+    return { ...common, mode: "include", ...files, statusPort, bleed: BLEED };
+  }
+
+  #config({ hostId, address, role, tokenFile, natsUrl, controlPlaneUrl, userNginx }: AgentOptions): object {
     return {
       hostId,
       address,
@@ -93,9 +111,7 @@ export class Agent {
       dataDir: `${this.folder}/data`,
       releasesDir: this.releasesDir,
       beatInterval: "10s",
-      ...(role === "edge"
-        ? { edge: { nginx: "nginx", includeDir: this.includeDir, runDir: this.runDir, mode: "inner" } }
-        : {}),
+      ...(role === "edge" ? { edge: this.#edgeConfig(userNginx) } : {}),
     };
   }
 }

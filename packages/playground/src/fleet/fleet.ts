@@ -6,7 +6,7 @@ import { freePort } from "../processes/free-port.ts";
 import type { Yard } from "../processes/yard.ts";
 import { type NamedRelease, packRelease } from "../service/releases.ts";
 import { until } from "../until.ts";
-import { Agent, type AgentOptions } from "./agent.ts";
+import { Agent, type AgentOptions, type EdgeMode } from "./agent.ts";
 import type { Api } from "./api.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { Front } from "./front.ts";
@@ -24,6 +24,8 @@ export type FleetOptions = {
   readonly edges: number;
   /** Registered with the service. The first is deployed and serves, unless there is none. */
   readonly releases: readonly NamedRelease[];
+  /** How the edges work; left out, with an inner nginx. */
+  readonly edgeMode?: EdgeMode;
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
   /** For the control plane's Node; they may name files of the yard. */
@@ -95,15 +97,18 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const agentOf = (id: HostIdentity, role: AgentOptions["role"]) =>
-    startAgent(yard, controlPlane, { ...id, role });
-  const hosts = hostIds.map((id) => agentOf(id, "host"));
-  const edgeAgents = edgeIds.map((id) => agentOf(id, "edge"));
+  const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, role: "host" }));
+  const mode = options.edgeMode ?? "inner";
+  const edgeAgents = await Promise.all(
+    edgeIds.map(async (id) =>
+      startAgent(yard, controlPlane, { ...id, ...(await edgeOptions(yard, id, mode)) }),
+    ),
+  );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
 
   await controlPlane.api.declare(SERVICE, serviceSpec(ports, options.spec));
   const [fronts] = await Promise.all([
-    Promise.all(edgeAgents.map((agent) => startFront(yard, agent))),
+    Promise.all(edgeAgents.map((agent) => startFront(yard, agent, mode))),
     waitForAgents(controlPlane.api, hosts.length, edgeAgents.length),
   ]);
   const edges = edgeAgents.map((agent, index) => edgeOf(agent, fronts[index]));
@@ -137,7 +142,7 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
 function startAgent(
   yard: Yard,
   controlPlane: ControlPlane,
-  identity: HostIdentity & Pick<AgentOptions, "role">,
+  identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
 ): Agent {
   const agent = new Agent(yard, {
     ...identity,
@@ -149,8 +154,22 @@ function startAgent(
   return agent;
 }
 
-function startFront(yard: Yard, edge: Agent): Promise<Front> {
-  return Front.start(yard, `front-${edge.hostId}`, edge.includeDir, SERVICE);
+function frontName(hostId: string): string {
+  return `front-${hostId}`;
+}
+
+async function edgeOptions(
+  yard: Yard,
+  { hostId }: HostIdentity,
+  mode: EdgeMode,
+): Promise<Pick<AgentOptions, "role" | "userNginx">> {
+  if (mode === "inner") return { role: "edge" };
+  const statusPort = await freePort(["127.0.0.1"]);
+  return { role: "edge", userNginx: { folder: yard.path(frontName(hostId)), statusPort } };
+}
+
+function startFront(yard: Yard, edge: Agent, mode: EdgeMode): Promise<Front> {
+  return Front.start(yard, frontName(edge.hostId), { includeDir: edge.includeDir, upstream: SERVICE, mode });
 }
 
 function edgeOf(agent: Agent, front: Front | undefined): Edge {

@@ -17,7 +17,11 @@ test("waits for the upstream's file, then proxies to it with the headers that th
   await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
   const { port } = service.address() as AddressInfo;
 
-  const starting = Front.start(yard, "front", yard.path("include"), "web");
+  const starting = Front.start(yard, "front", {
+    includeDir: yard.path("include"),
+    upstream: "web",
+    mode: "inner",
+  });
   mkdirSync(yard.path("include/http"), { recursive: true });
   writeFileSync(yard.path("include/http/web.conf"), `upstream web { server 127.0.0.1:${port}; }\n`);
   const front = await starting;
@@ -31,7 +35,6 @@ test("a config that nginx refuses is shown in nginx's words", async () => {
   onTestFinished(async () => void (await yard.close()));
   mkdirSync(yard.path("include/http"), { recursive: true });
   writeFileSync(yard.path("include/http/web.conf"), "upstream web { nonsense; }\n");
-  await expect(Front.start(yard, "front", yard.path("include"), "web")).rejects.toThrow(
-    'unknown directive "nonsense"',
-  );
+  const options = { includeDir: yard.path("include"), upstream: "web", mode: "inner" } as const;
+  await expect(Front.start(yard, "front", options)).rejects.toThrow('unknown directive "nonsense"');
 });

@@ -5,6 +5,7 @@ import { freePort } from "../processes/free-port.ts";
 import type { Program } from "../processes/program.ts";
 import type { Yard } from "../processes/yard.ts";
 import { until } from "../until.ts";
+import type { EdgeMode } from "./agent.ts";
 
 const ADDRESS = "127.0.0.1";
 
@@ -14,9 +15,18 @@ const LISTENING_DEADLINE_MS = 5_000;
 /** An agent that has just started has to hear of the service first. */
 const INCLUDE_DEADLINE_MS = 20_000;
 
+export type FrontOptions = {
+  readonly includeDir: string;
+  readonly upstream: string;
+  readonly mode: EdgeMode;
+};
+
 const TEMP_FOLDERS = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
-/** The nginx of a user of ours: a plain server that proxies to a name, started once and never reloaded. */
+/**
+ * The nginx of a user of ours: a plain server that proxies to a name, started once. In mode inner it is never reloaded; in
+ * mode include the agent reloads it.
+ */
 export class Front {
   readonly target: Target;
   readonly #program: Program;
@@ -38,7 +48,7 @@ export class Front {
    * Starts it once the agent has written the upstream's file, as the docs tell the user to: an unknown upstream would
    * stop it from starting.
    */
-  static async start(yard: Yard, name: string, includeDir: string, upstream: string): Promise<Front> {
+  static async start(yard: Yard, name: string, { includeDir, upstream, mode }: FrontOptions): Promise<Front> {
     await until(
       `the file of upstream ${upstream} in ${includeDir}`,
       () => includes(includeDir, upstream),
@@ -46,8 +56,8 @@ export class Front {
     );
     const port = await freePort([ADDRESS]);
     const folder = yard.path(name);
-    mkdirSync(folder);
-    writeFileSync(`${folder}/nginx.conf`, config(folder, includeDir, upstream, port));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/nginx.conf`, config(folder, { includeDir, upstream, mode }, port));
     const program = yard.start({
       name,
       command: "nginx",
@@ -65,7 +75,7 @@ function includes(includeDir: string, upstream: string): boolean {
     .some((file) => readFileSync(`${folder}/${file}`, "utf8").includes(`upstream ${upstream} `));
 }
 
-function config(folder: string, includeDir: string, upstream: string, port: number): string {
+function config(folder: string, { includeDir, upstream, mode }: FrontOptions, port: number): string {
   const temp = TEMP_FOLDERS.map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n");
   return `daemon off;
 pid ${folder}/nginx.pid;
@@ -74,7 +84,7 @@ worker_processes auto;
 events { worker_connections 4096; }
 http {
 ${temp}
-${userHttp(includeDir, upstream, `${ADDRESS}:${port}`)}
+${userHttp(includeDir, upstream, `${ADDRESS}:${port}`, mode)}
 }
 `;
 }
@@ -83,7 +93,13 @@ ${userHttp(includeDir, upstream, `${ADDRESS}:${port}`)}
  * What a user of ours has in the `http {}` of a plain nginx. The headers are those that the docs ask of the user; large
  * sizes are for those who send large things.
  */
-export function userHttp(includeDir: string, upstream: string, listen: string): string {
+export function userHttp(
+  includeDir: string,
+  upstream: string,
+  listen: string,
+  mode: FrontOptions["mode"] = "inner",
+): string {
+  const proxying = proxyTo(upstream);
   return `  access_log off;
   client_max_body_size 100m;
   underscores_in_headers on;
@@ -96,16 +112,33 @@ export function userHttp(includeDir: string, upstream: string, listen: string): 
   server {
     listen ${listen} backlog=4096;
     location / {
-      proxy_pass http://${upstream};
+${
+  mode === "include"
+    ? `      include ${includeDir}/bleed.conf;
+`
+    : ""
+}${proxying}
+    }
+${
+  mode === "include"
+    ? `    location @siding_bleed {
+      keepalive_timeout 0;
+${proxying}
+    }
+`
+    : ""
+}  }`;
+}
+
+function proxyTo(upstream: string): string {
+  return `      proxy_pass http://${upstream};
       proxy_http_version 1.1;
       proxy_set_header Host $host;
       proxy_set_header X-Real-IP $remote_addr;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-    }
-  }`;
+      proxy_set_header Connection $connection_upgrade;`;
 }
 
 function accepts(port: number): Promise<boolean> {

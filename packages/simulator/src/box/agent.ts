@@ -118,6 +118,7 @@ export class Agent implements AgentLife {
         return;
       case "start-edge":
       case "apply-upstream":
+      case "prepare-upstream":
       case "recover-edge":
         carryOutOnEdge(box, this, effect);
         return;

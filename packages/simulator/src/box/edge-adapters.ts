@@ -13,9 +13,14 @@ export function carryOutOnEdge({ nginx, identity }: Box, agent: AgentLife, effec
     case "recover-edge":
       nginx.recover((result) => agent.happen({ kind: "edge-recovered", op, result }));
       return;
+    case "prepare-upstream": {
+      const { upstream } = effect.content;
+      nginx.prepare((result) => agent.happen({ kind: "upstream-prepared", op, upstream, result }));
+      return;
+    }
     case "apply-upstream": {
       const { upstream } = effect.content;
-      nginx.apply(effect.content, effect.revision, (result) => {
+      nginx.apply(effect, (result) => {
         agent.happen({ kind: "upstream-applied", op, upstream, result });
       });
       return;

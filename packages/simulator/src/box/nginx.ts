@@ -12,7 +12,12 @@ interface Rendition {
   readonly revision: number;
   readonly digest: Digest;
   readonly generation: number;
+  /** Members that are left out, as `hostId/slot`. */
+  readonly ejected: readonly string[];
 }
+
+/** What nginx is asked to serve. */
+type Wanted = Pick<Rendition, "content" | "revision" | "ejected">;
 
 interface Attempt extends Rendition {
   readonly outcome: "open" | "given-up";
@@ -24,6 +29,7 @@ interface Disk {
   readonly attempt: Attempt | null;
   readonly generation: number;
   readonly reloads: number;
+  readonly ejections: number;
   readonly turnoverMs: number;
 }
 
@@ -45,7 +51,7 @@ export class Nginx {
   readonly #around: Surroundings;
   #master: "none" | "alive" | "dead" = "none";
   #lists: readonly RoutedList[] = [];
-  #disk: Disk = { confirmed: null, attempt: null, generation: 0, reloads: 0, turnoverMs: 0 };
+  #disk: Disk = { confirmed: null, attempt: null, generation: 0, reloads: 0, ejections: 0, turnoverMs: 0 };
   /** The agent's calls wait for each other; those of an agent that has died are dropped. */
   #turns: (() => void)[] = [];
   #agentLife = 0;
@@ -110,7 +116,20 @@ export class Nginx {
     });
   }
 
-  apply(content: UpstreamContent, revision: number, answer: Answer<ServedRevision, ApplyFailure>): void {
+  /** Whether nginx would take the content; what it serves is not touched. */
+  prepare(answer: Answer<null, ApplyFailure>): void {
+    this.#inTurn((done) => {
+      this.#soon(writeMs, () => {
+        const refusing = this.#around.weather.isRefusing(this.#edgeId);
+        if (this.#master !== "alive") answer(err(trouble("the inner nginx has no master process")));
+        else if (refusing) answer(err(refusal));
+        else answer(ok(null));
+        done();
+      });
+    });
+  }
+
+  apply(wanted: Wanted, answer: Answer<ServedRevision, ApplyFailure>): void {
     this.#inTurn((done) => {
       const finish = (failure: ApplyFailure | null) => {
         const [served] = this.#served();
@@ -121,28 +140,31 @@ export class Nginx {
       };
       this.#soon(writeMs, () => {
         if (this.#master !== "alive") return finish(trouble("the inner nginx has no master process"));
-        if (this.#isServedAlready(content)) {
+        if (this.#isServedAlready(wanted)) {
           const generation = this.#disk.confirmed?.generation ?? this.#disk.generation;
-          this.#disk = { ...this.#disk, confirmed: renditionOf(content, revision, generation) };
+          this.#disk = { ...this.#disk, confirmed: renditionOf(wanted, generation) };
           return finish(null);
         }
-        return this.#change(content, revision, finish);
+        return this.#change(wanted, finish);
       });
     });
   }
 
-  #change(content: UpstreamContent, revision: number, finish: (failure: ApplyFailure | null) => void): void {
+  #change(wanted: Wanted, finish: (failure: ApplyFailure | null) => void): void {
     const { weather } = this.#around;
     const before = this.#disk;
     const generation = before.generation + 1;
-    const attempt: Attempt = { ...renditionOf(content, revision, generation), outcome: "open" };
+    const attempt: Attempt = { ...renditionOf(wanted, generation), outcome: "open" };
     this.#disk = { ...before, generation, attempt };
     this.#soon(writeMs, () => {
       if (weather.isRefusing(this.#edgeId)) {
         this.#disk = { ...this.#disk, attempt: before.attempt && { ...before.attempt, outcome: "given-up" } };
-        return finish({ kind: "refused", message: "nginx: [emerg] invalid parameter (simulated)" });
+        return finish(refusal);
       }
-      this.#disk = { ...this.#disk, reloads: this.#disk.reloads + 1 };
+      const counts = isSameList(before.confirmed?.content, wanted.content)
+        ? { ejections: before.ejections + 1 }
+        : { reloads: before.reloads + 1 };
+      this.#disk = { ...this.#disk, ...counts };
       if (weather.isDeaf(this.#edgeId)) return this.#withoutEffect(attempt, finish);
       return this.#reload(attempt, finish);
     });
@@ -201,7 +223,7 @@ export class Nginx {
       this.#disk = { ...this.#disk, attempt: null };
       finish();
     } else {
-      this.#change(confirmed.content, confirmed.revision, finish);
+      this.#change(confirmed, finish);
     }
   }
 
@@ -228,8 +250,9 @@ export class Nginx {
     this.#soon({ least: turnoverMs.most + 1, most: turnoverMs.most + 50 }, finish);
   }
 
-  #route({ generation, revision, content }: Rendition): void {
-    const list: RoutedList = { generation, revision, members: content.members };
+  #route(rendition: Rendition): void {
+    const { generation, revision } = rendition;
+    const list: RoutedList = { generation, revision, members: routedBy(rendition) };
     this.#lists = [...this.#lists, list];
     this.#around.traffic.open(this.#edgeId, list);
     this.#around.trace.line(this.#around.timeline.nowMs, () => {
@@ -252,19 +275,19 @@ export class Nginx {
     }
   }
 
-  #isServedAlready(content: UpstreamContent): boolean {
+  #isServedAlready(wanted: Wanted): boolean {
     const { confirmed, attempt } = this.#disk;
     if (confirmed === null || attempt !== null) return false;
-    const textOf = ({ members, balance }: UpstreamContent) => JSON.stringify([members, balance]);
-    return textOf(confirmed.content) === textOf(content);
+    const textOf = (routed: Wanted) => JSON.stringify([routedBy(routed), routed.content.balance]);
+    return textOf(confirmed) === textOf(wanted);
   }
 
   #served(): readonly ServedRevision[] {
-    const { confirmed, attempt, reloads, turnoverMs: took } = this.#disk;
+    const { confirmed, attempt, reloads, ejections, turnoverMs: took } = this.#disk;
     if (confirmed === null || attempt !== null) return [];
-    const { revision, digest, generation } = confirmed;
+    const { revision, digest, generation, ejected } = confirmed;
     const { upstream } = confirmed.content;
-    return [{ upstream, revision, digest, generation, reloads, turnoverMs: took }];
+    return [{ upstream, revision, digest, generation, reloads, ejections, ejected, turnoverMs: took }];
   }
 
   /** One call after the other. */
@@ -297,9 +320,19 @@ export class Nginx {
   }
 }
 
-function renditionOf(content: UpstreamContent, revision: number, generation: number): Rendition {
-  return { content, revision, digest: contentDigest(content), generation };
+function renditionOf({ content, revision, ejected }: Wanted, generation: number): Rendition {
+  return { content, revision, digest: contentDigest(content), generation, ejected };
 }
+
+function routedBy({ content, ejected }: Wanted): UpstreamContent["members"] {
+  return content.members.filter(({ hostId, slot }) => !ejected.includes(`${hostId}/${slot}`));
+}
+
+function isSameList(left: UpstreamContent | undefined, right: UpstreamContent): boolean {
+  return JSON.stringify(left?.members) === JSON.stringify(right.members);
+}
+
+const refusal: ApplyFailure = { kind: "refused", message: "nginx: [emerg] invalid parameter (simulated)" };
 
 function trouble(message: string): ApplyFailure {
   return { kind: "trouble", message };

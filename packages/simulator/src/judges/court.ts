@@ -8,6 +8,7 @@ import { minimum } from "./rule-1-minimum.ts";
 import { verified } from "./rule-2-verified.ts";
 import { drained } from "./rule-3-drained.ts";
 import { confirmed } from "./rule-4-confirmed.ts";
+import { subtracts } from "./rule-5-subtracts.ts";
 import { silence } from "./rule-6-silence.ts";
 import { oneRollout } from "./rule-7-one-rollout.ts";
 import { rest } from "./rule-8-rest.ts";
@@ -22,6 +23,7 @@ const judges = [
   verified,
   drained,
   confirmed,
+  subtracts,
   silence,
   oneRollout,
   rest,

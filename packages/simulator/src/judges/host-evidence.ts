@@ -1,5 +1,5 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
-import type { InstanceReport, ProbeReport } from "@siding/shared/report";
+import type { EjectedReport, InstanceReport, ProbeReport } from "@siding/shared/report";
 
 type Body = LedgerEvent["body"];
 type Reported = Extract<Body, { type: "host-reported" }>;
@@ -38,13 +38,14 @@ export class HostEvidence {
   }
 }
 
-/** What the log has of one edge. */
+/** What the log has of one edge; `ejected` as it was said last. */
 export class EdgeEvidence {
   confirmed = 0;
   /** The event by which the log first knew of a confirmation; null while the edge does not count. */
   countedSince: number | null = null;
   refused: { readonly revision: number; readonly message: string } | null = null;
   probes: readonly ProbeReport[] = [];
+  ejected: readonly EjectedReport[] = [];
 
   reported(sequence: number, body: Reported): void {
     for (const upstream of body.upstreams) {
@@ -52,6 +53,7 @@ export class EdgeEvidence {
       if (upstream.serving) this.confirmed = Math.max(this.confirmed, upstream.serving.revision);
       this.refused = upstream.refused;
       this.probes = upstream.probes;
+      this.ejected = upstream.ejected;
     }
   }
 }

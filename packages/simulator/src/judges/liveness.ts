@@ -1,3 +1,4 @@
+import type { HostId } from "@siding/shared/ids";
 import { isWell } from "../box/process.ts";
 import type { World } from "../world.ts";
 import type { Verdict } from "./judge.ts";
@@ -43,14 +44,20 @@ function unsettled({ plane }: World): string | null {
   });
 }
 
-function edgesBehind({ truth, court }: World): string | null {
-  const { revision } = court.evidence.wanted;
+function edgesBehind({ truth, court, timeline }: World): string | null {
+  const { revision, members: wanted } = court.evidence.wanted;
   for (const edgeId of truth.edgeIds()) {
     const lists = truth.listsOf(edgeId);
     // What nginx has refused is not tried again before something else is wanted; that was said.
     if (court.evidence.edges.get(edgeId)?.refused?.revision === revision) continue;
-    const behind =
-      lists.length !== 1 || lists.some(({ members }) => !sameHosts(members, court.evidence.wanted.members));
+    // Whoever does not answer may be ejected; whoever is well has been let in again by now.
+    const isIll = (hostId: HostId) => {
+      const process = truth.processOf(hostId);
+      return process === null || !isWell(process, timeline.nowMs);
+    };
+    const routed = new Set(lists.flatMap(({ members }) => members.map(({ hostId }) => hostId)));
+    const expected = wanted.filter(({ hostId }) => routed.has(hostId) || !isIll(hostId));
+    const behind = lists.length !== 1 || lists.some(({ members }) => !sameHosts(members, expected));
     if (revision > 0 && behind) return `edge ${edgeId} does not route by revision ${revision} at the end`;
   }
   return null;

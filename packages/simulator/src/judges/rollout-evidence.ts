@@ -12,6 +12,8 @@ export class RolloutEvidence {
   readonly maxFailures: number;
   readonly from = new Map<HostId, TargetId | null>();
   absent: readonly HostId[];
+  /** Hosts that some plan of this rollout left aside, since they could not be commanded. */
+  readonly leftAside = new Set<HostId>();
   planKind: "forward" | "return" | "rollback";
   isFinished = false;
   status: string;
@@ -37,6 +39,7 @@ export class RolloutEvidence {
       case "rollout-planned":
         this.planKind = body.plan.kind;
         this.absent = body.plan.absent;
+        for (const hostId of this.absent) this.leftAside.add(hostId);
         return;
       case "batch-started":
         for (const hostId of body.hosts) this.touched.add(hostId);

@@ -1,5 +1,6 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Member } from "@siding/shared/command";
+import type { HostId } from "@siding/shared/ids";
 import type { Amount } from "@siding/shared/units";
 import { hasBeenWell } from "../box/process.ts";
 import type { Truth } from "../truth.ts";
@@ -25,8 +26,11 @@ function judged(
   evidence: Evidence,
 ): string | null {
   const serving = (members: readonly Member[]) => members.filter((each) => isServing(each, truth, evidence));
+  const edges = evidence.countedEdges();
   const taken = serving(evidence.wanted.members).filter(
-    ({ hostId }) => !content.members.some((each) => each.hostId === hostId),
+    ({ hostId }) =>
+      !content.members.some((each) => each.hostId === hostId) &&
+      !(edges.length > 0 && edges.every((edgeId) => isEjected(evidence, edgeId, hostId))),
   );
   if (taken.length === 0 || !evidence.spec) return null;
   const least = Math.max(1, leastOf(evidence.spec.capacity.minServing, evidence.served.size));
@@ -48,9 +52,20 @@ function onEdges(truth: Truth, evidence: Evidence) {
     // An edge whose nginx is down comes back with what it confirmed.
     const confirmed = evidence.edges.get(edgeId)?.confirmed ?? 0;
     const newest = Math.max(confirmed - 1, ...routed.map(({ revision }) => revision));
-    const lists = [...routed.map(({ members }) => members), ...evidence.listsAfter(newest)];
-    return lists.map((members) => ({ where: `edge ${edgeId}`, members }));
+    const lists = [
+      ...routed.map((list) => evidence.lists.get(list.revision) ?? list.members),
+      ...evidence.listsAfter(newest),
+    ];
+    return lists.map((members) => ({
+      where: `edge ${edgeId}`,
+      members: members.filter(({ hostId }) => !isEjected(evidence, edgeId, hostId)),
+    }));
   });
+}
+
+/** As it was said: an ejection that nobody has heard of yet is nobody's mistake. */
+function isEjected(evidence: Evidence, edgeId: HostId, hostId: HostId): boolean {
+  return evidence.edges.get(edgeId)?.ejected.some((each) => each.hostId === hostId) ?? false;
 }
 
 /** As far as anybody could know: a death that nobody has reported yet is nobody's mistake, our own stop is. */

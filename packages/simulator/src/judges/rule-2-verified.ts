@@ -24,8 +24,11 @@ export const verified: JudgeMaker = () => {
     observe(fact, truth, evidence) {
       if (fact.kind === "process-started") started(instances, fact.hostId, fact.process);
       if (fact.kind === "probed") asked(instances, fact, evidence);
-      if (fact.kind !== "routed" || !evidence.countedFor(fact.edgeId, fact.list.revision)) return null;
-      return listed(instances, fact, truth);
+      if (fact.kind !== "routed") return null;
+      const counts = evidence.countedFor(fact.edgeId, fact.list.revision);
+      const verdict = counts ? listed(instances, fact, truth) : null;
+      remember(instances, fact);
+      return verdict;
     },
   };
 };
@@ -46,6 +49,14 @@ function listed(
     if (missing) return `edge ${edgeId} lists ${hostId} as ${targetId}, which was not verified ${missing}`;
   }
   return null;
+}
+
+/** What an edge has routed to, it knows: delisted and never stopped, it may come back without another word. */
+function remember(instances: ReadonlyMap<HostId, Asked>, { edgeId, list }: FactOf<"routed">): void {
+  for (const { hostId, targetId } of list.members) {
+    const known = instances.get(hostId);
+    if (known?.targetId === targetId) known.verifiedBy.add(edgeId);
+  }
 }
 
 function started(instances: Map<HostId, Asked>, hostId: HostId, process: ServiceProcess): void {

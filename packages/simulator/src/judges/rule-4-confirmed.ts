@@ -36,9 +36,10 @@ function stillRouting(hostId: HostId, truth: Truth, evidence: Evidence): HostId 
 /** An edge whose nginx is down routes to nobody, and takes nobody's place. */
 function notYetIn(truth: Truth, evidence: Evidence): string | null {
   for (const edgeId of evidence.countedEdges()) {
-    const lists = truth.listsOf(edgeId);
+    // Whom an edge has ejected it leaves out of a list that names it.
+    const lists = truth.listsOf(edgeId).map((list) => evidence.lists.get(list.revision) ?? list.members);
     for (const { hostId } of evidence.wanted.members) {
-      const missing = lists.some(({ members }) => !members.some((each) => each.hostId === hostId));
+      const missing = lists.some((members) => !members.some((each) => each.hostId === hostId));
       if (missing) return `workers of edge ${edgeId} do not route to ${hostId} yet, which is listed`;
     }
   }

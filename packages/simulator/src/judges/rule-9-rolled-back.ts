@@ -25,8 +25,8 @@ function judged(
   const { rollout } = evidence;
   if (rollout?.planKind !== "rollback") return null;
   for (const hostId of rollout.touched) {
-    // An instance that came from nowhere has nowhere to go back to.
-    if (!rollout.from.get(hostId)) continue;
+    // What came from nowhere has nowhere to go back to; what can't be commanded is caught up with later.
+    if (!rollout.from.get(hostId) || rollout.leftAside.has(hostId)) continue;
     const where = whereElse(hostId, truth, evidence);
     if (!where) continue;
     if (status === "rolled-back") return `it is said to be rolled back, and ${hostId} ${where}`;

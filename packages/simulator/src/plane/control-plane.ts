@@ -111,6 +111,7 @@ export class ControlPlane {
       const lives = life.newest.get(hostId) ?? new Map<Incarnation, number>();
       if (sequence <= (lives.get(incarnation) ?? 0)) return;
       this.#trace(() => `control plane hears ${storyOfReport(report)}`);
+      life.beats.reported(hostId);
       const taken = this.#commit(intake(life.ledger.state, report), hostId);
       // What could not be made durable was not heard.
       if (taken) life.newest.set(hostId, lives.set(incarnation, sequence));

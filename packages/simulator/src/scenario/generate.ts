@@ -42,10 +42,10 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   return { ...draft, faults: options.faults ? faultsOf(random, draft) : [] };
 }
 
-/** In-place over several edges is a later issue's. A second edge may come to life while a rollout is under way. */
+/** A second edge may come to life while a rollout is under way. */
 function edgesOf(random: Random, inPlace: boolean, faults: boolean): readonly EdgePlan[] {
   const first: EdgePlan = { hostId: "e1" as HostId, bornAtMs: 0 };
-  if (inPlace || random.chance(0.4)) return [first];
+  if (random.chance(inPlace ? 0.5 : 0.4)) return [first];
   const late = faults && random.chance(0.3);
   return [first, { hostId: "e2" as HostId, bornAtMs: late ? random.int(5_000, 120_000) : 0 }];
 }

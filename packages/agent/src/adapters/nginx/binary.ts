@@ -10,6 +10,8 @@ export interface NginxFeatures {
   readonly passTrailers: boolean;
   /** Idle connections to hosts can be given a timeout (from 1.15.3). */
   readonly keepsConnections: boolean;
+  /** Idle connections of clients can be kept open for a while at a reload (from 1.27.4). */
+  readonly keepaliveMinTimeout: boolean;
   /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
   readonly tempPaths: readonly string[];
 }
@@ -29,6 +31,7 @@ export function parseFeatures(text: string): NginxFeatures | null {
     version: `${major}.${minor}.${patch}`,
     passTrailers: comparable >= 1_027_002,
     keepsConnections: comparable >= 1_015_003,
+    keepaliveMinTimeout: comparable >= 1_027_004,
     tempPaths: modulesWithTempPath.filter((module) => !text.includes(`--without-http_${module}_module`)),
   };
 }
@@ -42,8 +45,17 @@ export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatur
 }
 
 /** `nginx -t`: whether nginx accepts the config, in its own words where it does not. */
-export async function testConfig(path: string, folder: InnerFolder): Promise<EdgeResult<void>> {
+export async function testConfig(
+  path: string,
+  folder: Pick<InnerFolder, "path" | "config">,
+): Promise<EdgeResult<void>> {
   const run = await runNginx(path, ["-t", "-q", "-c", folder.config], folder.path);
+  return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
+}
+
+/** The same for the user's whole config; null for the path that was built in. */
+export async function testUserConfig(path: string, config: string | null): Promise<EdgeResult<void>> {
+  const run = await runNginx(path, ["-t", "-q", ...(config === null ? [] : ["-c", config])], "/");
   return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
 }
 

@@ -244,3 +244,25 @@ test("a folder that nginx workers can't enter is a warning", async () => {
   const { warnings } = value(await rig.edge.start());
   expect(warnings).toEqual([expect.stringContaining(`${rig.folder} is closed to nginx workers`)]);
 });
+
+test("who is ejected is left out by a reload of its own count, also after the agent and nginx start anew", async () => {
+  const front = await serving();
+  const both = web([one.member, two.member]);
+  value(await rig.edge.apply(both, 2));
+  const ejected = ["one/blue"];
+  const left = value(await rig.edge.apply(both, 2, ejected));
+  expect(left).toMatchObject({ revision: 2, reloads: 2, ejections: 1, ejected, reloaded: true });
+  const answers = async () =>
+    new Set(await Promise.all(Array.from({ length: 12 }, async () => (await ask(front)).body)));
+  expect(await answers()).toEqual(new Set(["two"]));
+
+  expect((await rig.restartAgent()).served).toMatchObject([{ revision: 2, ejected, ejections: 1 }]);
+  await rig.edge.stop();
+  expect((await rig.restartAgent()).served).toMatchObject([{ revision: 2, ejected }]);
+  expect(await answers()).toEqual(new Set(["two"]));
+
+  // A revision that delists whom this edge had left out changes nothing that nginx reads.
+  expect(value(await rig.edge.apply(web([two.member]), 3))).toMatchObject({ reloaded: false, ejected: [] });
+  expect(value(await rig.edge.apply(both, 4))).toMatchObject({ reloaded: true, reloads: 3, ejections: 1 });
+  expect(await answers()).toEqual(new Set(["one", "two"]));
+});

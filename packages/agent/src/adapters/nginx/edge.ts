@@ -2,26 +2,28 @@ import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
-import { err, failure, messageOf, ok } from "@siding/shared/result";
+import { err, failure, ok } from "@siding/shared/result";
 import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult, ServedUpstream } from "../../ports/edge.ts";
 import { readFeatures } from "./binary.ts";
 import {
   type ChangeContext,
   type Changed,
   change,
-  concluded,
   isServedAlready,
   noteRevision,
+  rehearse,
+  settle,
 } from "./change.ts";
 import { ensureText } from "./durable-file.ts";
-import { findInner, type Inner, isRunning, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
+import { findInner, type Inner, innerPlace, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
 import { type EdgeFolders, EdgeLayout } from "./layout.ts";
 import { readLimits } from "./machine-limits.ts";
 import { retireOrphans } from "./orphans.ts";
+import { isRunning } from "./place.ts";
 import { type MainSettings, renderInclude, renderMain, renderUpstream } from "./render.ts";
-import { loadStates, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
-import { servedGeneration } from "./status.ts";
+import { loadStates, routedBy, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
 import { endAll } from "./stop.ts";
+import { Turns } from "./turns.ts";
 
 export interface NginxEdgeConfig extends EdgeFolders {
   /** The nginx program. */
@@ -44,15 +46,14 @@ export class NginxEdge implements Edge {
   readonly #states = new Map<UpstreamName, UpstreamState>();
   #settings: MainSettings | null = null;
   #inner: Inner | null = null;
-  /** The calls' queue: the end of the last one that was made. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(config: NginxEdgeConfig) {
     this.#config = config;
   }
 
   start(): Promise<EdgeResult<EdgeFacts>> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const settings = await this.#prepare();
       if (!settings.ok) return settings;
       this.#settings = settings.value;
@@ -63,25 +64,41 @@ export class NginxEdge implements Edge {
     });
   }
 
-  apply(content: UpstreamContent, revision: number): Promise<EdgeResult<AppliedUpstream>> {
-    return this.#inTurn(async () => {
+  apply(
+    content: UpstreamContent,
+    revision: number,
+    ejected: readonly string[] = [],
+  ): Promise<EdgeResult<AppliedUpstream>> {
+    const { upstream } = content;
+    const wanted = { content, revision, ejected };
+    return this.#turns.take(async () => {
       const context = this.#context();
       if (!context.ok) return context;
-      const fits = context.value.settings.layout.fits(content.upstream);
+      const fits = context.value.layout.fits(upstream);
       if (!fits.ok) return fits;
-      const state = this.#states.get(content.upstream) ?? unknownUpstream(content.upstream);
-      const same = await isServedAlready(context.value, state, content);
+      const state = this.#states.get(upstream) ?? unknownUpstream(upstream);
+      const same = await isServedAlready(context.value, state, wanted);
       const act = same ? noteRevision : change;
-      const served = this.#noted(await act(context.value, state, { content, revision }));
+      const served = this.#noted(await act(context.value, state, wanted));
       if (!served.ok) return served;
       // Only now: the user's nginx shall not be offered a name behind which nobody listens.
-      await this.#writeInclude(context.value.settings.layout, content.upstream);
+      await this.#writeInclude(context.value.layout, upstream);
       return ok({ ...served.value, reloaded: !same });
     });
   }
 
+  prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>> {
+    return this.#turns.take(async () => {
+      const context = this.#context();
+      if (!context.ok) return context;
+      const fits = context.value.layout.fits(content.upstream);
+      if (!fits.ok) return fits;
+      return rehearse(context.value, content, ejected);
+    });
+  }
+
   recover(): Promise<EdgeResult<{ recoveryMs: number }>> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const settings = this.#settings;
       if (!settings) return err(failure("edge-nginx-down", "the edge was not started"));
       const startedAt = performance.now();
@@ -106,7 +123,7 @@ export class NginxEdge implements Edge {
   }
 
   async stop(): Promise<void> {
-    const stopped = await this.#inTurn(async () => {
+    const stopped = await this.#turns.take(async () => {
       const settings = this.#settings;
       this.#inner = null;
       this.#settings = null;
@@ -161,9 +178,9 @@ export class NginxEdge implements Edge {
   async #ensureFiles({ folder }: Inner, settings: MainSettings): Promise<void> {
     const served = [...this.#states.values()].flatMap((state) => state.served ?? []);
     await ensureText(folder.config, renderMain(settings, folder));
-    for (const { content, generation } of served) {
-      const text = renderUpstream(settings, folder, content, generation);
-      await ensureText(folder.upstreamFile(content.upstream), text);
+    for (const rendition of served) {
+      const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
+      await ensureText(folder.upstreamFile(rendition.content.upstream), text);
     }
     await removeStrayFiles(
       folder,
@@ -214,35 +231,8 @@ export class NginxEdge implements Edge {
 
   #contextOf(inner: Inner, settings: MainSettings): ChangeContext {
     const { nginx: binary, confirmDeadlineMs } = this.#config;
-    return { binary, settings, confirmDeadlineMs, inner };
+    return { place: innerPlace(binary, settings, inner), layout: settings.layout, confirmDeadlineMs };
   }
-
-  /** One call after the other: two reloads at once could not be told apart. */
-  #inTurn<T>(work: () => Promise<EdgeResult<T>>): Promise<EdgeResult<T>> {
-    const turn = this.#last.then(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isSystemError(error)) throw error;
-        return err(failure("edge-write-failed" as const, messageOf(error), error));
-      }
-    });
-    this.#last = turn.catch(() => {}); // Its caller hears of it; the next call is not concerned.
-    return turn;
-  }
-}
-
-/** Makes sure of an upstream in a running nginx: by looking where that is enough, else by a reload. */
-async function settle(context: ChangeContext, state: UpstreamState): Promise<Changed> {
-  const { upstream, served, attempt } = state;
-  const answer = await servedGeneration(context.inner.folder, upstream);
-  if (attempt === null && answer === (served?.generation ?? null)) return { state, result: ok(undefined) };
-  const ended = await concluded(context, state);
-  if (ended) return { state: ended, result: ok(undefined) };
-  if (served) return change(context, state, served);
-  const forgotten = { ...state, attempt: null };
-  await saveState(context.settings.layout, forgotten);
-  return { state: forgotten, result: ok(undefined) };
 }
 
 /** Folders on the way to the sockets that are closed to others: workers of another user would answer 502. */
@@ -254,8 +244,4 @@ async function closedFolders(path: string): Promise<string[]> {
       closed.push(`${folder} is closed to nginx workers of other users; chmod o+x opens it`);
   }
   return closed;
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === "number";
 }

@@ -1,14 +1,16 @@
-import { chmod, mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { launch, testConfig } from "./binary.ts";
 import { syncFolder, textOf, writeDurably } from "./durable-file.ts";
 import { type EdgeLayout, InnerFolder } from "./layout.ts";
-import { isAlive, nginxIn, type ProcessRef } from "./processes.ts";
+import type { Place } from "./place.ts";
+import { isRetired, nginxIn, type ProcessRef } from "./processes.ts";
 import { type MainSettings, renderMain, renderUpstream } from "./render.ts";
-import type { Rendition } from "./state.ts";
+import { type Rendition, routedBy } from "./state.ts";
 import { anyUpstream, servedGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
@@ -28,9 +30,39 @@ export async function findInner(layout: EdgeLayout): Promise<Inner | null> {
   return folder && master ? { folder, master } : null;
 }
 
-/** Its workers at this moment. */
-export function workersOf({ folder, master }: Inner): ProcessRef[] {
-  return nginxIn(folder.path).filter(({ pid }) => pid !== master.pid);
+/** The inner nginx as a place where upstreams are changed. */
+export function innerPlace(binary: string, settings: MainSettings, { folder, master }: Inner): Place {
+  return {
+    master,
+    servedGeneration: (upstream) => servedGeneration({ path: folder.statusSocket }, upstream),
+    upstreamFile: (upstream) => folder.upstreamFile(upstream),
+    workers: () => nginxIn(folder.path).filter(({ pid }) => pid !== master.pid),
+    render: (content, generation) => renderUpstream(settings, folder, content, generation),
+    test: () => testConfig(binary, folder),
+    rehearse: (content) => rehearse(binary, settings, folder, content),
+    // A front of the user's stands before it, whose connections are never kept: a reload costs nobody anything.
+    beforeReload: async () => {},
+    afterReload: async () => {},
+    hasLetGo: isRetired,
+    retiresWorkers: true,
+    errorLog: settings.layout.errorLog,
+  };
+}
+
+/** In a copy of its files. Sockets that are in use are no objection to a test. */
+async function rehearse(
+  binary: string,
+  settings: MainSettings,
+  folder: InnerFolder,
+  content: UpstreamContent,
+): Promise<EdgeResult<void>> {
+  const { config, upstreams } = folder.rehearsal;
+  await rm(upstreams, { recursive: true, force: true });
+  await cp(folder.upstreams, upstreams, { recursive: true });
+  const text = renderUpstream(settings, folder, content, 0);
+  await writeFile(`${upstreams}/${content.upstream}.conf`, text);
+  await writeFile(config, renderMain(settings, folder, upstreams));
+  return testConfig(binary, { path: folder.path, config });
 }
 
 /** The living master of a folder; a pid that now belongs to another process is not taken for it. */
@@ -58,9 +90,9 @@ export async function startInner(
   const folder = settings.layout.inner(Math.max(0, ...taken) + 1);
   await makeFolders(folder);
   await writeDurably(folder.config, renderMain(settings, folder));
-  for (const { content, generation } of renditions) {
-    const text = renderUpstream(settings, folder, content, generation);
-    await writeDurably(folder.upstreamFile(content.upstream), text);
+  for (const rendition of renditions) {
+    const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
+    await writeDurably(folder.upstreamFile(rendition.content.upstream), text);
   }
   const tested = await testConfig(binary, folder);
   const launched = tested.ok ? await launch(binary, folder) : tested;
@@ -69,7 +101,7 @@ export async function startInner(
 }
 
 async function firstAnswer(folder: InnerFolder, layout: EdgeLayout): Promise<EdgeResult<Inner>> {
-  const answers = async () => (await servedGeneration(folder, anyUpstream)) !== null;
+  const answers = async () => (await servedGeneration({ path: folder.statusSocket }, anyUpstream)) !== null;
   const answered = await until(answers, { everyMs: 5, withinMs: startDeadlineMs });
   const master = await masterIn(folder);
   if (answered && master) return ok({ folder, master });
@@ -119,8 +151,4 @@ export async function removeStrayFiles(folder: InnerFolder, known: readonly Upst
   for (const name of await readdir(folder.upstreams)) {
     if (!expected.has(name)) await rm(`${folder.upstreams}/${name}`, { recursive: true, force: true });
   }
-}
-
-export function isRunning(inner: Inner | null): inner is Inner {
-  return inner !== null && isAlive(inner.master);
 }

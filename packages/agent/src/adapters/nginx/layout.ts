@@ -38,6 +38,10 @@ export class InnerFolder {
   get config() {
     return join(this.path, "nginx.conf");
   }
+  /** Where a config is tested that nobody serves. */
+  get rehearsal() {
+    return { config: join(this.path, "rehearsal.conf"), upstreams: join(this.path, "rehearsal") };
+  }
   get pidFile() {
     return join(this.path, "nginx.pid");
   }
@@ -114,6 +118,17 @@ export class EdgeLayout {
   }
   includeFile(upstream: UpstreamName) {
     return join(this.includes, `${upstream}.conf`);
+  }
+  /** Mode `include`: what all upstreams share. */
+  get sharedFile() {
+    return join(this.includes, "_siding.conf");
+  }
+  /** Mode `include`: what a location of the user includes for the bleed; not matched by `http/*.conf`. */
+  get bleedFile() {
+    return join(this.folders.includeDir, "bleed.conf");
+  }
+  get bleedFlag() {
+    return join(this.folders.runDir, "bleed");
   }
   get states() {
     return join(this.folders.dataDir, "upstreams");

@@ -45,6 +45,11 @@ export function isWorker(pid: number): boolean {
   return titleOf(pid).startsWith("nginx: worker process");
 }
 
+/** True for an nginx master. */
+export function isMaster(pid: number): boolean {
+  return titleOf(pid).startsWith("nginx: master process");
+}
+
 /** The pids of a process's children; none where the kernel does not tell (CONFIG_PROC_CHILDREN). */
 export function childrenOf({ pid }: ProcessRef): number[] {
   const children = readProc(pid, `task/${pid}/children`) ?? "";

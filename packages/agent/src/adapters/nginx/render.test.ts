@@ -14,6 +14,7 @@ const debian: MainSettings = {
     version: "1.22.1",
     passTrailers: false,
     keepsConnections: true,
+    keepaliveMinTimeout: false,
     tempPaths: ["fastcgi", "uwsgi", "scgi"],
   },
   limits: { openFiles: 20_000, backlog: 4_096 },
@@ -57,7 +58,13 @@ test("a revision that only watches another instance has the same text", () => {
 });
 
 test("what a build can't do is left out, and what it can is used", () => {
-  const features = { version: "1.14.0", passTrailers: true, keepsConnections: false, tempPaths: [] };
+  const features = {
+    version: "1.14.0",
+    passTrailers: true,
+    keepsConnections: false,
+    keepaliveMinTimeout: false,
+    tempPaths: [],
+  };
   const text = renderMain({ ...debian, features, workerUser: null }, folder);
   expect(text).toContain("proxy_pass_trailers on;");
   expect(text).not.toContain("uwsgi_temp_path");
@@ -83,6 +90,7 @@ test("reads what a build says of itself", () => {
     version: "1.31.5",
     passTrailers: true,
     keepsConnections: true,
+    keepaliveMinTimeout: true,
     tempPaths: ["fastcgi", "uwsgi"],
   });
   expect(parseFeatures(said("openresty/1.13.6.2"))).toMatchObject({

@@ -61,10 +61,14 @@ const obeyedByNginx = [
  */
 const keepConnections = ["    keepalive 64;", "    keepalive_timeout 500ms;"];
 
-const banner = "# Written by the Siding agent; changes made here are lost.";
+export const banner = "# Written by the Siding agent; changes made here are lost.";
 
 /** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
-export function renderMain(settings: MainSettings, folder: InnerFolder): string {
+export function renderMain(
+  settings: MainSettings,
+  folder: InnerFolder,
+  upstreams: string = folder.upstreams,
+): string {
   const { layout, features, limits, workerUser } = settings;
   const openFiles = Math.min(limits.openFiles, 65_536);
   const connections = Math.max(64, Math.min(mostConnections, openFiles - spareFiles));
@@ -86,7 +90,7 @@ export function renderMain(settings: MainSettings, folder: InnerFolder): string 
     "",
     indent(statusServer(folder, "_", 0)),
     "",
-    `    include ${folder.upstreams}/*.conf;`,
+    `    include ${upstreams}/*.conf;`,
     "}",
   );
 }
@@ -179,7 +183,7 @@ export function renderUpstream(
   );
 }
 
-function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
+export function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
   return lines(
     `upstream ${content.upstream} {`,
     // All workers share one rotation and one count of connections. A server takes about a kilobyte.
@@ -213,7 +217,7 @@ function plainUser(user: string): string {
   return user;
 }
 
-function lines(...parts: readonly (string | null)[]): string {
+export function lines(...parts: readonly (string | null)[]): string {
   const text = parts.filter((part) => part !== null).join("\n");
   return text.endsWith("\n") ? text : `${text}\n`;
 }

@@ -18,13 +18,20 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const content = web([]);
-const rendition = { content, revision: 4, digest: contentDigest(content), generation: 2 };
+const rendition = {
+  content,
+  revision: 4,
+  digest: contentDigest(content),
+  generation: 2,
+  ejected: ["h2/blue"],
+};
 const state: UpstreamState = {
   ...unknownUpstream(content.upstream),
   served: rendition,
   attempt: { ...rendition, generation: 3, outcome: "open", oldWorkers: [{ pid: 12, startTicks: 34 }] },
   generation: 3,
   reloads: 2,
+  ejections: 1,
   turnoverMs: 17.5,
 };
 
@@ -51,6 +58,6 @@ test("nothing is said to be served while an attempt is undecided", () => {
   expect(servedOf(state)).toBeNull();
   expect(servedOf(unknownUpstream(content.upstream))).toBeNull();
   const { content: _, ...told } = rendition;
-  const served = { upstream: content.upstream, ...told, reloads: 2, turnoverMs: 17.5 };
+  const served = { upstream: content.upstream, ...told, reloads: 2, ejections: 1, turnoverMs: 17.5 };
   expect(servedOf({ ...state, attempt: null })).toEqual(served);
 });

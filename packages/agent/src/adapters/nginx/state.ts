@@ -14,6 +14,8 @@ const Rendition = z.object({
   revision: Revision,
   digest: Digest,
   generation: z.int().min(1),
+  /** Members that nginx was not given, as `hostId/slot`. */
+  ejected: z.array(z.string()).default([]),
 });
 
 /** What an edge remembers of one upstream; nginx's files are rendered from it. */
@@ -33,6 +35,8 @@ const UpstreamState = z.object({
   /** The highest generation ever given, also to an attempt that failed: none is given twice. */
   generation: z.int().min(0),
   reloads: z.int().min(0),
+  /** Reloads that only changed who is left out. */
+  ejections: z.int().min(0).default(0),
   turnoverMs: z.number().min(0),
 });
 export type UpstreamState = z.infer<typeof UpstreamState>;
@@ -40,7 +44,16 @@ export type Rendition = z.infer<typeof Rendition>;
 export type Attempt = NonNullable<UpstreamState["attempt"]>;
 
 export function unknownUpstream(upstream: UpstreamName): UpstreamState {
-  return { v: 1, upstream, served: null, attempt: null, generation: 0, reloads: 0, turnoverMs: 0 };
+  return {
+    v: 1,
+    upstream,
+    served: null,
+    attempt: null,
+    generation: 0,
+    reloads: 0,
+    ejections: 0,
+    turnoverMs: 0,
+  };
 }
 
 /** What nginx serves for certain; null where nothing is certain. */
@@ -49,11 +62,19 @@ export function servedOf({
   served,
   attempt,
   reloads,
+  ejections,
   turnoverMs,
 }: UpstreamState): ServedUpstream | null {
   if (served === null || attempt !== null) return null;
-  const { revision, digest, generation } = served;
-  return { upstream, revision, digest, generation, reloads, turnoverMs };
+  const { revision, digest, generation, ejected } = served;
+  return { upstream, revision, digest, generation, reloads, ejections, ejected, turnoverMs };
+}
+
+/** What nginx is given: the members less those that are left out. */
+export function routedBy({ content, ejected }: Pick<Rendition, "content" | "ejected">): UpstreamContent {
+  if (ejected.length === 0) return content;
+  const members = content.members.filter(({ hostId, slot }) => !ejected.includes(`${hostId}/${slot}`));
+  return { ...content, members };
 }
 
 export async function saveState(layout: EdgeLayout, state: UpstreamState): Promise<void> {

@@ -1,5 +1,7 @@
 import { connect } from "node:net";
-import type { InnerFolder } from "./layout.ts";
+
+/** Where something listens on this machine. */
+export type Listener = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** A worker that does not answer in this time is asked again by whoever waits. */
 const answerTimeoutMs = 1_000;
@@ -7,8 +9,8 @@ const answerTimeoutMs = 1_000;
 const maxAnswerBytes = 4_096;
 
 /** The generation of an upstream that some worker serves now; null where none answers, or it knows no such upstream. */
-export async function servedGeneration(folder: InnerFolder, upstream: string): Promise<number | null> {
-  const answer = await ask(folder.statusSocket, `GET / HTTP/1.0\r\nHost: ${upstream}\r\n\r\n`);
+export async function servedGeneration(status: Listener, upstream: string): Promise<number | null> {
+  const answer = await ask(status, `GET / HTTP/1.0\r\nHost: ${upstream}\r\n\r\n`);
   const match = /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(\d+)\n$/.exec(answer ?? "");
   const generation = match ? Number(match[1]) : null;
   // 0 is what the server without a name answers: this nginx lives, but has not read the upstream.
@@ -23,14 +25,14 @@ export const anyUpstream = "_";
  * out, and nginx itself refuses a request without a host, so no service sees it.
  */
 export async function flushQueue(socket: string): Promise<void> {
-  await ask(socket, "GET / HTTP/1.1\r\n\r\n");
+  await ask({ path: socket }, "GET / HTTP/1.1\r\n\r\n");
 }
 
 /** Sends a request and returns the whole answer; null where the connection fails or times out. */
-function ask(socket: string, request: string): Promise<string | null> {
+function ask(listener: Listener, request: string): Promise<string | null> {
   return new Promise((resolve) => {
     let answer = "";
-    const connection = connect({ path: socket });
+    const connection = connect(listener);
     const finish = (result: string | null) => {
       connection.destroy();
       resolve(result);

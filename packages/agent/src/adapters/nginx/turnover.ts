@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
+import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
-import { type Inner, isRunning } from "./inner.ts";
+import { isRunning, type Place } from "./place.ts";
 import { childrenOf, isAlive, isAtRest, isRetired, isWorker, type ProcessRef, signal } from "./processes.ts";
-import { servedGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
 export interface Turnover {
-  readonly inner: Inner;
-  readonly upstream: string;
+  readonly place: Place;
+  readonly upstream: UpstreamName;
   readonly generation: number;
   /** Every worker that lived before the reload, noted while the master was at rest. */
   readonly oldWorkers: readonly ProcessRef[];
@@ -22,7 +22,10 @@ const lookEveryMs = 2;
  * Waits until the master has done all that it was asked for, also by an earlier agent: else workers could appear that
  * are neither known as old nor of the new generation.
  */
-export async function untilAtRest({ master }: Inner, withinMs: number): Promise<EdgeResult<void>> {
+export async function untilAtRest(
+  { master }: Pick<Place, "master">,
+  withinMs: number,
+): Promise<EdgeResult<void>> {
   const settled = () => !isAlive(master) || isAtRest(master);
   if (!(await until(settled, { everyMs: lookEveryMs, withinMs }))) {
     return withoutEffect(
@@ -39,25 +42,27 @@ export async function untilAtRest({ master }: Inner, withinMs: number): Promise<
  * side for a while.
  */
 export async function reload(turnover: Turnover): Promise<EdgeResult<void>> {
-  const { inner, upstream, generation, oldWorkers, withinMs } = turnover;
-  if (!signal(inner.master, "SIGHUP")) return masterGone();
+  const { place, upstream, generation, oldWorkers, withinMs } = turnover;
+  const hasten = () => place.retiresWorkers && retire(oldWorkers);
+  const startedAt = performance.now();
+  if (!signal(place.master, "SIGHUP")) return masterGone();
   const giveUpAt = performance.now() + withinMs;
   const stillWithin = () => ({ everyMs: lookEveryMs, withinMs: giveUpAt - performance.now() });
 
   const answered = await until(async () => {
-    if (!isRunning(inner)) return true;
+    if (!isRunning(place)) return true;
     // As the master is about to do. It waits for 100 ms first, "to allow new processes to start"; that one has started
     // is better than waiting. The master finds the old ones gone a little earlier, and is content.
-    if (hasNewWorker(inner, oldWorkers)) retire(oldWorkers);
-    return (await servedGeneration(inner.folder, upstream)) === generation;
+    if (hasNewWorker(place, oldWorkers)) hasten();
+    return (await place.servedGeneration(upstream)) === generation;
   }, stillWithin());
-  if (!isRunning(inner)) return masterGone();
+  if (!isRunning(place)) return masterGone();
   if (!answered)
     return withoutEffect(`nginx was told to reload and does not serve '${upstream}' anew`, withinMs);
 
   const retired = await until(() => {
-    retire(oldWorkers);
-    return oldWorkers.every(isRetired);
+    hasten();
+    return oldWorkers.every((worker) => place.hasLetGo(worker, startedAt));
   }, stillWithin());
   if (retired) return ok(undefined);
   return withoutEffect(
@@ -74,7 +79,7 @@ function pidsOf(processes: readonly ProcessRef[]): string {
  * True once a worker of the new configuration is ready. The status socket alone would tell it late: of several workers
  * that wait on one socket the kernel prefers the one that has waited longest, which is an old one.
  */
-function hasNewWorker({ master }: Inner, oldWorkers: readonly ProcessRef[]): boolean {
+function hasNewWorker({ master }: Place, oldWorkers: readonly ProcessRef[]): boolean {
   const old = new Set(oldWorkers.map(({ pid }) => pid));
   return childrenOf(master).some((pid) => !old.has(pid) && isWorker(pid));
 }
@@ -88,7 +93,7 @@ export function retire(processes: readonly ProcessRef[]): void {
 }
 
 function masterGone() {
-  return err(failure("edge-nginx-down", "the inner nginx has no master process"));
+  return err(failure("edge-nginx-down", "nginx has no master process"));
 }
 
 function withoutEffect(what: string, withinMs: number) {
@@ -99,7 +104,8 @@ function withoutEffect(what: string, withinMs: number) {
 const maxWords = 2_000;
 
 /** Remembers where nginx's error log ends, to tell later what nginx has said since. */
-export async function listenTo(log: string): Promise<() => Promise<string>> {
+export async function listenTo(log: string | null): Promise<() => Promise<string>> {
+  if (log === null) return async () => "";
   const from = await sizeOf(log);
   return async () => {
     const to = await sizeOf(log);

@@ -71,7 +71,6 @@ export class Rig {
 
 /** The content of `web` with these members. */
 export function web(members: readonly Member[], more: Partial<UpstreamContent> = {}): UpstreamContent {
-  const health = { http: "/healthz", intervalMs: 500, timeoutMs: 2_000, rise: 2, graceMs: 30_000 };
   return {
     ...UpstreamContent.parse({
       upstream: "web",
@@ -79,7 +78,7 @@ export function web(members: readonly Member[], more: Partial<UpstreamContent> =
       shares: [],
       balance: "round-robin",
       watch: [],
-      health,
+      checks: {},
     }),
     ...more,
   };

@@ -1,0 +1,63 @@
+import type { EjectedReport } from "@siding/shared/report";
+import type { ListedState, Upstream } from "./state.ts";
+import { memberKey } from "./watch.ts";
+
+/** Hosts that fail together are ejected together: their third bad answers come within this time. */
+const coalesceMs = 250;
+/** Ejections and readmissions alone reload nginx no more often than this. */
+const reloadIntervalMs = 2_000;
+
+/** Who is to be left out, in order, or why nobody is although they fail. */
+interface Judgement {
+  readonly ejected: readonly string[];
+  readonly panic: string | null;
+}
+
+/**
+ * Who of the listed is to be left out. Over half failing at once is more likely the edge's own trouble than theirs, and
+ * taking the others down with their load would be worse: then nobody is left out, so that no list is ever emptied.
+ */
+export function judge(listed: ReadonlyMap<string, ListedState>): Judgement {
+  const all = [...listed];
+  const failing = all.filter(([, { standing }]) => standing.kind === "failing").map(([key]) => key);
+  if (failing.length * 2 > listed.size) {
+    const panic = `${failing.length} of ${listed.size} listed instances fail here at once: probes are ignored and nobody is ejected`;
+    return { ejected: [], panic };
+  }
+  const out = all.filter(([, { standing }]) => standing.kind !== "well").map(([key]) => key);
+  // Who only serves out a wait comes back before too many are missing.
+  return { ejected: (out.length * 2 > listed.size ? failing : out).toSorted(), panic: null };
+}
+
+/** Has nginx reloaded where who is to be left out is not who is left out; healed meanwhile, nothing is done. */
+export function followHealth(upstream: Upstream, nowMs: number): Upstream {
+  const { served, journal, attempt, complaint, ejectedAtMs } = upstream;
+  // A revision on its way takes the ejections along.
+  const isNewest = served?.revision === journal.revision && served.digest === journal.digest;
+  const refused = complaint?.kind === "refused" && complaint.said.revision === journal.revision;
+  if (!isNewest || refused) return upstream;
+  const asWanted = sameKeys(judge(upstream.listed).ejected, served.ejected);
+  if (attempt.kind === "settled" && !asWanted) {
+    const atMs = Math.max(nowMs + coalesceMs, (ejectedAtMs ?? 0) + reloadIntervalMs);
+    return { ...upstream, attempt: { kind: "due", atMs, tries: 0 } };
+  }
+  const needless = attempt.kind === "due" && attempt.tries === 0 && asWanted;
+  return needless ? { ...upstream, attempt: { kind: "settled" } } : upstream;
+}
+
+/** Whom nginx does not route to at present although the ledger lists them, and by which answer they failed. */
+export function ejectedReports({ served, listed, journal }: Upstream): EjectedReport[] {
+  const ejected = served?.ejected ?? [];
+  return journal.content.members.flatMap((member): EjectedReport[] => {
+    const key = memberKey(member);
+    if (!ejected.includes(key)) return [];
+    const standing = listed.get(key)?.standing;
+    const detail = standing === undefined || standing.kind === "well" ? "answers again" : standing.detail;
+    return [{ hostId: member.hostId, slot: member.slot, detail }];
+  });
+}
+
+/** Both in order. */
+export function sameKeys(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((key, index) => key === right[index]);
+}
