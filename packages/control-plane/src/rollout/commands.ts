@@ -52,10 +52,7 @@ function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCom
 }
 
 /** Drains what runs: its address and port are those of the target it was started with. */
-function drainBody(
-  { rollout, snapshot }: Survey,
-  { host, planned, goal }: HostSurvey,
-): InstanceCommandBody {
+function drainBody({ rollout, snapshot }: Survey, { host, planned, goal }: HostSurvey): InstanceCommandBody {
   const running = [planned.from, goal, host?.instance.target, rollout.to].find(
     (target) => target?.id === host?.instance.running,
   );
