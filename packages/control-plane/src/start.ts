@@ -202,7 +202,7 @@ async function startApi(
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),
     log,
   };
-  desk.metrics.watch(desk);
+  parts.metrics.watch(desk);
   const open: OpenStreams = new Set();
   const server = await startHttpServer(createApi(desk, open, version), {
     listen,

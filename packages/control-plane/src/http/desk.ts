@@ -8,7 +8,13 @@ import type { Catalogue } from "../orchestrator/catalogue.ts";
 import type { View } from "../orchestrator/document-view.ts";
 import type { Orchestrator } from "../orchestrator/loop.ts";
 import type { Tokens } from "./auth.ts";
-import type { Metrics } from "./metrics.ts";
+
+/** The figures for Prometheus, as far as routes write and read them. */
+interface MetricsSheet {
+  readonly mediaType: string;
+  text(): Promise<string>;
+  answered(method: string, route: string, status: number, durationMs: number): void;
+}
 
 /** What the routes work with. */
 export interface Desk {
@@ -23,7 +29,7 @@ export interface Desk {
   readonly newRolloutId: () => RolloutId;
   /** Why the control plane can't do its work at present; empty: it can. */
   readonly troubles: () => readonly Trouble[];
-  readonly metrics: Metrics;
+  readonly metrics: MetricsSheet;
   readonly log: Logger;
 }
 
