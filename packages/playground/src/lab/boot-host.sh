@@ -11,6 +11,8 @@ mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=700 tmpfs /run/systemd/nspawn
 mkdir -p "$folder"/{upper,work,root}
 mount -t overlay "lab-$name" -o "lowerdir=$image,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+# The last word is for whoever looks for the processes of a folder: PID 1 outlives an nspawn that is killed.
 exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --hostname="$name" --uuid="$uuid" \
   --register=no --keep-unit --network-namespace-path="/run/netns/$netns" --resolv-conf=off --timezone=off \
-  --link-journal=no --console=read-only --bind-ro="$shared:/mnt" --boot
+  --link-journal=no --console=read-only --bind-ro="$shared:/mnt" --boot \
+  "systemd.setenv=SIDING_LAB=$folder"

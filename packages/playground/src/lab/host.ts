@@ -5,6 +5,7 @@ import type { Program } from "../processes/program.ts";
 import type { Yard } from "../processes/yard.ts";
 import { until } from "../until.ts";
 import { command } from "./command.ts";
+import { cgroupsNamed, removeCgroup } from "./left-over.ts";
 import type { Network } from "./network.ts";
 
 /** A boot takes about a second alone on the machine, and nobody says how many more share it. */
@@ -121,12 +122,10 @@ export class LabHost {
 
   /** The last process of a host may need a moment to be gone from it. */
   async #removeCgroup(): Promise<void> {
-    const script =
-      'for r in /sys/fs/cgroup /sys/fs/cgroup/unified; do [ ! -d "$r/$1" ] || find "$r/$1" -depth -type d -exec rmdir {} +; done';
     await until(
       `the cgroup of ${this.name} to be empty`,
       async () => {
-        await command("sh", ["-c", script, "sh", this.#cgroup]);
+        for (const path of cgroupsNamed(this.#cgroup)) await removeCgroup(path);
         return true;
       },
       OFF_DEADLINE_MS,

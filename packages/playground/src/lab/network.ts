@@ -1,8 +1,6 @@
-import { readdirSync } from "node:fs";
 import { command } from "./command.ts";
+import { LAB_PREFIX, removeLeftOver } from "./left-over.ts";
 
-/** How the namespaces of labs begin; then the pid of whoever made them, and `-` and a name. */
-const PREFIX = "sdl";
 /** The address of those outside: clients and whoever asks the API. */
 const OUTSIDE = 1;
 
@@ -29,7 +27,7 @@ export class Network {
   static async make(): Promise<Network> {
     await removeLeftOver();
     // Two labs on one machine must not meet.
-    const network = new Network(`${PREFIX}${process.pid}`, `10.77.${process.pid % 250}`);
+    const network = new Network(`${LAB_PREFIX}${process.pid}`, `10.77.${process.pid % 250}`);
     await network.#makeSwitch();
     return network;
   }
@@ -96,32 +94,6 @@ table bridge lab {
     await ip(`-n ${this.#switch} link set outside master br0 up`);
     await ip(`addr add ${this.#subnet}.${OUTSIDE}/24 dev ${outside}`);
     await ip(`link set ${outside} up`);
-  }
-}
-
-/** Namespaces of a lab whose maker was killed. */
-async function removeLeftOver(): Promise<void> {
-  for (const name of namespaces()) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !isRunning(Number(pid))) await ip(`netns del ${name}`);
-  }
-}
-
-function namespaces(): string[] {
-  try {
-    return readdirSync("/run/netns");
-  } catch {
-    // The folder comes with the first namespace.
-    return [];
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
