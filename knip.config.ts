@@ -13,7 +13,7 @@ const config: KnipConfig = {
       // Started by name in scripts/checks.ts.
       ignoreDependencies: ["dependency-cruiser", "oxlint", "oxlint-tsgolint"],
     },
-    "packages/*": { entry: programs, project: "src/**/*.ts" },
+    "packages/*": { entry: programs, project: "src/**/*.ts", ignoreBinaries: ["mount", "umount"] },
     bench: { entry: "*.ts", project: "**/*.ts" },
   },
 };

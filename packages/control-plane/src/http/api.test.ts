@@ -146,8 +146,8 @@ function report(hostId: string, role: "host" | "edge"): void {
     labels: { role: role === "edge" ? "edge" : "web" },
     roles: [role],
     edgeAddresses: [],
-    epochSeen: 1,
-    revisionSeen: 1,
+    epochSeen: 0,
+    revisionSeen: 0,
   };
   const said = { v: 1, hostId, incarnation: "i1", sequence: 1, kind: "state", full: true, facts };
   const parsed = Report.parse({ ...said, instances: [], upstreams: [] });

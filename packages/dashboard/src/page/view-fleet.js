@@ -45,7 +45,7 @@ function isNoMereEdge({ roles }) {
 }
 
 /** @param {Fleet} fleet */
-function warnings({ troubles, isBlind }) {
+function warnings({ troubles, isBlind, behind }) {
   const texts = troubles.map(({ what, message }) => [`trouble-${what}`, message]);
   if (isBlind) {
     texts.push([
@@ -53,6 +53,7 @@ function warnings({ troubles, isBlind }) {
       "So many agents are silent at once that it is probably our own connection: nothing is counted against hosts, and nothing new begins until they are heard.",
     ]);
   }
+  if (behind) texts.push(["behind", behind]);
   return texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text));
 }
 
