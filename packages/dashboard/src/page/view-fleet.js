@@ -163,13 +163,14 @@ function edgesSection({ edges, hosts }, nowMs) {
  * @param {HostDocument | undefined} host
  * @param {number} nowMs
  */
-function edgeRows({ id, liveness, lastSeen, counted: isCounted, upstreams }, host, nowMs) {
+function edgeRows(edge, host, nowMs) {
+  const { id, lastSeen, upstreams } = edge;
   const name = () =>
     h(
       "th",
       { scope: "row" },
       h("button", { type: "button", class: "link", "data-host": id }, id),
-      h("span", { class: "hint" }, isCounted ? liveness : `${liveness}, not counted yet`),
+      h("span", { class: "hint" }, edgeStanding(edge)),
     );
   const rest = () => [
     h("td", { "data-label": "Load" }, host ? load(host) : "–"),
@@ -194,6 +195,12 @@ function edgeRows({ id, liveness, lastSeen, counted: isCounted, upstreams }, hos
       rest(),
     ),
   );
+}
+
+/** @param {EdgeDocument} edge */
+function edgeStanding({ liveness, counted: isCounted, excluded }) {
+  if (excluded) return `${liveness}, excluded by ${excluded.by}: rollouts do not wait for it`;
+  return isCounted ? liveness : `${liveness}, not counted yet`;
 }
 
 /** @param {EdgeDocument["upstreams"][number]} upstream */
