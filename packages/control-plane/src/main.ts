@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { err, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import { UnitVoice } from "@siding/systemd/notify";
 import { destination, type Logger, pino } from "pino";
 import { type Config, loadConfig } from "./config.ts";
 import { backUpLedger, rebuildLedger, restoreLedger } from "./maintenance.ts";
@@ -9,11 +10,12 @@ import { startControlPlane } from "./start.ts";
 
 requireSupportedNode();
 
-const usage = `usage: main.ts --config FILE            run the control plane
-       main.ts --config FILE rebuild    make every record of the ledger again from its log
-       main.ts --config FILE backup TO  copy the ledger into one file, also while it runs
-       main.ts --config FILE restore FROM [--force]
-                                        put a backup in place of the ledger, while it does not run
+const usage = `usage: siding-control-plane --config FILE            run the control plane
+       siding-control-plane --config FILE rebuild    make every record of the ledger again from its log
+       siding-control-plane --config FILE backup TO  copy the ledger into one file, also while it runs
+       siding-control-plane --config FILE restore FROM [--force]
+                                                     put a backup in place of the ledger, while it does not run
+       siding-control-plane --config FILE check      whether it could start with this config
 `;
 
 /** 0: ended in order. 1: ended by a mistake of ours. */
@@ -37,7 +39,7 @@ if (!config.ok) {
 process.exitCode = await perform(config.value, command.value.verb);
 
 type Verb =
-  | { readonly kind: "run" | "rebuild" }
+  | { readonly kind: "run" | "rebuild" | "check" }
   | { readonly kind: "backup"; readonly file: string }
   | { readonly kind: "restore"; readonly file: string; readonly force: boolean };
 
@@ -56,7 +58,7 @@ function readCommand(args: string[]): Result<{ readonly configFile: string; read
 
 function verbOf([kind = "run", file, ...more]: readonly string[], force: boolean): Verb | null {
   if (more.length > 0 || (force && kind !== "restore")) return null;
-  if (file === undefined) return kind === "run" || kind === "rebuild" ? { kind } : null;
+  if (file === undefined) return kind === "run" || kind === "rebuild" || kind === "check" ? { kind } : null;
   if (kind === "backup") return { kind, file };
   return kind === "restore" ? { kind, file, force } : null;
 }
@@ -68,6 +70,9 @@ async function perform(config: Config, verb: Verb): Promise<number> {
       return run(config);
     case "rebuild":
       return told(await rebuildLedger(config));
+    case "check":
+      // Who got here has a config that was read.
+      return 0;
     case "backup":
       return told(await backUpLedger(config, verb.file, at));
     case "restore":
@@ -86,7 +91,11 @@ async function run({ logLevel, ...config }: Config): Promise<number> {
     say(started.error.message);
     return exitRefused;
   }
+  // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
+  const unit = new UnitVoice(process.env);
+  unit.ready(() => true);
   const signal = await stopped;
+  unit.stopping();
   log.info({ event: "stopping", signal }, "stopping");
   setTimeout(() => {
     log.fatal({ event: "stop-overdue", stopDeadlineMs }, "could not end in order");

@@ -14,7 +14,7 @@ import { keptSecret } from "./data-dir/secret.ts";
 import { BeatStore } from "./fleet/beats.ts";
 import { createApi } from "./http/app.ts";
 import { Tokens } from "./http/auth.ts";
-import type { Desk, Trouble } from "./http/desk.ts";
+import { type Desk, type Trouble, viewOf } from "./http/desk.ts";
 import type { OpenStreams } from "./http/event-stream.ts";
 import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
@@ -25,7 +25,7 @@ import { Link } from "./messaging/link.ts";
 import { ManagedNats } from "./messaging/managed-nats.ts";
 import { Reception } from "./messaging/reception.ts";
 import { Catalogue } from "./orchestrator/catalogue.ts";
-import { decide } from "./orchestrator/decide.ts";
+import { decideAll } from "./orchestrator/decide.ts";
 import { Orchestrator } from "./orchestrator/loop.ts";
 import { version } from "./version.ts";
 
@@ -139,7 +139,7 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: 
   const orchestrator = new Orchestrator({
     ledger,
     live: () => beats.view(),
-    decide,
+    decide: decideAll,
     dispatch: (state, live, nowMs) => dispatcher.dispatch(state, live, nowMs),
     onRound: (durationMs) => metrics.rounded(durationMs),
     log,
@@ -147,7 +147,10 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: 
   const reception = new Reception({
     hosts: new Set(hosts.map(({ id }) => id)),
     acceptBeat: (beat) => beats.accept(beat),
-    acceptReport: (report) => orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`),
+    acceptReport: (report) => {
+      beats.reported(report.hostId);
+      return orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`);
+    },
     wake: () => orchestrator.wake(),
     log,
   });
@@ -199,7 +202,7 @@ async function startApi(
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),
     log,
   };
-  desk.metrics.watch(desk);
+  desk.metrics.watch({ ...desk, view: () => viewOf(desk) });
   const open: OpenStreams = new Set();
   const server = await startHttpServer(createApi(desk, open, version), {
     listen,

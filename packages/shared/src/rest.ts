@@ -143,6 +143,15 @@ export const HostDocument = z.object({
   address: Address.nullable(),
   labels: Labels,
   roles: z.array(z.string()),
+  /** A person holds it out of traffic (`drained`) or out of the fleet (`removed`). */
+  hold: z
+    .object({
+      kind: z.enum(["drained", "removed"]),
+      by: z.string(),
+      at: Instant,
+      comment: z.string().nullable(),
+    })
+    .nullable(),
   liveness: Liveness,
   since: Instant.nullable(),
   lastSeen: Instant.nullable(),

@@ -58,6 +58,12 @@ describe("a service spec", () => {
   it.each([
     [{ run: { command: [] } }, "run.command"],
     [{ run: { command: ["node\n-e"] } }, "run.command.0"],
+    [{ run: { command: ["node"], user: "root:root" } }, "run.user"],
+    [{ run: { command: ["node"], envFile: "web.env" } }, "run.envFile"],
+    [{ unit: "web@.service" }, "run"],
+    [{ run: undefined }, "run"],
+    [{ run: undefined, unit: "web.service" }, "unit"],
+    [{ run: undefined, unit: "../web@.service" }, "unit"],
     [{ run: { command: ["node"], env: { PORT: "1" } } }, "run.env.PORT"],
     [{ ports: { blue: 8080, green: 8080 } }, "ports"],
     [{ ports: { blue: 0, green: 1 } }, "ports.blue"],
@@ -77,6 +83,14 @@ describe("a service spec", () => {
     expect(issuesOf({ ...full, ...change }).map((issue) => issue.path.join("."))).toContain(path);
   });
 
+  it("names a user, a file of secrets, or a unit of the hosts' own", () => {
+    const run = { command: ["node"], env: {}, user: "www-data", envFile: "/etc/web.env" };
+    expect(SpecInput.parse({ ...full, run }).target.run).toEqual({ ...run, stopGraceMs: 20_000 });
+    const { run: _, ...rest } = full;
+    const unit = "web@.service";
+    expect(SpecInput.parse({ ...rest, unit }).target.run).toEqual({ unit, stopGraceMs: 20_000 });
+  });
+
   it.each([
     [{ strategy: { kind: "canary", steps: [] } }],
     [{ strategy: { kind: "blue-green" } }],
@@ -85,7 +99,6 @@ describe("a service spec", () => {
     [{ gates: [] }],
     [{ edge: undefined }],
     [{ edge: { match: { role: "edge" }, balance: "ip-hash" } }],
-    [{ run: { command: ["node"], user: "www-data" } }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {
     const issues = issuesOf({ ...full, ...change });
     expect(issues.length).toBeGreaterThan(0);

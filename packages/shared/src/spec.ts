@@ -21,9 +21,21 @@ const RunInput = z.strictObject({
   command: z.array(PlainText.min(1)).min(1).max(256),
   env: z.record(EnvName, PlainText).default({}),
   stopGrace: Duration.default(defaults.stopGraceMs),
-  user: notYet("run.user runs the service as another user"),
-  envFile: notYet("run.envFile reads secrets from a file of the host"),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name has small letters, digits, _ and -")
+    .optional(),
+  envFile: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._@+/-]{1,1023}$/, "an absolute path of letters, digits and . _ / @ + -")
+    .optional(),
 });
+
+/** A template, so that both slots can run: the instance is the slot. */
+const UnitInput = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit of the hosts, such as web@.service");
 
 const HealthInput = z.strictObject({
   http: z
@@ -157,7 +169,7 @@ const SpecShape = z.strictObject({
   name: ServiceName,
   hosts: z.strictObject({ match: Match }),
   run: RunInput.optional(),
-  unit: notYet("unit runs the service as a systemd unit of yours"),
+  unit: UnitInput.optional(),
   ports: z.strictObject({ blue: Port, green: Port }).optional(),
   port: Port.optional(),
   health: HealthInput,
@@ -184,6 +196,18 @@ const SpecShape = z.strictObject({
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
 });
 
+function runOf({ run, unit }: z.output<typeof SpecShape>): TargetSpec["run"] {
+  if (run === undefined) return { unit: unit ?? "", stopGraceMs: defaults.stopGraceMs };
+  const { command, env, stopGrace: stopGraceMs, user, envFile } = run;
+  return {
+    command,
+    env,
+    stopGraceMs,
+    ...(user === undefined ? {} : { user }),
+    ...(envFile === undefined ? {} : { envFile }),
+  };
+}
+
 /**
  * A service spec as a person writes it (design section 8), to its stored form. Unknown keys are refused by name.
  */
@@ -197,7 +221,9 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     });
     return z.NEVER;
   };
-  if (input.run === undefined) return refuse("run", "run.command says how the service is started");
+  if ((input.run === undefined) === (input.unit === undefined)) {
+    return refuse("run", "either run.command says how the service is started, or unit, and not both");
+  }
   if ((input.ports === undefined) === (input.port === undefined)) {
     return refuse("ports", "either ports: { blue, green } or port, and not both");
   }
@@ -205,13 +231,12 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     return refuse("ports", "blue and green need ports of their own");
   if (input.edge === undefined)
     return refuse("edge", "a service without an edge is not available in this release of Siding", true);
-  const { command, env, stopGrace: stopGraceMs } = input.run;
   const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
   return {
     name: input.name,
     hosts: input.hosts,
     target: {
-      run: { command, env, stopGraceMs },
+      run: runOf(input),
       ports: input.ports ?? { blue: input.port as number, green: null },
       health: { http, intervalMs, timeoutMs, rise, graceMs },
       drain: {

@@ -31,6 +31,8 @@ export function storyOfEvent(body: EventBody): string {
     case "batch-started":
     case "command-refused":
     case "rollout-started":
+    case "host-held":
+    case "host-released":
     case "edge-excluded":
     case "edge-included":
     case "control-plane-started":

@@ -74,6 +74,7 @@ function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs
     hostId: host.hostId,
     liveness,
     conflict: hasConflict(live, host.hostId, nowMs),
+    hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,
     labels: host.facts?.labels ?? {},
     load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,

@@ -5,6 +5,7 @@ import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "
 import type { Context } from "hono";
 import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
+import { holdHost, releaseHost } from "../orchestrator/holds.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { conditionalJson } from "./conditional.ts";
@@ -55,6 +56,27 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
     },
     edgeEndpoint(desk, "exclude", "Go on without an edge: it may still route to hosts that are stopped"),
     edgeEndpoint(desk, "include", "Count an excluded edge again, once it serves what is wanted"),
+    holdEndpoint(
+      desk,
+      "post",
+      "/v1/hosts/{id}/drain",
+      "drained",
+      "Take a host out of traffic: a hold that rollouts never undo",
+    ),
+    holdEndpoint(
+      desk,
+      "delete",
+      "/v1/hosts/{id}",
+      "removed",
+      "Take a host out of the fleet: it is drained first",
+    ),
+    holdEndpoint(
+      desk,
+      "post",
+      "/v1/hosts/{id}/rejoin",
+      null,
+      "Give a held host back: it is brought to what the others serve",
+    ),
     {
       method: "get",
       path: "/v1/edges",
@@ -123,4 +145,37 @@ async function changeEdge(
   const committed = desk.orchestrator.commit(events.value, context.var.identity.by);
   if (!committed.ok) return problem(notCommitted(committed.error));
   return context.json(edgeDocuments(viewOf(desk)).find((edge) => edge.id === id));
+}
+
+type Hold = "drained" | "removed";
+
+function holdEndpoint(
+  desk: Desk,
+  method: "post" | "delete",
+  path: string,
+  kind: Hold | null,
+  summary: string,
+): Endpoint {
+  return {
+    method,
+    path,
+    summary,
+    access: "admin",
+    request: { params: z.object({ id: HostId }), ...(method === "post" ? jsonBody(ControlBody, false) : {}) },
+    responses: { 200: jsonAnswer("Taken; the host as it stands", HostDocument) },
+    handle: (context) => changeHold(desk, context, kind),
+  };
+}
+
+async function changeHold(desk: Desk, context: Context<HttpEnv>, kind: Hold | null): Promise<Response> {
+  const body = await bodyOf(context, ControlBody, { optional: true });
+  if (!body.ok) return problem(body.error);
+  const id = context.req.param("id") as HostId;
+  const { state } = desk.ledger;
+  const comment = body.value.value.comment ?? null;
+  const events = kind === null ? releaseHost(state, id) : holdHost(state, id, kind, comment);
+  if (!events.ok) return problem(events.error);
+  const committed = desk.orchestrator.commit(events.value, context.var.identity.by);
+  if (!committed.ok) return problem(notCommitted(committed.error));
+  return context.json(hostDocument(viewOf(desk), id));
 }

@@ -6,9 +6,6 @@ type Later = readonly [method: Endpoint["method"], path: string, access: Access,
 
 /** Calls whose meaning is settled and whose work is not built yet: each is refused by its name. */
 const later: readonly Later[] = [
-  ["post", "/v1/hosts/{id}/drain", "admin", "takes a host out of traffic by hand"],
-  ["post", "/v1/hosts/{id}/rejoin", "admin", "gives a host that was drained by hand back"],
-  ["delete", "/v1/hosts/{id}", "admin", "removes a host from the fleet"],
   ["post", "/v1/join-tokens", "admin", "makes a token with which a new host can enrol"],
   ["post", "/v1/enroll", "open", "enrols a new host"],
   ["get", "/install.sh", "open", "installs an agent"],

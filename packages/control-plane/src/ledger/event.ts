@@ -65,6 +65,14 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     upstreams: z.array(UpstreamReport),
     voided: z.array(z.object({ service: ServiceName, slot: Slot, commandId: CommandId })),
   }),
+  /** A person takes a host out of traffic, or out of the fleet: rollouts never undo that. */
+  z.object({
+    type: z.literal("host-held"),
+    hostId: HostId,
+    kind: z.enum(["drained", "removed"]),
+    comment: z.string().nullable(),
+  }),
+  z.object({ type: z.literal("host-released"), hostId: HostId }),
   /** A person goes on without an edge that does not answer, knowing that it may still route to hosts that we stop. */
   z.object({ type: z.literal("edge-excluded"), hostId: HostId, comment: z.string().nullable() }),
   /** It counts again with its next confirmation of what is wanted now. */

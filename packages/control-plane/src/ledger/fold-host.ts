@@ -191,3 +191,16 @@ function foldUpstreams(before: HostRecord, body: HostReported): HostRecord["upst
   for (const report of body.upstreams) next[report.upstream] = report;
   return next;
 }
+
+export function foldHold(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: Extract<OutsideEvent, { type: "host-held" | "host-released" }>,
+): readonly Touched[] {
+  const host = state.hosts.get(body.hostId);
+  if (!host) return [];
+  const hold =
+    body.type === "host-held" ? { kind: body.kind, by: event.by, at: event.at, comment: body.comment } : null;
+  state.hosts.set(body.hostId, { ...host, hold });
+  return [{ table: "hosts", key: body.hostId }];
+}

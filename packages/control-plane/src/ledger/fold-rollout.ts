@@ -32,9 +32,11 @@ function changeHosts(
 
 export function foldRolloutCreated(
   state: LedgerState,
+  event: LedgerEvent,
   body: Extract<OutsideEvent, { type: "rollout-created" }>,
 ): readonly Touched[] {
-  const { rollout, idempotencyKey } = body;
+  const { idempotencyKey } = body;
+  const rollout = { ...body.rollout, createdAt: event.at };
   const touched = [...foldRolloutStarted(state, rollout)];
   if (idempotencyKey) {
     state.idempotency.set(idempotencyKey.key, {
@@ -234,6 +236,7 @@ export function foldRolloutFinished(
   if (!rollout || !service) return touched;
   state.services.set(rollout.service, {
     ...service,
+    target: body.status === "succeeded" && rollout.origin === "person" ? rollout.to : service.target,
     activeRollout: otherThan(rollout.id, service.activeRollout),
     queuedRollout: otherThan(rollout.id, service.queuedRollout),
   });

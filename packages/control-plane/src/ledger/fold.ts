@@ -2,6 +2,7 @@ import type { LedgerEvent } from "./event.ts";
 import {
   foldCommandIssued,
   foldCommandRefused,
+  foldHold,
   foldHostReported,
   foldHostServing,
   foldInstanceObserved,
@@ -51,7 +52,7 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
     case "release-registered":
       return foldCatalogue(state, event, body);
     case "rollout-created":
-      return foldRolloutCreated(state, body);
+      return foldRolloutCreated(state, event, body);
     case "rollout-started":
       return foldRolloutStarted(state, body.rollout);
     case "rollout-promoted":
@@ -80,6 +81,9 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCommandIssued(state, event, body);
     case "host-reported":
       return foldHostReported(state, event, body);
+    case "host-held":
+    case "host-released":
+      return foldHold(state, event, body);
     case "edge-excluded":
       return foldEdgeExcluded(state, event, body);
     case "edge-included":
@@ -107,8 +111,12 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
   switch (body.type) {
     case "service-declared": {
       const { spec, written, specRevision } = body;
-      const { activeRollout = null, queuedRollout = null } = state.services.get(spec.name) ?? {};
-      state.services.set(spec.name, { spec, written, specRevision, activeRollout, queuedRollout });
+      const {
+        target = null,
+        activeRollout = null,
+        queuedRollout = null,
+      } = state.services.get(spec.name) ?? {};
+      state.services.set(spec.name, { spec, written, specRevision, target, activeRollout, queuedRollout });
       return [{ table: "services", key: spec.name }];
     }
     case "artifact-registered":

@@ -105,7 +105,8 @@ function admitTarget(
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
   const { activeRollout } = record;
-  if (activeRollout && !options.queue) return err(inProgress(state, activeRollout));
+  const gives = activeRollout !== null && state.rollouts.get(activeRollout)?.origin === "reconciler";
+  if (activeRollout && !gives && !options.queue) return err(inProgress(state, activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
   const [refusal] = refusalsOf(snapshot, plan, to);
   if (refusal && !activeRollout) return err(refusal);
@@ -117,9 +118,17 @@ function admitTarget(
     { type: "rollout-created" }
   >["idempotencyKey"];
   return ok([
+    ...(gives ? givesWay(state, activeRollout) : []),
     ...superseded(record, rollout),
     { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
   ]);
+}
+
+/** What the fleet does of itself never keeps a person waiting for longer than its step in hand. */
+function givesWay(state: LedgerState, id: RolloutId): readonly EventBody[] {
+  if (state.rollouts.get(id)?.intent === "abort") return [];
+  const cause = { code: "gives-way", message: "gives way to a rollout of a person" };
+  return [{ type: "intent-set", rolloutId: id, intent: "abort", cause }];
 }
 
 function queuedBehind(active: RolloutId) {
@@ -269,7 +278,7 @@ interface Settled {
   readonly snapshot: Snapshot;
 }
 
-function newRollout(
+export function newRollout(
   { spec }: ServiceRecord,
   body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
@@ -279,6 +288,7 @@ function newRollout(
   return {
     id,
     service: spec.name,
+    origin: "person",
     to,
     strategy,
     onFailure: body.onFailure ?? spec.onFailure,
@@ -318,7 +328,7 @@ function progressOf(plan: Plan, at: string, nowMs: number): RolloutRecord["hosts
   return Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }]));
 }
 
-function edgeReloads(state: LedgerState, snapshot: Snapshot): RolloutRecord["reloadsBefore"] {
+export function edgeReloads(state: LedgerState, snapshot: Snapshot): RolloutRecord["reloadsBefore"] {
   const reloads: RolloutRecord["reloadsBefore"] = {};
   for (const { hostId } of snapshot.edges) {
     reloads[hostId] = state.hosts.get(hostId)?.upstreams[snapshot.upstream.name]?.reloads ?? 0;

@@ -10,6 +10,8 @@ import { check as checkCore, type Violation } from "../rollout/check.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 import { startQueued } from "./admit.ts";
+import type { Deliberation } from "./deliberation.ts";
+import { reconcile } from "./reconcile.ts";
 
 /** The pure core that decides: production's, or one with a planted mistake in the simulator's tests. */
 export interface Core {
@@ -23,11 +25,13 @@ export interface Core {
 
 const productionCore: Core = { advance: advanceCore, check: checkCore };
 
-export interface Deliberation {
-  /** To be committed together, then ask again until there are none. */
-  readonly events: readonly EventBody[];
-  /** Ledger clock; null when only news can change anything. */
-  readonly wakeAtMs: number | null;
+/** What the loop asks: the rollouts first, and what the fleet lacks only when they have nothing more to do. */
+export function decideAll(state: LedgerState, live: LiveFleet, nowMs: number): Deliberation {
+  const decided = decide(state, live, nowMs);
+  if (decided.events.length > 0) return decided;
+  const converging = reconcile(state, live, nowMs);
+  const instants = [decided.wakeAtMs, converging.wakeAtMs].filter((atMs) => atMs !== null);
+  return { events: converging.events, wakeAtMs: instants.length > 0 ? Math.min(...instants) : null };
 }
 
 /** One pass over every rollout that is not finished. */

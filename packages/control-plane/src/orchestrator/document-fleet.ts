@@ -37,6 +37,7 @@ export function hostDocumentOf(
     address: host.facts?.address ?? null,
     labels: host.facts?.labels ?? {},
     roles: host.facts?.roles ?? [],
+    hold: host.hold,
     liveness: liveness.kind,
     since: liveness.kind === "alive" ? null : clock.wallAt(liveness.sinceMs),
     lastSeen: beat?.lastSeenAt ?? null,

@@ -31,6 +31,7 @@ const trouble = { code: "exited", message: "it exited with 1" };
 const rollout = RolloutRecord.parse({
   id: "r-1",
   service: "web",
+  origin: "person",
   to: v2,
   strategy: {
     kind: "rolling",

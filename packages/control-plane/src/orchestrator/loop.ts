@@ -4,7 +4,7 @@ import type { LiveFleet } from "../fleet/live.ts";
 import type { EventBody, LedgerEvent } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
 import type { Ledger } from "../ledger/store.ts";
-import type { Deliberation } from "./decide.ts";
+import type { Deliberation } from "./deliberation.ts";
 
 export interface OrchestratorOptions {
   readonly ledger: Ledger;

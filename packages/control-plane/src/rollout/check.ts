@@ -89,7 +89,9 @@ function checkMinimum(
     (member) => runs(snapshot, member) && !names(after, member.hostId),
   );
   if (taken.length === 0) return [];
-  const everServed = snapshot.hosts.filter((host) => host.instance.target !== null).length;
+  const everServed = snapshot.hosts.filter(
+    (host) => host.instance.target !== null && host.hold !== "removed",
+  ).length;
   const least = Math.max(1, leastServing(snapshot, everServed));
   const counts = [after, ...edgesThatCount(snapshot).flatMap((edge) => listsOf(snapshot, edge))].map(
     (list) => list.filter((member) => runs(snapshot, member)).length,
@@ -115,7 +117,10 @@ function leastServing(snapshot: Snapshot, everServed: number): number {
 function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
   const before = snapshot.upstream.content.members;
   return action.content.members.flatMap((member): readonly Violation[] => {
-    const known = before.some((old) => old.hostId === member.hostId && old.targetId === member.targetId);
+    const known = before.some(
+      (old) =>
+        old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
+    );
     if (known || neverLeft(snapshot, member)) return [];
     const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
     const command = host?.instance.command;
@@ -141,7 +146,10 @@ function neverLeft(snapshot: Snapshot, member: Member): boolean {
   const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
   const routed = edgesThatCount(snapshot).some((edge) =>
     listsOf(snapshot, edge).some((list) =>
-      list.some((old) => old.hostId === member.hostId && old.targetId === member.targetId),
+      list.some(
+        (old) =>
+          old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
+      ),
     ),
   );
   return routed && runs(snapshot, member) && host?.instance.drained === false;

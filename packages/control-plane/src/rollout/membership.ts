@@ -7,6 +7,7 @@ import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingIn } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
+import { isBudgetSpent } from "./record.ts";
 import { countedEdges, possibleLists } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
@@ -100,10 +101,12 @@ function mayStart(survey: Survey): boolean {
   const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  const begun = plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  return intent === "pause" && begun && !isBudgetSpent(survey.rollout);
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {
+  if (host.goal === null) return true;
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 

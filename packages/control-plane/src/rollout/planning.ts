@@ -23,6 +23,32 @@ function isOnTarget(snapshot: Snapshot, host: HostView, to: Target): boolean {
   return listed && host.instance.target?.id === to.id && host.instance.running === to.id;
 }
 
+/** Between rollouts: one host comes to `goal`, or leaves traffic where that is null. Nobody else is touched. */
+export function singlePlan(snapshot: Snapshot, host: HostView, goal: Target | null): Plan {
+  const { slot, target } = host.instance;
+  const { members } = snapshot.upstream.content;
+  const away = snapshot.hosts.filter(
+    ({ hostId, liveness }) =>
+      liveness.kind !== "alive" && !members.some((member) => member.hostId === hostId),
+  );
+  return {
+    ...frame(snapshot, oneByOne, null),
+    kind: "forward",
+    whole: false,
+    batches: [[host.hostId]],
+    hosts: [{ hostId: host.hostId, slot, goal, from: target }],
+    absent: away.map(({ hostId }) => hostId),
+  };
+}
+
+export const oneByOne: Strategy = {
+  kind: "rolling",
+  batchSize: { kind: "count", count: 1 },
+  maxUnavailable: null,
+  spread: null,
+  allowDowntime: false,
+};
+
 /**
  * strategy(spec, snapshot) -> plan. Hosts on the target already are left alone; silent ones are `absent`: they are
  * delisted and caught up later.
@@ -34,7 +60,7 @@ export function forwardPlan(
   skip: readonly HostId[],
 ): Plan {
   const open = snapshot.hosts.filter(
-    (host) => !skip.includes(host.hostId) && !isOnTarget(snapshot, host, wanted.to),
+    (host) => !skip.includes(host.hostId) && host.hold === null && !isOnTarget(snapshot, host, wanted.to),
   );
   const absent = open.filter((host) => host.liveness.kind === "silent").map((host) => host.hostId);
   const present = open.filter((host) => !absent.includes(host.hostId));

@@ -39,6 +39,8 @@ export type LivenessView =
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  /** A person holds it out of traffic, or out of the fleet. */
+  readonly hold: "drained" | "removed" | null;
   /** Two living agents claim this id: nothing may be done to it. */
   readonly conflict: boolean;
   /** From the agent's facts; null before its first report. */

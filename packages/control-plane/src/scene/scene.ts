@@ -26,9 +26,10 @@ import {
 } from "../ledger/state.ts";
 import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
-import { decide } from "../orchestrator/decide.ts";
+import { decide, decideAll } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
+import { holdHost, releaseHost } from "../orchestrator/holds.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -136,6 +137,16 @@ export class Scene {
     ]);
   }
 
+  /** The agent of a host reports another address. */
+  move(id: string, network: string): void {
+    const host = this.state.hosts.get(HostId.parse(id));
+    if (!host?.facts || !host.incarnation) throw new Error(`${id} has not joined`);
+    const { hostId, incarnation } = host;
+    const facts = { ...host.facts, address: `${network}.${id.replace(/\D/g, "")}` as Address };
+    const nothing = { instances: [], upstreams: [], voided: [] };
+    this.commit([{ type: "host-reported", hostId, incarnation, full: false, facts, ...nothing }], id);
+  }
+
   beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }): void {
     const digest = Digest.parse(`sha256:${"0".repeat(64)}`);
     this.#beats.set(
@@ -216,6 +227,35 @@ export class Scene {
     const { events } = decide(this.state, this.live, this.nowMs);
     this.commit(events, "orchestrator");
     return events;
+  }
+
+  hold(id: string, kind: "drained" | "removed" = "drained") {
+    const held = holdHost(this.state, HostId.parse(id), kind, null);
+    if (held.ok) this.commit(held.value, "alice");
+    return held;
+  }
+
+  letGo(id: string): void {
+    const released = releaseHost(this.state, HostId.parse(id));
+    if (!released.ok) throw new Error(released.error.message);
+    this.commit(released.value, "alice");
+  }
+
+  /** Like settle, with what the fleet does of itself between rollouts. */
+  converge(): void {
+    for (let round = 0; round < 1_000; round += 1) {
+      const { events } = decideAll(this.state, this.live, this.nowMs);
+      this.commit(events, "orchestrator");
+      if (events.length === 0 && !this.answer()) return;
+    }
+    throw new Error("the scene does not converge");
+  }
+
+  /** The hosts that the upstream lists, with their versions. */
+  get listed(): readonly string[] {
+    return this.snapshot.upstream.content.members.map(
+      (member) => `${member.hostId}=${member.targetId.split("@")[0]}`,
+    );
   }
 
   /** Decides and answers until nothing more happens. */

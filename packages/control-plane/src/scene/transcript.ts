@@ -44,6 +44,8 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "release-registered":
     case "host-reported":
     case "rollout-started":
+    case "host-held":
+    case "host-released":
     case "edge-excluded":
     case "edge-included":
     case "command-refused":

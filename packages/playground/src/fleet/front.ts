@@ -65,7 +65,6 @@ function includes(includeDir: string, upstream: string): boolean {
     .some((file) => readFileSync(`${folder}/${file}`, "utf8").includes(`upstream ${upstream} `));
 }
 
-/** The headers are those that the docs ask of the user; large sizes are for those who send large things. */
 function config(folder: string, includeDir: string, upstream: string, port: number): string {
   const temp = TEMP_FOLDERS.map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n");
   return `daemon off;
@@ -75,7 +74,17 @@ worker_processes auto;
 events { worker_connections 4096; }
 http {
 ${temp}
-  access_log off;
+${userHttp(includeDir, upstream, `${ADDRESS}:${port}`)}
+}
+`;
+}
+
+/**
+ * What a user of ours has in the `http {}` of a plain nginx. The headers are those that the docs ask of the user; large
+ * sizes are for those who send large things.
+ */
+export function userHttp(includeDir: string, upstream: string, listen: string): string {
+  return `  access_log off;
   client_max_body_size 100m;
   underscores_in_headers on;
   large_client_header_buffers 4 64k;
@@ -85,7 +94,7 @@ ${temp}
   map $http_upgrade $connection_upgrade { default upgrade; '' close; }
   include ${includeDir}/http/*.conf;
   server {
-    listen ${ADDRESS}:${port} backlog=4096;
+    listen ${listen} backlog=4096;
     location / {
       proxy_pass http://${upstream};
       proxy_http_version 1.1;
@@ -96,9 +105,7 @@ ${temp}
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
     }
-  }
-}
-`;
+  }`;
 }
 
 function accepts(port: number): Promise<boolean> {
