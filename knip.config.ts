@@ -4,7 +4,15 @@ import type { KnipConfig } from "knip";
 const programs = ["src/**/main.ts", "src/**/*.main.ts"];
 
 /** Part of Debian; where one is missing, what needs it says so or is skipped. */
-const systemPrograms = ["systemctl", "journalctl", "systemd-analyze", "systemd-notify", "unshare"];
+const systemPrograms = [
+  "systemctl",
+  "journalctl",
+  "systemd-analyze",
+  "systemd-notify",
+  "unshare",
+  "mount",
+  "umount",
+];
 
 const config: KnipConfig = {
   // Every file is reachable through a package's "./*" export; without this no export would ever count as unused.
