@@ -1,3 +1,4 @@
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { ROOT } from "../child.ts";
@@ -22,7 +23,10 @@ export function carriedPackages(): Readonly<Record<string, readonly string[]>> {
   return { "better-sqlite3": ["package.json", "LICENSE", "lib", native] };
 }
 
-/** One file a program, `NAME.mjs` in the folder. */
+/** What the control plane serves as it is: it looks for it beside its own program. */
+const PAGE = "packages/dashboard/src/page";
+
+/** One file a program, `NAME.mjs` in the folder, and the files of the fleet's page. */
 export async function bundle(folder: string): Promise<void> {
   await build({
     absWorkingDir: ROOT,
@@ -41,4 +45,6 @@ export async function bundle(folder: string): Promise<void> {
     banner: { js: REQUIRE },
     logLevel: "warning",
   });
+  const isServed = (file: string) => !file.includes(".test.");
+  cpSync(join(ROOT, PAGE), join(folder, "page"), { recursive: true, filter: isServed });
 }

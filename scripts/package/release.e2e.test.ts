@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,6 +33,7 @@ test("both programs run from it, with the Node and the native code inside", () =
   const config = join(folder, "control-plane.yaml");
   writeFileSync(config, `dataDir: ${join(folder, "data")}\n`);
   expect(run("siding-control-plane.mjs", "--config", config, "rebuild")).toContain("folded 0 events");
+  expect(readdirSync(join(unpacked, "lib/page"))).toContain("index.html");
   writeFileSync(join(folder, "token"), "a-token-for-tests");
   const agent = join(folder, "agent.yaml");
   const urls = `nats: { url: "nats://127.0.0.1:1" }\ncontrolPlane: { url: "http://127.0.0.1:1" }`;

@@ -14,7 +14,7 @@ import { keptSecret } from "./data-dir/secret.ts";
 import { BeatStore } from "./fleet/beats.ts";
 import { createApi } from "./http/app.ts";
 import { Tokens } from "./http/auth.ts";
-import type { Desk, Trouble } from "./http/desk.ts";
+import { type Desk, type Trouble, viewOf } from "./http/desk.ts";
 import type { OpenStreams } from "./http/event-stream.ts";
 import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
@@ -202,7 +202,7 @@ async function startApi(
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),
     log,
   };
-  parts.metrics.watch(desk);
+  parts.metrics.watch({ ...desk, view: () => viewOf(desk) });
   const open: OpenStreams = new Set();
   const server = await startHttpServer(createApi(desk, open, version), {
     listen,

@@ -230,6 +230,8 @@ export const FleetSummary = z.object({
     states: z.record(z.string(), z.int()),
   }),
   blind: z.boolean(),
+  /** The ledger is older than its fleet (a restored backup): what a person has to know; null: it is not. */
+  behind: z.string().nullable(),
 });
 export type FleetSummary = z.infer<typeof FleetSummary>;
 

@@ -36,6 +36,8 @@ export function storyOfEvent(body: EventBody): string {
     case "edge-excluded":
     case "edge-included":
     case "control-plane-started":
+    case "fleet-ahead":
+    case "instance-observed":
     case "intent-set":
     case "phase-changed":
     case "release-registered":

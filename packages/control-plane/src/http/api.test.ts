@@ -31,7 +31,7 @@ import { decide } from "../orchestrator/decide.ts";
 import { Orchestrator } from "../orchestrator/loop.ts";
 import { createApi } from "./app.ts";
 import { Tokens } from "./auth.ts";
-import type { Desk, Trouble } from "./desk.ts";
+import { type Desk, type Trouble, viewOf } from "./desk.ts";
 import type { Api } from "./endpoint.ts";
 import type { OpenStreams } from "./event-stream.ts";
 import { Metrics } from "./metrics.ts";
@@ -77,7 +77,7 @@ beforeEach(async () => {
     },
     troubles: () => troubles,
   };
-  metrics.watch(desk);
+  metrics.watch({ ...desk, view: () => viewOf(desk) });
   api = createApi(desk, openStreams, "0.0.0-test");
   const port = await keptPort(join(folder, "ports.json"), "http", "127.0.0.1", 0);
   const started = await startHttpServer(api, { listen: { host: "127.0.0.1", port }, maxConnections: 100 });
@@ -146,8 +146,8 @@ function report(hostId: string, role: "host" | "edge"): void {
     labels: { role: role === "edge" ? "edge" : "web" },
     roles: [role],
     edgeAddresses: [],
-    epochSeen: 1,
-    revisionSeen: 1,
+    epochSeen: 0,
+    revisionSeen: 0,
   };
   const said = { v: 1, hostId, incarnation: "i1", sequence: 1, kind: "state", full: true, facts };
   const parsed = Report.parse({ ...said, instances: [], upstreams: [] });

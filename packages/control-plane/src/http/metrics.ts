@@ -3,14 +3,23 @@ import { Liveness } from "@siding/shared/rest";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { edgesOf } from "../fleet/snapshot.ts";
 import type { UpstreamRecord } from "../ledger/state.ts";
+import type { Ledger } from "../ledger/store.ts";
+import type { Catalogue } from "../orchestrator/catalogue.ts";
 import { edgeDocuments, fleetSummary } from "../orchestrator/document-fleet.ts";
 import type { View } from "../orchestrator/document-view.ts";
-import { type Desk, viewOf } from "./desk.ts";
 
 /** From a commit on a good disk to one that makes everything wait. */
 const durationBucketsSeconds = [
   0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
+
+/** What a scrape looks at. */
+export interface Watched {
+  readonly ledger: Ledger;
+  readonly catalogue: Catalogue;
+  readonly view: () => View;
+  readonly troubles: () => readonly { readonly what: string }[];
+}
 
 type Counts = readonly (readonly [labels: Record<string, string>, value: number])[];
 
@@ -49,10 +58,10 @@ export class Metrics {
   }
 
   /** Adds what is read off the fleet and the ledger whenever somebody scrapes. */
-  watch(desk: Desk): void {
-    this.#watchFleet(desk);
-    this.#watchLedger(desk);
-    const isSound = (what: string) => Number(desk.troubles().every((trouble) => trouble.what !== what));
+  watch(watched: Watched): void {
+    this.#watchFleet(watched);
+    this.#watchLedger(watched);
+    const isSound = (what: string) => Number(watched.troubles().every((trouble) => trouble.what !== what));
     this.#gauge("siding_nats_connected", "1 while connected to NATS", [], () => [[{}, isSound("nats")]]);
     this.#gauge("siding_ledger_writable", "1 while commits can be written", [], () => [
       [{}, isSound("ledger")],
@@ -67,10 +76,10 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #watchFleet(desk: Desk): void {
-    const documents = () => desk.catalogue.entries(viewOf(desk)).map(({ document }) => document);
+  #watchFleet({ catalogue, ledger, view }: Watched): void {
+    const documents = () => catalogue.entries(view()).map(({ document }) => document);
     this.#gauge("siding_hosts", "Hosts by liveness of their agents", ["liveness"], () => {
-      const { summary } = fleetSummary(viewOf(desk), documents());
+      const { summary } = fleetSummary(view(), documents());
       return Liveness.options.map((liveness) => [{ liveness }, summary[liveness]]);
     });
     this.#gauge("siding_instances", "Instances by service and state", ["service", "state"], () =>
@@ -79,7 +88,7 @@ export class Metrics {
       ),
     );
     this.#gauge("siding_rollouts", "Rollouts by status", ["status"], () => {
-      const statuses = [...desk.ledger.state.rollouts.values()].map(({ status }) => status);
+      const statuses = [...ledger.state.rollouts.values()].map(({ status }) => status);
       return RolloutStatus.options.map((status) => [
         { status },
         statuses.filter((each) => each === status).length,
@@ -90,7 +99,7 @@ export class Metrics {
       "Reloads since the edge's agent first started",
       ["edge", "upstream"],
       () =>
-        edgeDocuments(viewOf(desk)).flatMap(({ id, upstreams }) =>
+        edgeDocuments(view()).flatMap(({ id, upstreams }) =>
           upstreams.map(({ upstream, reloads }) => [{ edge: id, upstream }, reloads] as const),
         ),
     );
@@ -98,11 +107,11 @@ export class Metrics {
       "siding_edge_lag_seconds",
       "How long an edge has owed the newest revision; 0: it serves it",
       ["edge", "upstream"],
-      () => edgeLags(viewOf(desk)),
+      () => edgeLags(view()),
     );
   }
 
-  #watchLedger({ ledger }: Desk): void {
+  #watchLedger({ ledger }: Watched): void {
     this.#gauge("siding_ledger_sequence", "Events in the log", [], () => [[{}, ledger.state.sequence]]);
     this.#gauge("siding_ledger_epoch", "Starts of the control plane", [], () => [[{}, ledger.state.epoch]]);
     this.#gauge("siding_ledger_bytes", "Size of the ledger's pages", [], () => [[{}, ledger.sizeBytes()]]);

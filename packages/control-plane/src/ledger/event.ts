@@ -11,6 +11,7 @@ import {
 } from "@siding/shared/ids";
 import { HostFacts, InstanceReport, RefusalCode, UpstreamReport } from "@siding/shared/report";
 import { ServiceSpec } from "@siding/shared/spec";
+import { Target } from "@siding/shared/target";
 import { z } from "zod";
 import { Action } from "../rollout/action.ts";
 import { RolloutRecord } from "../rollout/record.ts";
@@ -76,6 +77,22 @@ export const OutsideEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("edge-excluded"), hostId: HostId, comment: z.string().nullable() }),
   /** It counts again with its next confirmation of what is wanted now. */
   z.object({ type: z.literal("edge-included"), hostId: HostId }),
+  /** Agents have seen more than this ledger ever said (a restored backup): from here on a higher epoch holds. */
+  z.object({
+    type: z.literal("fleet-ahead"),
+    hostId: HostId,
+    epochSeen: z.int(),
+    revisionSeen: z.int(),
+    epoch: z.int(),
+  }),
+  /** What an instance serves, taken over from its agent by a ledger that is behind. */
+  z.object({
+    type: z.literal("instance-observed"),
+    hostId: HostId,
+    service: ServiceName,
+    slot: Slot,
+    target: Target,
+  }),
   z.object({
     type: z.literal("command-refused"),
     hostId: HostId,
@@ -99,6 +116,11 @@ export interface LedgerEvent {
   readonly elapsedMs: number;
   readonly by: string;
   readonly body: EventBody;
+}
+
+/** Where the next events begin: one after the other, but above every revision that the fleet has seen elsewhere. */
+export function firstSequence(expected: number, [first]: readonly EventBody[]): number {
+  return Math.max(expected, first?.type === "fleet-ahead" ? first.revisionSeen : 0) + 1;
 }
 
 /** The rollout that an event belongs to; null for the fleet's own. */

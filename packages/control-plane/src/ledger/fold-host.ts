@@ -86,6 +86,18 @@ export function foldHostServing(state: LedgerState, body: ActionOf<"host-settled
   return [{ table: "hosts", key: body.hostId }];
 }
 
+/** A ledger that is behind takes over what an agent says that it serves. */
+export function foldInstanceObserved(
+  state: LedgerState,
+  { hostId, service, slot, target }: Extract<OutsideEvent, { type: "instance-observed" }>,
+): readonly Touched[] {
+  const host = state.hosts.get(hostId) ?? emptyHost(hostId);
+  const key = instanceSlotKey(service, slot);
+  const instance = host.instances[key] ?? emptyInstance(service, slot);
+  state.hosts.set(hostId, { ...host, instances: { ...host.instances, [key]: { ...instance, target } } });
+  return [{ table: "hosts", key: hostId }];
+}
+
 export function foldHostReported(
   state: LedgerState,
   event: LedgerEvent,

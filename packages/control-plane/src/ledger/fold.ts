@@ -5,6 +5,7 @@ import {
   foldHold,
   foldHostReported,
   foldHostServing,
+  foldInstanceObserved,
 } from "./fold-host.ts";
 import {
   foldBatchFinished,
@@ -30,7 +31,13 @@ import { type LedgerState, releaseKey, type Touched } from "./state.ts";
 export function fold(state: LedgerState, event: LedgerEvent): readonly Touched[] {
   state.sequence = event.sequence;
   state.elapsedMs = Math.max(state.elapsedMs, event.elapsedMs);
+  if (isGoAhead(event.body)) state.behind = null;
   return foldBody(state, event);
+}
+
+/** A person goes on, with the fleet as it is. */
+function isGoAhead(body: LedgerEvent["body"]): boolean {
+  return body.type === "rollout-created" || (body.type === "intent-set" && body.intent === "forward");
 }
 
 function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
@@ -83,6 +90,14 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldEdgeIncluded(state, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
+    case "fleet-ahead": {
+      const { hostId, epochSeen, revisionSeen, epoch } = body;
+      state.epoch = epoch;
+      state.behind = { hostId, epochSeen, revisionSeen, at: event.at };
+      return [];
+    }
+    case "instance-observed":
+      return foldInstanceObserved(state, body);
   }
 }
 

@@ -118,6 +118,10 @@ export type UpstreamRecord = z.infer<typeof UpstreamRecord>;
 export const IdempotencyRecord = z.object({ rolloutId: RolloutId, requestDigest: Digest });
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
 
+/** What an agent had seen when it showed that this ledger is older than its fleet. */
+export const Behind = z.object({ hostId: HostId, epochSeen: z.int(), revisionSeen: z.int(), at: z.string() });
+export type Behind = z.infer<typeof Behind>;
+
 /**
  * The domain as the log says it. Records are immutable and replaced whole; the maps belong to the fold alone.
  * Everything here can be made again from the events.
@@ -127,6 +131,8 @@ export interface LedgerState {
   elapsedMs: number;
   epoch: number;
   controlPlaneId: ControlPlaneId | null;
+  /** Older than the fleet, by what this host has seen; until a person starts or resumes a rollout. */
+  behind: Behind | null;
   readonly hosts: Map<HostId, HostRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
   /** By `service/version`. */
@@ -143,6 +149,7 @@ export function emptyState(): LedgerState {
     elapsedMs: 0,
     epoch: 0,
     controlPlaneId: null,
+    behind: null,
     hosts: new Map(),
     services: new Map(),
     releases: new Map(),

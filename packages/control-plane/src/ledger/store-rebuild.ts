@@ -25,32 +25,35 @@ export function rebuild(file: string): Result<RebuildReport> {
   if (!opened.ok) return opened;
   const database = opened.value;
   try {
-    const state = foldLog(database);
-    if (!state.ok) return state;
-    return ok(database.transaction(() => replaceRecords(database, state.value), { behavior: "immediate" }));
+    const folded = foldLog(database);
+    if (!folded.ok) return folded;
+    const { state, events } = folded.value;
+    const replace = () => ({ events, ...replaceRecords(database, state) });
+    return ok(database.transaction(replace, { behavior: "immediate" }));
   } finally {
     database.$client.close();
   }
 }
 
 /** The state that the whole log says. */
-function foldLog(database: LedgerDatabase): Result<LedgerState> {
+function foldLog(database: LedgerDatabase): Result<{ readonly state: LedgerState; readonly events: number }> {
   const state = emptyState();
+  let events = 0;
   for (;;) {
     const page = readEvents(database, { after: state.sequence, limit: pageSize });
     if (!page.ok) return page;
     for (const event of page.value) fold(state, event);
-    if (page.value.length < pageSize) return ok(state);
+    events += page.value.length;
+    if (page.value.length < pageSize) return ok({ state, events });
   }
 }
 
-function replaceRecords(database: LedgerDatabase, state: LedgerState): RebuildReport {
+function replaceRecords(database: LedgerDatabase, state: LedgerState): Omit<RebuildReport, "events"> {
   const counts = tableNames.map((table) => [table, recordsOf(state, table).size] as const);
   const writer = new RowWriter(database);
   const mended = tableNames.flatMap((table) => mendTable(database, writer, state, table));
   writer.head(state);
   return {
-    events: state.sequence,
     records: Object.fromEntries(counts) as Record<TableName, number>,
     mended,
   };

@@ -8,6 +8,7 @@ import { RolloutRecord } from "../rollout/record.ts";
 import { EventBody, type LedgerEvent, rolloutOf } from "./event.ts";
 import {
   ArtifactRecord,
+  Behind,
   emptyState,
   HostRecord,
   IdempotencyRecord,
@@ -38,6 +39,7 @@ const Head = z.object({
   elapsedMs: z.number(),
   epoch: z.int(),
   controlPlaneId: ControlPlaneId.nullable(),
+  behind: Behind.nullable().default(null),
 });
 const headKey = "head";
 
@@ -125,8 +127,8 @@ export class RowWriter {
     this.#records[table].run({ key, body: JSON.stringify(recordsOf(state, table).get(key)) });
   }
 
-  head({ sequence, elapsedMs, epoch, controlPlaneId }: LedgerState): void {
-    const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId });
+  head({ sequence, elapsedMs, epoch, controlPlaneId, behind }: LedgerState): void {
+    const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId, behind });
     this.#head.run({ key: headKey, body });
   }
 }

@@ -4,7 +4,7 @@ import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/
 import Database from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { LedgerClock, type TimeSource } from "./clock.ts";
-import type { EventBody, LedgerEvent } from "./event.ts";
+import { type EventBody, firstSequence, type LedgerEvent } from "./event.ts";
 import { fold } from "./fold.ts";
 import { migrate } from "./migrations.ts";
 import type { LedgerState } from "./state.ts";
@@ -49,9 +49,10 @@ export class Ledger {
       return err(failure("stale", `decided at ${expected}, the log is at ${this.#state.sequence}`));
     }
     if (bodies.length === 0) return ok([]);
+    const first = firstSequence(expected, bodies);
     const at = this.clock.at();
     const elapsedMs = this.clock.nowMs();
-    const events = bodies.map((body, index) => ({ sequence: expected + 1 + index, at, elapsedMs, by, body }));
+    const events = bodies.map((body, index) => ({ sequence: first + index, at, elapsedMs, by, body }));
     const startedMs = this.#time.monotonicMs();
     const written = this.#write(events);
     if (!written.ok) return written;

@@ -2,12 +2,17 @@ import { canonicalJson } from "@siding/shared/digest";
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import type { EventBody } from "../ledger/event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState } from "../ledger/state.ts";
+import { behindOf, observedIn } from "../orchestrator/behind.ts";
 
 /**
  * What a report says that the ledger does not know yet. Reports wake the loop; they carry no decisions. The caller has
  * dropped reports that are older than the newest of their incarnation.
  */
 export function intake(state: LedgerState, report: Report): readonly EventBody[] {
+  return [...behindOf(state, report), ...newsOf(state, report)];
+}
+
+function newsOf(state: LedgerState, report: Report): readonly EventBody[] {
   if (report.kind === "refused") return refusal(state, report);
   const host = state.hosts.get(report.hostId);
   const incarnated = host?.incarnation !== report.incarnation;
@@ -16,8 +21,10 @@ export function intake(state: LedgerState, report: Report): readonly EventBody[]
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
   const facts = canonicalJson(host?.facts) !== canonicalJson(report.facts);
   const gone = report.full && forgets(host, report);
-  if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return [];
+  const observed = observedIn(state, report);
+  if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
   return [
+    ...observed,
     {
       type: "host-reported",
       hostId: report.hostId,

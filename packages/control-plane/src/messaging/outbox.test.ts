@@ -67,6 +67,8 @@ describe("the outbox", () => {
 describe("the intake", () => {
   it("says nothing twice, and voids what a new incarnation never heard of", () => {
     const stage = scene();
+    // That of the control plane that the scene's agents have heard.
+    stage.state.epoch = 1;
     stage.admit({ version: "v2" });
     stage.decide();
     const host = [...stage.state.hosts.values()].find(({ hostId }) => hostId === "h1");

@@ -3,7 +3,7 @@ import type { EdgeDocument, FleetSummary, HostDocument } from "@siding/shared/re
 import { isBlind, livenessOf } from "../fleet/live.ts";
 import { edgesOf, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
-import { emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
+import { type Behind, emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
 
 export type ListedInstances = ReadonlySet<InstanceKey>;
@@ -158,7 +158,15 @@ export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostD
       states: countOf(instances, ({ state }) => state),
     },
     blind: isBlind(live, knownHosts(state), nowMs),
+    behind: state.behind && behindText(state.behind),
   };
+}
+
+function behindText({ hostId, epochSeen, revisionSeen, at }: Behind): string {
+  return (
+    `This ledger is older than its fleet, as after restoring a backup: ${hostId} has seen epoch ${epochSeen}, revision ${revisionSeen} (noticed ${at}). ` +
+    "What hosts run was taken over from their agents as far as it is known here. Compare, then resume what is paused or start a rollout."
+  );
 }
 
 function countOf<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {

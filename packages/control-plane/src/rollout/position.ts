@@ -138,7 +138,10 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
   );
 }
 
+/** An edge that serves a list which this ledger does not know (it was restored from a backup) may serve anybody. */
 function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
+  const isKnown = snapshot.upstream.history.some((list) => list.revision === edge.confirmed);
+  if (edge.confirmed > 0 && !isKnown) return true;
   return possibleLists(snapshot, edge).some((members) =>
     members.some((member) => member.hostId === hostId && member.slot === slot),
   );

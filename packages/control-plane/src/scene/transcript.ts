@@ -45,6 +45,8 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "edge-excluded":
     case "edge-included":
     case "command-refused":
+    case "fleet-ahead":
+    case "instance-observed":
     case "rollout-promoted":
     case "phase-changed":
     case "status-changed":

@@ -23,6 +23,8 @@ export class Fleet {
   /** @type {FleetSummary["summary"] | null} */
   summary = null;
   isBlind = false;
+  /** @type {string | null} */
+  behind = null;
   /** @type {readonly { readonly what: string, readonly message: string }[]} */
   troubles = [];
   /** @type {readonly ServiceDocument[]} */
@@ -52,6 +54,7 @@ export class Fleet {
       case "fleet":
         this.summary = data.summary;
         this.isBlind = data.blind;
+        this.behind = data.behind;
         this.troubles = data.troubles;
         break;
       case "services":

@@ -45,7 +45,7 @@ function isNoMereEdge({ roles }) {
 }
 
 /** @param {Fleet} fleet */
-function warnings({ troubles, isBlind }) {
+function warnings({ troubles, isBlind, behind }) {
   const texts = troubles.map(({ what, message }) => [`trouble-${what}`, message]);
   if (isBlind) {
     texts.push([
@@ -53,6 +53,7 @@ function warnings({ troubles, isBlind }) {
       "So many agents are silent at once that it is probably our own connection: nothing is counted against hosts, and nothing new begins until they are heard.",
     ]);
   }
+  if (behind) texts.push(["behind", behind]);
   return texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text));
 }
 
@@ -162,13 +163,14 @@ function edgesSection({ edges, hosts }, nowMs) {
  * @param {HostDocument | undefined} host
  * @param {number} nowMs
  */
-function edgeRows({ id, liveness, lastSeen, counted: isCounted, upstreams }, host, nowMs) {
+function edgeRows(edge, host, nowMs) {
+  const { id, lastSeen, upstreams } = edge;
   const name = () =>
     h(
       "th",
       { scope: "row" },
       h("button", { type: "button", class: "link", "data-host": id }, id),
-      h("span", { class: "hint" }, isCounted ? liveness : `${liveness}, not counted yet`),
+      h("span", { class: "hint" }, edgeStanding(edge)),
     );
   const rest = () => [
     h("td", { "data-label": "Load" }, host ? load(host) : "–"),
@@ -193,6 +195,12 @@ function edgeRows({ id, liveness, lastSeen, counted: isCounted, upstreams }, hos
       rest(),
     ),
   );
+}
+
+/** @param {EdgeDocument} edge */
+function edgeStanding({ liveness, counted: isCounted, excluded }) {
+  if (excluded) return `${liveness}, excluded by ${excluded.by}: rollouts do not wait for it`;
+  return isCounted ? liveness : `${liveness}, not counted yet`;
 }
 
 /** @param {EdgeDocument["upstreams"][number]} upstream */

@@ -41,6 +41,7 @@ const host = (change: object, ...states: readonly [state: string, listed: boolea
     lastSeen: null,
     load: null,
     agentVersion: null,
+    inventory: null,
     instances: states.map(([state, listed], index) => ({
       ...{ service: `s${index}`, slot: "blue", target: null, version: null, health: "good", trouble: null },
       ...{ state, listed },

@@ -65,6 +65,21 @@ export class ControlPlane {
     this.#endpoints = await this.#program.survives(ready);
   }
 
+  /** Copies its ledger, as it runs. */
+  backUp(file: string): Promise<void> {
+    return this.#maintain("backup", file);
+  }
+
+  /** Puts a backup in place of its ledger. It must have been stopped. */
+  restore(file: string): Promise<void> {
+    return this.#maintain("restore", file, "--force");
+  }
+
+  #maintain(verb: string, ...more: string[]): Promise<void> {
+    const args = [CONTROL_PLANE_PROGRAM, "--config", this.#configFile, verb, ...more];
+    return this.#yard.run({ name: verb, command: process.execPath, args });
+  }
+
   get api(): Api {
     return new Api(this.#running.endpoints.http, readFileSync(`${this.#dataDir}/admin.token`, "utf8").trim());
   }

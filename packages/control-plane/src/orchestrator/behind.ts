@@ -1,0 +1,76 @@
+import type { TargetId } from "@siding/shared/ids";
+import type { InstanceReport, Report, StateReport } from "@siding/shared/report";
+import { makeTarget, type Target } from "@siding/shared/target";
+import type { EventBody } from "../ledger/event.ts";
+import { instanceSlotKey, type LedgerState } from "../ledger/state.ts";
+
+/**
+ * What follows where a report shows that the fleet has seen more than this ledger ever said: it was restored from a
+ * backup (design section 4). A new epoch above all that was seen begins, with revisions above them too, so that nothing
+ * means two things; what is under way pauses until a person has looked.
+ */
+export function behindOf(state: LedgerState, report: Report): readonly EventBody[] {
+  const seen = seenBy(state, report);
+  if (!seen) return [];
+  const { hostId } = report;
+  const epoch = Math.max(seen.epochSeen, state.epoch) + 1;
+  const message = `${hostId} has seen epoch ${seen.epochSeen}, revision ${seen.revisionSeen}: this ledger is older than its fleet. Look at what the hosts run, then resume, abort or roll back`;
+  const forward = [...state.services.values()]
+    .flatMap(({ activeRollout }) => (activeRollout ? (state.rollouts.get(activeRollout) ?? []) : []))
+    .filter(({ intent }) => intent === "forward");
+  return [
+    { type: "fleet-ahead", hostId, ...seen, epoch },
+    ...forward.map(
+      ({ id }): EventBody => ({
+        type: "intent-set",
+        rolloutId: id,
+        intent: "pause",
+        cause: { code: "behind-fleet", message },
+      }),
+    ),
+  ];
+}
+
+/** Null: no more than we have said. An epoch of ours that belongs to somebody else counts once, not for ever. */
+function seenBy(state: LedgerState, report: Report) {
+  if (report.kind === "refused") {
+    const isTaken = report.code === "foreign-control-plane" && state.behind === null;
+    return isTaken ? { epochSeen: state.epoch, revisionSeen: state.sequence } : null;
+  }
+  const { epochSeen, revisionSeen } = report.facts;
+  return epochSeen > state.epoch || revisionSeen > state.sequence ? { epochSeen, revisionSeen } : null;
+}
+
+/**
+ * As long as the ledger is behind, what serves according to an agent is taken for what serves: instances that were
+ * moved since the backup. A target that this ledger has never heard of can't be taken; it is shown as what runs.
+ */
+export function observedIn(state: LedgerState, report: StateReport): readonly EventBody[] {
+  if (state.behind === null) return [];
+  return report.instances.flatMap((instance): readonly EventBody[] => {
+    const { service, slot, running } = instance;
+    const known = state.hosts.get(report.hostId)?.instances[instanceSlotKey(service, slot)];
+    if (!isSettled(instance) || running === null || known?.target?.id === running) return [];
+    const target = targetOf(state, running);
+    return target ? [{ type: "instance-observed", hostId: report.hostId, service, slot, target }] : [];
+  });
+}
+
+function isSettled({ command, health }: InstanceReport): boolean {
+  return command?.status !== "running" && health === "good";
+}
+
+/** From whatever still has it whole: a rollout that went there or came from there, or a release with the present spec. */
+function targetOf({ rollouts, releases, services }: LedgerState, id: TargetId): Target | undefined {
+  const moved = [...rollouts.values()].flatMap(({ to, hosts }) => [
+    to,
+    ...Object.values(hosts).flatMap(({ from }) => from ?? []),
+  ]);
+  const present = [...releases.values()].flatMap(({ service, version, digest, sizeBytes }) => {
+    const record = services.get(service);
+    return record
+      ? [makeTarget({ version, digest, sizeBytes }, record.specRevision, record.spec.target)]
+      : [];
+  });
+  return [...moved, ...present].find((target) => target.id === id);
+}

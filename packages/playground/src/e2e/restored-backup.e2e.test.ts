@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { until } from "../until.ts";
+import { expectRolled, servingVersions, useFleet } from "./scene.ts";
+
+const fleet = useFleet({
+  hosts: 3,
+  edges: 1,
+  releases: [
+    { version: "v1", variant: "sound" },
+    { version: "v2", variant: "sound" },
+  ],
+});
+
+const NOTICED_MS = 30_000;
+
+test("an old backup is restored: the fleet goes on, what it runs is taken over, and rolls on without loss", async () => {
+  const { controlPlane, api } = fleet();
+  const backup = fleet().yard.path("old.backup");
+  await controlPlane.backUp(backup);
+  await expectRolled(fleet(), ["v1", "v2"], { version: "v2", strategy: { kind: "rolling" } });
+  await controlPlane.stop();
+  await controlPlane.restore(backup);
+  await controlPlane.start();
+
+  const behind = await until("it to notice", async () => (await api.fleet()).behind, NOTICED_MS);
+  expect(behind).toContain("older than its fleet");
+  const allObserved = async () => {
+    const hosts = (await api.fleet()).hosts.filter(({ roles }) => roles.includes("host"));
+    return hosts.every(({ instances, liveness }) => liveness === "alive" && instances[0]?.version === "v2");
+  };
+  await until("what runs to be taken over", allObserved, NOTICED_MS);
+
+  await expectRolled(fleet(), ["v1", "v2"], { version: "v1", strategy: { kind: "rolling" } });
+  expect(await servingVersions(fleet())).toEqual(["v1", "v1", "v1"]);
+  expect((await api.fleet()).behind).toBeNull();
+  await expectRolled(fleet(), ["v1", "v2"], {
+    version: "v2",
+    strategy: { kind: "rolling", batchSize: "50%" },
+  });
+});
