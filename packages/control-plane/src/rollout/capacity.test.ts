@@ -106,7 +106,7 @@ describe("a revision", () => {
       const members = without(snapshot, ...hostIds);
       const content = { ...snapshot.upstream.content, members };
       const revised = { type: "upstream-revised", service: snapshot.service, content } as const;
-      const rule1 = check({} as RolloutRecord, snapshot, [revised]).filter(({ rule }) => rule === 1);
+      const rule1 = check({ plan: { allowsDowntime: false } } as RolloutRecord, snapshot, [revised]).filter(({ rule }) => rule === 1);
       return { core: judgeRevision(snapshot, members).kind, checker: rule1.length === 0 ? "fits" : "short" };
     };
 
