@@ -81,7 +81,6 @@ describe("a service spec", () => {
     [{ hooks: { beforeUpdate: ["true"] } }],
     [{ gates: [] }],
     [{ edge: undefined }],
-    [{ edge: { match: { role: "edge" }, balance: "ip-hash" } }],
     [{ run: { command: ["node"], user: "www-data" } }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {
     const issues = issuesOf({ ...full, ...change });

@@ -1,5 +1,5 @@
 import type { UpstreamContent } from "@siding/shared/command";
-import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
+import { type HostId, type Labels, type ServiceName, type Slot, weightOf } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
@@ -72,6 +72,7 @@ function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs
     liveness: livenessOf(live, host.hostId, nowMs),
     conflict: hasConflict(live, host.hostId, nowMs),
     address: host.facts?.address ?? null,
+    weight: weightOf(host.facts?.labels ?? {}),
     instance: instanceView(service, host),
   };
 }

@@ -172,7 +172,15 @@ function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: read
     (member) => !leaving.includes(member.hostId),
   );
   const joined = joins.flatMap((host) => memberOf(host, host.goal) ?? []);
-  return [...staying, ...joined].sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+  return [...staying, ...joined]
+    .map((member) => weighted(survey.snapshot, member))
+    .sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+}
+
+/** As its host's label says now; 1 goes without saying. */
+function weighted({ hosts }: Snapshot, { weight: _, ...member }: Member): Member {
+  const weight = hosts.find(({ hostId }) => hostId === member.hostId)?.weight ?? 1;
+  return weight === 1 ? member : { ...member, weight };
 }
 
 function memberOf(host: HostSurvey, target: Target | null): Member | null {

@@ -42,6 +42,8 @@ export interface HostView {
   readonly conflict: boolean;
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
+  /** Its share of the requests where balancing is weighted. */
+  readonly weight: number;
   readonly instance: InstanceView;
 }
 

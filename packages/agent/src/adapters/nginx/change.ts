@@ -164,7 +164,7 @@ export async function change(
  * What has become of an attempt that an earlier agent did not live to see the end of. Null where only another reload
  * can tell.
  */
-export async function concluded(context: ChangeContext, state: UpstreamState): Promise<UpstreamState | null> {
+async function concluded(context: ChangeContext, state: UpstreamState): Promise<UpstreamState | null> {
   const { attempt } = state;
   if (attempt?.outcome !== "open") return null;
   const { place, confirmDeadlineMs: withinMs } = context;
@@ -182,7 +182,7 @@ export async function concluded(context: ChangeContext, state: UpstreamState): P
   return saved(context, { ...state, served, attempt: null, reloads: state.reloads + 1, turnoverMs });
 }
 
-export async function putInPlace({ place }: ChangeContext, rendition: Rendition): Promise<void> {
+async function putInPlace({ place }: ChangeContext, rendition: Rendition): Promise<void> {
   const text = place.render(routedBy(rendition), rendition.generation);
   await writeDurably(place.upstreamFile(rendition.content.upstream), text);
 }
