@@ -13,6 +13,7 @@ const CONFIGURATION = [
   "biome.json",
   "checks/pure.grit",
   "knip.config.ts",
+  "packages/dashboard/tsconfig.json",
   "pnpm-workspace.yaml",
   "tsconfig.json",
 ];
@@ -24,16 +25,18 @@ const MEMBERS = [
   "packages/agent",
   "packages/simulator",
   "packages/playground",
+  "packages/dashboard",
   "bench",
 ];
 
 /** Code that breaks no rule, and that nothing is unused of. */
 const CLEAN: Record<string, string> = {
   "packages/shared/src/ids.ts": `export type HostId = string;\n\nexport const noHost: HostId = "";\n`,
-  "packages/control-plane/src/main.ts": `import { noHost } from "@siding/shared/ids";
+  "packages/control-plane/src/main.ts": `import { pageFiles } from "@siding/dashboard/files";
+import { noHost } from "@siding/shared/ids";
 import { plan } from "./rollout/plan.ts";
 
-process.stdout.write(plan(noHost));
+process.stdout.write(plan(noHost) + pageFiles().join());
 `,
   "packages/control-plane/src/rollout/plan.ts": `import type { HostId } from "@siding/shared/ids";
 
@@ -68,6 +71,11 @@ process.stdout.write(plan(String(step("busy"))));
 
 process.stdout.write(noHost);
 `,
+  "packages/dashboard/src/files.ts": `export function pageFiles(): readonly string[] {
+  return ["main.js"];
+}
+`,
+  "packages/dashboard/src/page/main.js": `document.title = "Siding";\n`,
   "bench/idle.ts": `process.stdout.write("nothing to measure");\n`,
   "scripts/check.ts": `process.exitCode = 0;\n`,
 };
@@ -75,6 +83,7 @@ process.stdout.write(noHost);
 /** A throw-away workspace with the real configuration, clean code and the given plants. The caller removes it. */
 export function makeWorkspace(plants: readonly Plant[]): string {
   const folder = mkdtempSync(join(tmpdir(), "siding-planted-"));
+  for (const file of CONFIGURATION) mkdirSync(dirname(join(folder, file)), { recursive: true });
   for (const file of CONFIGURATION) cpSync(join(ROOT, file), join(folder, file));
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   write(folder, "package.json", manifest("siding", ["knip"]));

@@ -102,6 +102,7 @@ export const TYPE_PLANTS: readonly Plant[] = [
     "verbatimModuleSyntax",
     `import { HostId } from "./ids.ts";\n\nexport const host: HostId = "h1";\n`,
   ),
+  inFile("packages/dashboard/src/page/wrong.js", "TS2322", "document.title = 1;\n"),
 ];
 
 export const BOUNDARY_PLANTS: readonly Plant[] = [
@@ -125,6 +126,9 @@ export const BOUNDARY_PLANTS: readonly Plant[] = [
     "../../../control-plane/src/rollout/plan.ts",
   ),
   imports("control-plane-not-to-agent", `${CONTROL_PLANE}/http/both.ts`, "@siding/agent/machine/step"),
+  imports("control-plane-not-to-agent", `${CONTROL_PLANE}/http/page.ts`, "@siding/dashboard/other", {
+    "packages/dashboard/src/other.ts": "export {};\n",
+  }),
   {
     finding: "control-plane-not-to-agent",
     file: `${CONTROL_PLANE}/http/only-a-type.ts`,

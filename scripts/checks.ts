@@ -21,7 +21,10 @@ export const CHECKS: readonly Check[] = [
   },
   {
     name: "types",
-    tools: [["tsc", "--noEmit"]],
+    tools: [
+      ["tsc", "--noEmit"],
+      ["tsc", "--noEmit", "--project", "packages/dashboard"],
+    ],
   },
   {
     name: "boundaries",

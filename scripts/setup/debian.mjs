@@ -7,6 +7,14 @@ import { SetupError } from "./error.mjs";
 /** What we start as programs, and the Debian package that brings it. */
 const PACKAGE_OF = { nginx: "nginx", "nats-server": "nats-server", ss: "iproute2" };
 
+/** What the lab of real hosts is made with; only tests need it, and without it they say so. */
+const LAB_PACKAGE_OF = {
+  "systemd-nspawn": "systemd-container",
+  "systemd-analyze": "systemd",
+  mmdebstrap: "mmdebstrap",
+  nft: "nftables",
+};
+
 /** Packages that bring a service along, which Debian would start and enable at boot. We run our own processes. */
 const SERVICE_OF = { nginx: "nginx.service", "nats-server": "nats-server.service" };
 
@@ -26,7 +34,18 @@ const DPKG_LOCK_WAIT_S = 300;
 
 /** @returns {string[]} names of Debian packages whose program isn't on this machine */
 export function missingDebianPackages() {
-  return Object.entries(PACKAGE_OF)
+  return missingOf(PACKAGE_OF);
+}
+
+/** Those that only the lab needs, where they can be installed at all. */
+export function missingLabPackages() {
+  const canInstall = process.getuid?.() === 0 && findProgram("apt-get") !== undefined;
+  return canInstall ? missingOf(LAB_PACKAGE_OF) : [];
+}
+
+/** @param {Record<string, string>} packageOf */
+function missingOf(packageOf) {
+  return Object.entries(packageOf)
     .filter(([program]) => findProgram(program) === undefined)
     .map(([, debianPackage]) => debianPackage);
 }
@@ -47,9 +66,28 @@ export async function installDebianPackages(missing) {
   if (code !== 0)
     throw new SetupError(`could not install ${missing.join(", ")} (see above). By hand: ${byHand}`);
   disableServices(missing);
-  const still = missingDebianPackages();
+  const still = [...missingDebianPackages(), ...missingLabPackages()].filter((name) =>
+    missing.includes(name),
+  );
   if (still.length > 0) throw new SetupError(`still missing after the install: ${still.join(", ")}`);
   if (missing.includes(PACKAGE_OF.nginx)) assertNginxIsRecent();
+}
+
+/** The browser that the tests look at the fleet's page with. */
+const BROWSER = "chromium";
+
+/**
+ * Installs a browser where that is easy. Nothing but one test needs it, and that one says when it is left out: so
+ * whatever stands in the way here is said and no more.
+ */
+export async function installBrowserIfEasy() {
+  if (findProgram(BROWSER) !== undefined) return;
+  if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) {
+    return say(`no ${BROWSER}: the test of the page will be skipped`);
+  }
+  say(`installing ${BROWSER} from Debian, to look at the page with`);
+  const code = await withServicesKeptDown(() => installOrRepair([BROWSER]));
+  if (code !== 0) say(`could not install ${BROWSER}: the test of the page will be skipped`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defaults } from "@siding/shared/defaults";
-import { Address, HostId, Labels, Port, Weight, weightLabel } from "@siding/shared/ids";
+import { Address, HostId, Labels, Port, ServiceName, Weight, weightLabel } from "@siding/shared/ids";
 import { Role } from "@siding/shared/report";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import { Duration } from "@siding/shared/units";
@@ -8,6 +8,19 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 
 const AbsolutePath = z.string().regex(/^\/\P{Cc}*$/u, "an absolute path");
+
+const User = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name");
+const TemplateUnit = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit such as web@.service");
+
+/** What services may ask of this host; nobody but its admin says so. */
+const Allow = z.strictObject({
+  /** Absent: any service that the control plane gives this host. */
+  services: z.array(ServiceName).optional(),
+  units: z.array(TemplateUnit).default([]),
+  users: z.array(User).default([]),
+});
 
 const EdgeMode = z
   .enum(["inner", "include", "site"])
@@ -61,6 +74,11 @@ const FileShape = z.strictObject({
   dataDir: AbsolutePath.default("/var/lib/siding/agent"),
   releasesDir: AbsolutePath.default("/opt/siding"),
   edge: EdgeConfig.optional(),
+  /** How services are run: as units of systemd, or as children. Unless said: units where the agent itself is one. */
+  driver: z.enum(["child", "systemd"]).optional(),
+  /** The user of services that name none. Absent: the agent's own. */
+  runAs: User.optional(),
+  allow: Allow.prefault({}),
   beatInterval: Duration.default(defaults.beatIntervalMs).refine((ms) => ms >= 100, "at least 100ms"),
 });
 
@@ -80,10 +98,12 @@ const AgentConfig = FileShape.superRefine(({ roles, labels, edge }, context) => 
   ...config,
   edge: config.roles.includes("edge") ? (edge ?? EdgeConfig.parse({})) : null,
 }));
-export type AgentConfig = z.infer<typeof AgentConfig>;
+export type AgentConfig = Omit<z.infer<typeof AgentConfig>, "driver"> & {
+  readonly driver: "child" | "systemd";
+};
 
 /** Reads the agent's config. Errors: `config-unreadable`, `config-invalid`; the message names the file and the keys. */
-export function readConfig(path: string): Result<AgentConfig, Failure> {
+export function readConfig(path: string, env: NodeJS.ProcessEnv = process.env): Result<AgentConfig, Failure> {
   let raw: unknown;
   try {
     raw = parseYaml(readFileSync(path, "utf8"));
@@ -91,11 +111,19 @@ export function readConfig(path: string): Result<AgentConfig, Failure> {
     return err(failure("config-unreadable", `${path}: ${messageOf(cause)}`, cause));
   }
   const parsed = AgentConfig.safeParse(raw);
-  if (parsed.success) return ok(parsed.data);
+  if (parsed.success) {
+    const driver = parsed.data.driver ?? (isUnit(env) ? "systemd" : "child");
+    return ok({ ...parsed.data, driver });
+  }
   const complaints = parsed.error.issues.map(
     (issue) => `  ${issue.path.join(".") || "file"}: ${issue.message}`,
   );
   return err(failure("config-invalid", `${path} is no valid agent config:\n${complaints.join("\n")}`));
+}
+
+/** Whether systemd has started this very process; what it starts inherits the variable, and has another pid. */
+function isUnit({ SYSTEMD_EXEC_PID }: NodeJS.ProcessEnv): boolean {
+  return SYSTEMD_EXEC_PID === String(process.pid);
 }
 
 /** Reads the host's secret. Errors: `token-unreadable`. */

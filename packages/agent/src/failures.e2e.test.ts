@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import type { StepFailure } from "@siding/shared/report";
@@ -92,6 +92,43 @@ describe("what goes wrong with a release", () => {
     const report = await rig.does({ kind: "update", target });
     expect(report.command?.failure).toMatchObject({ code: "start-failed" });
     expect(report.command?.failure?.message).toContain("ENOENT");
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "runs as the user and with the secrets that the spec names",
+    async () => {
+      const envFile = join(rig.folder, "web.env");
+      writeFileSync(envFile, "SECRET=s3cret\nFROM_BOTH=file\n", { mode: 0o600 });
+      const run = {
+        command: [process.execPath, "server.cjs"],
+        env: { FROM_BOTH: "spec" },
+        stopGraceMs: 5_000,
+      };
+      await rig.deploy(await rig.target("as-nobody", {}, { run: { ...run, user: "nobody", envFile } }));
+      const [pid = 0] = rig.servicePids();
+      const environ = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      expect(environ).toEqual(
+        expect.arrayContaining(["SECRET=s3cret", "FROM_BOTH=spec", "HOME=/nonexistent"]),
+      );
+      expect(statSync(`/proc/${pid}`).uid).not.toBe(0);
+    },
+  );
+
+  it.each([
+    ["user-not-allowed", { user: "root" }, "'root' is not in allow.users"],
+    ["user-missing", { user: "ghost" }, "no user 'ghost'"],
+    ["env-file-missing", { envFile: "/nowhere/web.env" }, "/nowhere/web.env"],
+  ])("refuses by name, while it stages, what its config does not allow: %s", async (code, change, words) => {
+    const run = { command: [process.execPath, "server.cjs"], env: {}, stopGraceMs: 100, ...change };
+    const report = await rig.does({ kind: "stage", target: await rig.target(code, {}, { run }) });
+    expect(report.command?.failure?.code).toBe(code);
+    expect(report.command?.failure?.message).toContain(words);
+  });
+
+  it("refuses a unit, since it runs children", async () => {
+    const run = { unit: "web@.service", stopGraceMs: 100 };
+    const report = await rig.does({ kind: "stage", target: await rig.target("unit", {}, { run }) });
+    expect(report.command?.failure?.code).toBe("unit-needs-systemd");
   });
 
   it("does not stop what serves for a release that is not staged", async () => {

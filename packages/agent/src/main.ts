@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import type { Incarnation } from "@siding/shared/ids";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { type Failure, ok, type Result } from "@siding/shared/result";
+import { UnitVoice } from "@siding/systemd/notify";
 import { pino } from "pino";
 import { JournalFile } from "./adapters/journal/journal-file.ts";
 import { NatsLink } from "./adapters/nats/link.ts";
@@ -22,9 +23,11 @@ import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
 import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
+import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
+import type { Driver } from "./ports/driver.ts";
 import type { Edge } from "./ports/edge.ts";
 import type { Log } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
@@ -51,13 +54,25 @@ await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { config: { type: "string" }, teardown: { type: "boolean", default: false } },
+    options: {
+      config: { type: "string" },
+      teardown: { type: "boolean", default: false },
+      check: { type: "boolean", default: false },
+    },
   });
-  if (values.config === undefined) return give("usage: main.ts --config FILE [--teardown]", 2);
+  if (values.config === undefined) return give("usage: siding-agent --config FILE [--check | --teardown]", 2);
+  if (values.check) return check(values.config);
   const rooms = moveIn(values.config);
   if (!rooms.ok) return give(rooms.error.message, 1);
   if (values.teardown) return tearDown(rooms.value);
   return run(rooms.value);
+}
+
+/** Whether an agent could start with this config; for an installer, before it stops the one that runs. */
+function check(configPath: string): void {
+  const config = readConfig(configPath);
+  const token = config.ok ? readToken(config.value.tokenFile) : config;
+  give(token.ok ? "" : token.error.message, token.ok ? 0 : 1);
 }
 
 function moveIn(configPath: string): Result<Rooms, Failure> {
@@ -125,7 +140,9 @@ async function run(rooms: Rooms): Promise<void> {
     roles: config.roles,
     pid: process.pid,
   });
-  endInOrder(agent, link, rooms, log);
+  const unit = new UnitVoice(process.env);
+  unit.ready(() => agent.takesEvents);
+  endInOrder(agent, link, rooms, log, unit);
   takeInventoryLater(agent, log);
   await link.run();
 }
@@ -142,12 +159,13 @@ function takeInventoryLater(agent: Agent, log: Log): void {
 }
 
 /** The agent ends, and what it runs goes on: services and nginx. A signal that comes twice is one. */
-function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log): void {
+function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log, unit: UnitVoice): void {
   let ending = false;
   const end = (signal: NodeJS.Signals) => {
     if (ending) return;
     ending = true;
     log.info("agent-stopping", { signal });
+    unit.stopping();
     agent.stop();
     void link.close().finally(() => {
       unlock();
@@ -186,8 +204,10 @@ function identityOf(config: AgentConfig): AgentIdentity {
   };
 }
 
-function driverOf({ dataDir, address }: AgentConfig): ChildDriver {
-  return new ChildDriver({ owner: dataDir, address });
+function driverOf({ dataDir, address, driver, allow, runAs }: AgentConfig): Driver {
+  const policy = { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+  if (driver === "child") return new ChildDriver({ owner: dataDir, address, policy });
+  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: "/run/siding/agent" });
 }
 
 type EdgeConfig = NonNullable<AgentConfig["edge"]>;

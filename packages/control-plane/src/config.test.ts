@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
@@ -16,6 +16,19 @@ function load(text: string, env: NodeJS.ProcessEnv = {}) {
   writeFileSync(join(folder, "siding.yaml"), text);
   return loadConfig(join(folder, "siding.yaml"), env);
 }
+
+test("the example that is shipped can be read, and says what would hold anyway", () => {
+  const example = new URL("../../../deploy/control-plane.example.yaml", import.meta.url);
+  const tokens = join(folder, "tokens");
+  mkdirSync(tokens);
+  for (const id of ["web-1", "web-2", "edge-1"]) writeFileSync(join(tokens, id), id.padEnd(16, "0"));
+  const loaded = load(readFileSync(example, "utf8"));
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  const { dataDir, httpListen, nats, hosts, limits, logLevel } = loaded.value;
+  expect(hosts.map(({ id }) => id)).toEqual(["web-1", "web-2", "edge-1"]);
+  expect([dataDir, httpListen.port, nats.kind]).toEqual(["/var/lib/siding", 8600, "managed"]);
+  expect(load("dataDir: d")).toMatchObject({ value: { limits, logLevel } });
+});
 
 test("little needs to be said", () => {
   expect(load("dataDir: data")).toEqual({

@@ -122,6 +122,41 @@ test("its life: ready, alone on its data, killed, back as it was, ended in order
   );
 });
 
+test("it is backed up while it works, and restored once it does not", async () => {
+  const first = await start();
+  expect((await ask(first.endpoints.http, "PUT", "/v1/services/web", spec)).status).toBe(201);
+  const backup = join(folder, "monday.backup");
+  const made = run("backup", backup);
+  expect([await made.ended, made.said()]).toEqual([0, expect.stringContaining("and verified them")]);
+  const again = run("backup", backup);
+  expect([await again.ended, again.said()]).toEqual([3, expect.stringContaining("is there already")]);
+  const service = { ...spec, name: "api", port: 8081, edge: { match: { role: "edge" }, upstream: "api" } };
+  expect((await ask(first.endpoints.http, "PUT", "/v1/services/api", service)).status).toBe(201);
+  const early = run("restore", backup, "--force");
+  expect([await early.ended, early.said()]).toEqual([3, expect.stringContaining("another control plane")]);
+  await stop(first, "SIGTERM");
+
+  const careful = run("restore", backup);
+  expect([await careful.ended, careful.said()]).toEqual([3, expect.stringContaining("--force")]);
+  const broken = join(folder, "broken.backup");
+  writeFileSync(broken, readFileSync(backup).fill(0x55, 8_192, 40_000));
+  const refused = run("restore", broken, "--force");
+  expect([await refused.ended, refused.said()]).toEqual([
+    3,
+    expect.stringMatching(/no sound backup|was not restored/),
+  ]);
+  const forced = run("restore", backup, "--force");
+  expect([await forced.ended, forced.said()]).toEqual([
+    0,
+    expect.stringMatching(/restored \d+ events.*kept as/s),
+  ]);
+  expect(readdirSync(dataDir).filter((name) => name.includes("before-"))).not.toEqual([]);
+
+  const second = await start();
+  expect((await ask(second.endpoints.http, "GET", "/v1/services/web")).status).toBe(200);
+  expect((await ask(second.endpoints.http, "GET", "/v1/services/api")).status).toBe(404);
+});
+
 test("a config or a command that can't be is refused before anything is touched", async () => {
   configure({ htpp: {} });
   const [config, verb] = [run(), run("explode")];

@@ -1,18 +1,21 @@
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { err, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import { UnitVoice } from "@siding/systemd/notify";
 import { destination, type Logger, pino } from "pino";
 import { type Config, loadConfig } from "./config.ts";
-import { takeLock } from "./data-dir/lock.ts";
-import { rebuild } from "./ledger/store-rebuild.ts";
-import { dataFiles, startControlPlane } from "./start.ts";
+import { backUpLedger, rebuildLedger, restoreLedger } from "./maintenance.ts";
+import { startControlPlane } from "./start.ts";
 
 requireSupportedNode();
 
-const usage = `usage: main.ts --config FILE            run the control plane
-       main.ts --config FILE rebuild    make every record of the ledger again from its log
+const usage = `usage: siding-control-plane --config FILE            run the control plane
+       siding-control-plane --config FILE rebuild    make every record of the ledger again from its log
+       siding-control-plane --config FILE backup TO  copy the ledger into one file, also while it runs
+       siding-control-plane --config FILE restore FROM [--force]
+                                                     put a backup in place of the ledger, while it does not run
+       siding-control-plane --config FILE check      whether it could start with this config
 `;
 
 /** 0: ended in order. 1: ended by a mistake of ours. */
@@ -33,22 +36,47 @@ if (!config.ok) {
   say(config.error.message);
   process.exit(exitUsage);
 }
-process.exitCode = command.value.verb === "rebuild" ? rebuildLedger(config.value) : await run(config.value);
+process.exitCode = await perform(config.value, command.value.verb);
 
-type Verb = "run" | "rebuild";
+type Verb =
+  | { readonly kind: "run" | "rebuild" | "check" }
+  | { readonly kind: "backup"; readonly file: string }
+  | { readonly kind: "restore"; readonly file: string; readonly force: boolean };
 
 function readCommand(args: string[]): Result<{ readonly configFile: string; readonly verb: Verb }> {
   try {
-    const options = { config: { type: "string" } } as const;
+    const options = { config: { type: "string" }, force: { type: "boolean", default: false } } as const;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const [verb = "run", ...more] = positionals;
-    if (more.length > 0 || (verb !== "run" && verb !== "rebuild")) {
-      return err(failure("usage", `unknown command '${positionals.join(" ")}'`));
-    }
+    const verb = verbOf(positionals, values.force);
+    if (!verb) return err(failure("usage", `unknown command '${positionals.join(" ")}'`));
     if (values.config === undefined) return err(failure("usage", "--config FILE is missing"));
     return ok({ configFile: resolve(values.config), verb });
   } catch (cause) {
     return err(failure("usage", messageOf(cause), cause));
+  }
+}
+
+function verbOf([kind = "run", file, ...more]: readonly string[], force: boolean): Verb | null {
+  if (more.length > 0 || (force && kind !== "restore")) return null;
+  if (file === undefined) return kind === "run" || kind === "rebuild" || kind === "check" ? { kind } : null;
+  if (kind === "backup") return { kind, file };
+  return kind === "restore" ? { kind, file, force } : null;
+}
+
+async function perform(config: Config, verb: Verb): Promise<number> {
+  const at = new Date().toISOString();
+  switch (verb.kind) {
+    case "run":
+      return run(config);
+    case "rebuild":
+      return told(await rebuildLedger(config));
+    case "check":
+      // Who got here has a config that was read.
+      return 0;
+    case "backup":
+      return told(await backUpLedger(config, verb.file, at));
+    case "restore":
+      return told(await restoreLedger(config, verb.file, { ...verb, at }));
   }
 }
 
@@ -63,7 +91,11 @@ async function run({ logLevel, ...config }: Config): Promise<number> {
     say(started.error.message);
     return exitRefused;
   }
+  // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
+  const unit = new UnitVoice(process.env);
+  unit.ready(() => true);
   const signal = await stopped;
+  unit.stopping();
   log.info({ event: "stopping", signal }, "stopping");
   setTimeout(() => {
     log.fatal({ event: "stop-overdue", stopDeadlineMs }, "could not end in order");
@@ -94,21 +126,10 @@ function endOnMistakes(log: Logger): void {
   process.on("unhandledRejection", crash);
 }
 
-function rebuildLedger({ dataDir }: Config): number {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const lock = takeLock(join(dataDir, dataFiles.lock));
-  const rebuilt = lock.ok ? rebuild(join(dataDir, dataFiles.ledger)) : lock;
-  if (lock.ok) lock.value();
-  if (!rebuilt.ok) {
-    say(rebuilt.error.message);
-    return exitRefused;
-  }
-  const { events, records, mended } = rebuilt.value;
-  const counts = Object.entries(records).map(([table, count]) => `${count} ${table}`);
-  process.stdout.write(`folded ${events} events into ${counts.join(", ")}\n`);
-  const differing = mended.length === 0 ? "every record was as the log says" : `mended ${mended.join(", ")}`;
-  process.stdout.write(`${differing}\n`);
-  return 0;
+function told(report: Result<readonly string[]>): number {
+  if (report.ok) process.stdout.write(`${report.value.join("\n")}\n`);
+  else say(report.error.message);
+  return report.ok ? 0 : exitRefused;
 }
 
 function say(text: string): void {

@@ -15,7 +15,8 @@ import { BeatStore } from "./fleet/beats.ts";
 import { createApi } from "./http/app.ts";
 import { Tokens } from "./http/auth.ts";
 import type { Desk, Trouble } from "./http/desk.ts";
-import type { OpenStreams } from "./http/rollout-events.ts";
+import type { OpenStreams } from "./http/event-stream.ts";
+import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";
@@ -23,7 +24,8 @@ import { intake } from "./messaging/intake.ts";
 import { Link } from "./messaging/link.ts";
 import { ManagedNats } from "./messaging/managed-nats.ts";
 import { Reception } from "./messaging/reception.ts";
-import { decide } from "./orchestrator/decide.ts";
+import { Catalogue } from "./orchestrator/catalogue.ts";
+import { decideAll } from "./orchestrator/decide.ts";
 import { Orchestrator } from "./orchestrator/loop.ts";
 import { version } from "./version.ts";
 
@@ -57,7 +59,9 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Re
   if (!ledger.ok) return ledger;
   const nats = await reachNats(config, at, log, stack);
   if (!nats.ok) return nats;
-  const parts = assemble(config, ledger.value, nats.value, log);
+  const metrics = new Metrics(version);
+  ledger.value.onCommit((_, durationMs) => metrics.committed(durationMs));
+  const parts = { ...assemble(config, ledger.value, nats.value, metrics, log), metrics };
   const listen = await keptAddress(at(dataFiles.ports), "http", config.httpListen);
   const http = await startApi(config, { ...parts, listen }, log, stack);
   if (!http.ok) return http;
@@ -128,21 +132,25 @@ interface Parts {
 }
 
 /** The circle of the work: reports in, decisions, commits, commands out. */
-function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, log: Logger): Parts {
+function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: Metrics, log: Logger): Parts {
   const beats = new BeatStore(ledger.clock);
   const connected = Promise.withResolvers<void>();
   const dispatcher = new Dispatcher((subject, bytes) => link.publish(subject, bytes));
   const orchestrator = new Orchestrator({
     ledger,
     live: () => beats.view(),
-    decide,
+    decide: decideAll,
     dispatch: (state, live, nowMs) => dispatcher.dispatch(state, live, nowMs),
+    onRound: (durationMs) => metrics.rounded(durationMs),
     log,
   });
   const reception = new Reception({
     hosts: new Set(hosts.map(({ id }) => id)),
     acceptBeat: (beat) => beats.accept(beat),
-    acceptReport: (report) => orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`),
+    acceptReport: (report) => {
+      beats.reported(report.hostId);
+      return orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`);
+    },
     wake: () => orchestrator.wake(),
     log,
   });
@@ -177,7 +185,7 @@ function troublesOf(link: Link, url: string, { storageFailure }: Orchestrator): 
 
 async function startApi(
   config: Config,
-  { listen, ...parts }: Parts & { readonly listen: ListenAddress },
+  { listen, ...parts }: Parts & { readonly listen: ListenAddress; readonly metrics: Metrics },
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<Result<HttpServer>> {
@@ -187,12 +195,14 @@ async function startApi(
   }
   const desk: Desk = {
     ...parts,
+    catalogue: new Catalogue(),
     artifacts: new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes),
     tokens: new Tokens(adminToken, config.hosts),
     declared: new Set(config.hosts.map(({ id }) => id)),
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),
     log,
   };
+  desk.metrics.watch(desk);
   const open: OpenStreams = new Set();
   const server = await startHttpServer(createApi(desk, open, version), {
     listen,

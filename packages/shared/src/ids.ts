@@ -69,9 +69,13 @@ export type Address = z.infer<typeof Address>;
 
 export const Port = z.int().min(1).max(65535);
 
+export const LabelName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, "a label's name has letters, digits and . _ / -");
+
 /** Labels that select hosts: `role: web`. */
 export const Labels = z.record(
-  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, "a label's name has letters, digits and . _ / -"),
+  LabelName,
   z.string().regex(/^[A-Za-z0-9._/+-]{0,63}$/, "a label's value has letters, digits and . _ / + -"),
 );
 export type Labels = z.infer<typeof Labels>;

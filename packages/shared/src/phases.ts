@@ -45,6 +45,7 @@ export function isFinished(status: RolloutStatus): boolean {
 
 /** Why a rollout does not go on at this instant. */
 export const WaitingCode = z.enum([
+  "queued",
   "staging",
   "edge-confirm",
   "draining",
@@ -55,6 +56,7 @@ export const WaitingCode = z.enum([
   "bake",
   "capacity",
   "max-unavailable",
+  "load-headroom",
   "host-silent",
   "hosts-unknown",
   "blind",

@@ -41,7 +41,8 @@ export const RolloutBody = z.strictObject({
   onFailure: OnFailure.optional(),
   comment: z.string().max(1_000).optional(),
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
-  queue: notYet("queue lets the rollout wait for the one that runs"),
+  /** Wait for the rollout that runs, instead of being refused. One waits at most; a later one takes its place. */
+  queue: z.boolean().optional(),
 });
 export type RolloutBody = z.infer<typeof RolloutBody>;
 
@@ -102,6 +103,8 @@ export const RolloutDocument = z.object({
     }),
   ),
   explanation: z.string(),
+  /** The same in parts: what it is doing, why it waits, what failed, what happens next; empty where there is nothing. */
+  story: z.object({ doing: z.string(), waits: z.string(), failures: z.string(), next: z.string() }),
   failures: z.int(),
   maxFailures: z.int(),
   reloads: z.record(z.string(), z.int()),
@@ -114,13 +117,43 @@ export const RolloutDocument = z.object({
 });
 export type RolloutDocument = z.infer<typeof RolloutDocument>;
 
-const Liveness = z.enum(["unknown", "alive", "silent"]);
+/** Answer of `POST /v1/services/{service}/rollouts/preview`. `refusals` are empty where it could start now. */
+export const PreviewDocument = z.object({
+  service: ServiceName,
+  to: TargetDocument,
+  strategy: z.string(),
+  plan: z.object({
+    batches: z.array(z.array(HostId)),
+    absent: z.array(HostId),
+    minServing: z.int(),
+    base: z.int(),
+  }),
+  servingNow: z.int(),
+  /** The fewest that serve while the largest batch is out. */
+  lowestServing: z.int(),
+  reloadsPerEdge: z.int(),
+  /** From the times of earlier rollouts; null before there are any. */
+  predictedMs: z.number().nullable(),
+  refusals: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+export type PreviewDocument = z.infer<typeof PreviewDocument>;
+
+export const Liveness = z.enum(["unknown", "alive", "silent"]);
 
 export const HostDocument = z.object({
   id: HostId,
   address: Address.nullable(),
   labels: Labels,
   roles: z.array(z.string()),
+  /** A person holds it out of traffic (`drained`) or out of the fleet (`removed`). */
+  hold: z
+    .object({
+      kind: z.enum(["drained", "removed"]),
+      by: z.string(),
+      at: Instant,
+      comment: z.string().nullable(),
+    })
+    .nullable(),
   liveness: Liveness,
   since: Instant.nullable(),
   lastSeen: Instant.nullable(),
@@ -147,6 +180,8 @@ export const EdgeDocument = z.object({
   liveness: Liveness,
   lastSeen: Instant.nullable(),
   counted: z.boolean(),
+  /** A person goes on without it: it may still route to hosts that are stopped. */
+  excluded: z.object({ by: z.string(), at: Instant, comment: z.string().nullable() }).nullable(),
   upstreams: z.array(
     z.object({
       upstream: z.string(),
@@ -179,7 +214,7 @@ export const ServiceDocument = z.object({
 });
 export type ServiceDocument = z.infer<typeof ServiceDocument>;
 
-export const FleetDocument = z.object({
+export const FleetSummary = z.object({
   summary: z.object({
     hosts: z.int(),
     alive: z.int(),
@@ -188,9 +223,22 @@ export const FleetDocument = z.object({
     edges: z.int(),
     services: z.int(),
     rollouts: z.int(),
+    instances: z.int(),
+    /** Instances that an upstream lists. */
+    listed: z.int(),
+    /** Instances by state: `serving`, `draining`, … */
+    states: z.record(z.string(), z.int()),
   }),
   blind: z.boolean(),
+});
+export type FleetSummary = z.infer<typeof FleetSummary>;
+
+/** The summary counts every host; `matching` those that the query asks for, `hosts` is one page of them. */
+export const FleetDocument = z.object({
+  ...FleetSummary.shape,
+  matching: z.int(),
   hosts: z.array(HostDocument),
+  next: z.string().optional(),
 });
 export type FleetDocument = z.infer<typeof FleetDocument>;
 

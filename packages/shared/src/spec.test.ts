@@ -58,6 +58,12 @@ describe("a service spec", () => {
   it.each([
     [{ run: { command: [] } }, "run.command"],
     [{ run: { command: ["node\n-e"] } }, "run.command.0"],
+    [{ run: { command: ["node"], user: "root:root" } }, "run.user"],
+    [{ run: { command: ["node"], envFile: "web.env" } }, "run.envFile"],
+    [{ unit: "web@.service" }, "run"],
+    [{ run: undefined }, "run"],
+    [{ run: undefined, unit: "web.service" }, "unit"],
+    [{ run: undefined, unit: "../web@.service" }, "unit"],
     [{ run: { command: ["node"], env: { PORT: "1" } } }, "run.env.PORT"],
     [{ ports: { blue: 8080, green: 8080 } }, "ports"],
     [{ ports: { blue: 0, green: 1 } }, "ports.blue"],
@@ -69,9 +75,20 @@ describe("a service spec", () => {
     [{ hosts: { match: {} } }, "hosts.match"],
     [{ edge: { match: { role: "edge" }, upstream: "a;b" } }, "edge.upstream"],
     [{ onFailure: "panic" }, "onFailure"],
+    [{ strategy: { kind: "all-at-once" } }, "strategy.allowDowntime"],
+    [{ capacity: { loadCeiling: 3 } }, "capacity.loadCeiling"],
+    [{ capacity: { loadCeiling: "0%" } }, "capacity.loadCeiling"],
     [{ drain: { deadline: "soon" } }, "drain.deadline"],
   ])("refuses %j at %s", (change, path) => {
     expect(issuesOf({ ...full, ...change }).map((issue) => issue.path.join("."))).toContain(path);
+  });
+
+  it("names a user, a file of secrets, or a unit of the hosts' own", () => {
+    const run = { command: ["node"], env: {}, user: "www-data", envFile: "/etc/web.env" };
+    expect(SpecInput.parse({ ...full, run }).target.run).toEqual({ ...run, stopGraceMs: 20_000 });
+    const { run: _, ...rest } = full;
+    const unit = "web@.service";
+    expect(SpecInput.parse({ ...rest, unit }).target.run).toEqual({ unit, stopGraceMs: 20_000 });
   });
 
   it.each([
@@ -81,7 +98,6 @@ describe("a service spec", () => {
     [{ hooks: { beforeUpdate: ["true"] } }],
     [{ gates: [] }],
     [{ edge: undefined }],
-    [{ run: { command: ["node"], user: "www-data" } }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {
     const issues = issuesOf({ ...full, ...change });
     expect(issues.length).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
-import { Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
+import { LabelName, Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
 import { TargetSpec } from "./target.ts";
 import { AmountInput, Duration, StoredAmount } from "./units.ts";
 
@@ -21,9 +21,21 @@ const RunInput = z.strictObject({
   command: z.array(PlainText.min(1)).min(1).max(256),
   env: z.record(EnvName, PlainText).default({}),
   stopGrace: Duration.default(defaults.stopGraceMs),
-  user: notYet("run.user runs the service as another user"),
-  envFile: notYet("run.envFile reads secrets from a file of the host"),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name has small letters, digits, _ and -")
+    .optional(),
+  envFile: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._@+/-]{1,1023}$/, "an absolute path of letters, digits and . _ / @ + -")
+    .optional(),
 });
+
+/** A template, so that both slots can run: the instance is the slot. */
+const UnitInput = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit of the hosts, such as web@.service");
 
 const HealthInput = z.strictObject({
   http: z
@@ -46,7 +58,15 @@ const DrainInput = z.strictObject({
 
 /** The stored form of a strategy. */
 export const Strategy = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("rolling"), batchSize: StoredAmount, maxUnavailable: StoredAmount.nullable() }),
+  z.object({
+    kind: z.literal("rolling"),
+    batchSize: StoredAmount,
+    maxUnavailable: StoredAmount.nullable(),
+    /** A label: a batch takes its hosts from as many of its values as it can. */
+    spread: z.string().nullable(),
+    allowDowntime: z.boolean(),
+  }),
+  z.object({ kind: z.literal("all-at-once"), allowDowntime: z.literal(true) }),
   z.object({ kind: z.literal("in-place"), groups: z.literal(2) }),
 ]);
 export type Strategy = z.infer<typeof Strategy>;
@@ -55,11 +75,18 @@ const RollingInput = z.strictObject({
   kind: z.literal("rolling"),
   batchSize: AmountInput.optional(),
   maxUnavailable: AmountInput.optional(),
-  spread: notYet("spread keeps a batch within one value of a label"),
+  spread: LabelName.optional(),
+  allowDowntime: z.boolean().default(false),
   surge: notYet("surge lets standby hosts join first"),
   overlap: notYet("overlap starts the new release beside the old one on the same host"),
 });
 const InPlaceInput = z.strictObject({ kind: z.literal("in-place"), groups: z.literal(2).default(2) });
+const AllAtOnceInput = z.strictObject({
+  kind: z.literal("all-at-once"),
+  allowDowntime: z.literal(true, {
+    error: "all-at-once takes the whole service down for a moment; say allowDowntime: true if that is meant",
+  }),
+});
 const laterStrategy = (kind: string, whatItMeans: string) =>
   z.looseObject({ kind: z.literal(kind) }).superRefine((_, context) =>
     context.addIssue({
@@ -75,17 +102,20 @@ export const StrategyInput = z
   .discriminatedUnion("kind", [
     RollingInput,
     InPlaceInput,
-    laterStrategy("all-at-once", "updates every host at the same time"),
+    AllAtOnceInput,
     laterStrategy("blue-green", "moves everything to the idle slot in one reload"),
     laterStrategy("canary", "gives the new release a growing share of the traffic"),
   ])
   .transform((input): Strategy => {
     if (input.kind === "in-place") return { kind: "in-place", groups: 2 };
-    const { batchSize, maxUnavailable } = input as z.output<typeof RollingInput>;
+    if (input.kind === "all-at-once") return { kind: "all-at-once", allowDowntime: true };
+    const { batchSize, maxUnavailable, spread, allowDowntime } = input as z.output<typeof RollingInput>;
     return {
       kind: "rolling",
       batchSize: batchSize ?? maxUnavailable ?? defaults.batchSize,
       maxUnavailable: maxUnavailable ?? null,
+      spread: spread ?? null,
+      allowDowntime,
     };
   });
 
@@ -105,7 +135,8 @@ export const ServiceSpec = z.object({
   name: ServiceName,
   hosts: z.object({ match: Labels }),
   target: TargetSpec,
-  capacity: z.object({ minServing: StoredAmount }),
+  /** `loadCeiling` is a share from 0 to 1 of a host's processors; null where load holds nothing back. */
+  capacity: z.object({ minServing: StoredAmount, loadCeiling: z.number().gt(0).max(1).nullable() }),
   edge: z.object({ match: Labels, upstream: UpstreamName, balance: Balance }),
   strategy: Strategy,
   onFailure: OnFailure,
@@ -114,6 +145,13 @@ export const ServiceSpec = z.object({
   bakeTimeMs: z.int().min(0),
 });
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
+
+/** A share of a host's processors, as `"75%"`. */
+const LoadCeilingInput = AmountInput.transform((amount, context): number => {
+  if (amount.kind === "percent" && amount.percent > 0) return amount.percent / 100;
+  context.addIssue({ code: "custom", message: 'a percentage above 0, such as "75%"' });
+  return z.NEVER;
+});
 
 const Match = Labels.refine(
   (match) => Object.keys(match).length > 0,
@@ -124,7 +162,7 @@ const SpecShape = z.strictObject({
   name: ServiceName,
   hosts: z.strictObject({ match: Match }),
   run: RunInput.optional(),
-  unit: notYet("unit runs the service as a systemd unit of yours"),
+  unit: UnitInput.optional(),
   ports: z.strictObject({ blue: Port, green: Port }).optional(),
   port: Port.optional(),
   health: HealthInput,
@@ -132,7 +170,7 @@ const SpecShape = z.strictObject({
   capacity: z
     .strictObject({
       minServing: AmountInput.default(defaults.minServing),
-      loadCeiling: notYet("capacity.loadCeiling holds a batch back while the others are too busy"),
+      loadCeiling: LoadCeilingInput.optional(),
     })
     .prefault({}),
   edge: z
@@ -151,6 +189,18 @@ const SpecShape = z.strictObject({
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
 });
 
+function runOf({ run, unit }: z.output<typeof SpecShape>): TargetSpec["run"] {
+  if (run === undefined) return { unit: unit ?? "", stopGraceMs: defaults.stopGraceMs };
+  const { command, env, stopGrace: stopGraceMs, user, envFile } = run;
+  return {
+    command,
+    env,
+    stopGraceMs,
+    ...(user === undefined ? {} : { user }),
+    ...(envFile === undefined ? {} : { envFile }),
+  };
+}
+
 /**
  * A service spec as a person writes it (design section 8), to its stored form. Unknown keys are refused by name.
  */
@@ -164,7 +214,9 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     });
     return z.NEVER;
   };
-  if (input.run === undefined) return refuse("run", "run.command says how the service is started");
+  if ((input.run === undefined) === (input.unit === undefined)) {
+    return refuse("run", "either run.command says how the service is started, or unit, and not both");
+  }
   if ((input.ports === undefined) === (input.port === undefined)) {
     return refuse("ports", "either ports: { blue, green } or port, and not both");
   }
@@ -172,13 +224,12 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     return refuse("ports", "blue and green need ports of their own");
   if (input.edge === undefined)
     return refuse("edge", "a service without an edge is not available in this release of Siding", true);
-  const { command, env, stopGrace: stopGraceMs } = input.run;
   const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
   return {
     name: input.name,
     hosts: input.hosts,
     target: {
-      run: { command, env, stopGraceMs },
+      run: runOf(input),
       ports: input.ports ?? { blue: input.port as number, green: null },
       health: { http, intervalMs, timeoutMs, rise, graceMs },
       drain: {
@@ -187,7 +238,7 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
         others: input.drain.others,
       },
     },
-    capacity: { minServing: input.capacity.minServing },
+    capacity: { minServing: input.capacity.minServing, loadCeiling: input.capacity.loadCeiling ?? null },
     edge: {
       match: input.edge.match,
       upstream: input.edge.upstream ?? UpstreamName.parse(input.name),

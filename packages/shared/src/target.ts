@@ -5,12 +5,23 @@ import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 export const Release = z.object({ version: Version, digest: Digest, sizeBytes: z.int().min(0) });
 export type Release = z.infer<typeof Release>;
 
-/** How a release is run. `command[0]` is looked up in PATH, relative paths start in the release's folder. */
-const RunSpec = z.object({
+/** `command[0]` is looked up in PATH, relative paths start in the release's folder. */
+const CommandRun = z.object({
   command: z.array(z.string()).min(1),
   env: z.record(z.string(), z.string()),
   stopGraceMs: z.int().min(0),
+  /** Who it runs as; absent: whoever the host's agent says. */
+  user: z.string().optional(),
+  /** Variables from a file of the host's; those of `env` win. */
+  envFile: z.string().optional(),
 });
+export type CommandRun = z.infer<typeof CommandRun>;
+
+/** A template unit of the host's own, such as `web@.service`; the slot is its instance. */
+const UnitRun = z.object({ unit: z.string(), stopGraceMs: z.int().min(0) });
+
+/** How a release is run. */
+const RunSpec = z.union([UnitRun, CommandRun]);
 
 /** The port of each slot; `green: null` means that there is no idle slot. */
 export const PortsSpec = z.object({ blue: Port, green: Port.nullable() });

@@ -30,6 +30,11 @@ export function storyOfEvent(body: EventBody): string {
     case "batch-finished":
     case "batch-started":
     case "command-refused":
+    case "rollout-started":
+    case "host-held":
+    case "host-released":
+    case "edge-excluded":
+    case "edge-included":
     case "control-plane-started":
     case "intent-set":
     case "phase-changed":

@@ -42,8 +42,11 @@ type Said =
 export type HostEffect =
   /** Find this agent's processes (`known` ones also without their mark) and releases again. Answer: `adopted`. */
   | { readonly kind: "adopt"; readonly op: OpId; readonly known: readonly FoundProcess[] }
-  /** Fetch, verify and unpack; at once where that is done already. Answer: `staged`. */
-  | ({ readonly kind: "stage-release"; readonly op: OpId; readonly release: Release } & InstanceRef)
+  /**
+   * Ask whether this host would run the target, then fetch, verify and unpack; at once where that is done already.
+   * Answer: `staged`.
+   */
+  | ({ readonly kind: "stage-release"; readonly op: OpId; readonly target: Target } & InstanceRef)
   /** Give a staging up; its answer still comes. */
   | { readonly kind: "cancel-stage"; readonly op: OpId }
   /** Delete the releases of a service that are not in `keep`. No answer: what stays costs only space. */

@@ -98,6 +98,8 @@ export interface ProcessExit {
   readonly signal: string | null;
   /** The end of what it printed. */
   readonly output: string;
+  /** What else its driver knows of the end, as the rest of a sentence. */
+  readonly note?: string;
 }
 
 export type ProbeAnswer =

@@ -21,15 +21,15 @@ const fewTries = 3;
  */
 export function carryOnStage(instance: Instance, { nowMs }: Moment): Move {
   const command = commandInHand(instance);
-  const release = command?.body.kind === "stage" ? command.body.target.release : null;
+  const target = command?.body.kind === "stage" ? command.body.target : null;
   const { staging } = instance;
-  if (staging.kind !== "idle" && staging.digest !== release?.digest) return giveUp(instance);
-  if (release === null || !mayAsk(staging, nowMs)) return still(instance);
+  if (staging.kind !== "idle" && staging.digest !== target?.release.digest) return giveUp(instance);
+  if (target === null || !mayAsk(staging, nowMs)) return still(instance);
   const { op, instance: counted } = nextOp(instance);
   const tries = staging.kind === "retry" ? staging.tries : 0;
   return {
-    instance: { ...counted, staging: { kind: "asked", op, digest: release.digest, tries: tries + 1 } },
-    effects: [{ kind: "stage-release", op, release, ...refOf(instance) }],
+    instance: { ...counted, staging: { kind: "asked", op, digest: target.release.digest, tries: tries + 1 } },
+    effects: [{ kind: "stage-release", op, target, ...refOf(instance) }],
   };
 }
 

@@ -15,7 +15,8 @@ export function stepFailure(code: string, message: string, output?: string): Ste
 export function exitFailure(exit: ProcessExit, port: number | null): StepFailure {
   const taken = /EADDRINUSE|address already in use/i.test(exit.output);
   const why = taken && port !== null ? `; it says that port ${port} is already in use` : "";
-  return stepFailure("process-exited", `the process ended ${howItEnded(exit)}${why}`, exit.output);
+  const note = exit.note === undefined ? "" : `; ${exit.note}`;
+  return stepFailure("process-exited", `the process ended ${howItEnded(exit)}${note}${why}`, exit.output);
 }
 
 function howItEnded(exit: ProcessExit): string {

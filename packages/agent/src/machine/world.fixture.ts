@@ -223,7 +223,7 @@ export class World {
           releases: [...this.releases],
         };
       case "stage-release":
-        this.releases.push({ service: effect.service, ...effect.release });
+        this.releases.push({ service: effect.service, ...effect.target.release });
         return { kind: "staged", op: effect.op, service, slot: effect.slot, result: ok(null) };
       case "count-connections":
         return { kind: "connections-counted", op: effect.op, service, slot: effect.slot, result: ok([]) };

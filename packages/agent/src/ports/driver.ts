@@ -6,11 +6,14 @@ import type { FoundProcess } from "../machine/effect.ts";
 import type { ProcessExit } from "../machine/event.ts";
 import type { ProcessRef } from "../machine/journal.ts";
 
-export interface StartOrder {
+export interface AdmitOrder {
   readonly service: ServiceName;
   readonly slot: Slot;
-  readonly startId: number;
   readonly target: Target;
+}
+
+export interface StartOrder extends AdmitOrder {
+  readonly startId: number;
   readonly port: number;
   /** The folder that relative paths start in. */
   readonly folder: string;
@@ -25,6 +28,13 @@ export interface Exited {
 
 /** Runs services so that they outlive the agent. */
 export interface Driver {
+  /**
+   * Whether this host would run the target, asked before anything is changed for it. Errors, each with its name in the
+   * message: `service-not-allowed`, `unit-not-allowed`, `user-not-allowed` (the agent's own config decides);
+   * `unit-needs-systemd`, `unit-missing`, `unit-masked`, `unit-broken`, `unit-edited`, `unit-unfit`, `user-missing`,
+   * `env-file-missing`.
+   */
+  admit(order: AdmitOrder): Promise<Result<null, StepFailure>>;
   /** This agent's living processes; from here on their ends are noticed. */
   find(known: readonly FoundProcess[]): Promise<readonly FoundProcess[]>;
   /** Errors: `port-in-use`, `start-failed`. */

@@ -57,6 +57,7 @@ class Fakes {
       prune: () => Promise.resolve(),
     },
     driver: {
+      admit: () => Promise.resolve(ok(null)),
       find: () => Promise.resolve([]),
       start: () => Promise.resolve(ok("1:1:boot")),
       stop: () => Promise.resolve(ok(null)),
@@ -134,7 +135,7 @@ describe("the shell", () => {
     const fakes = await ready();
     fakes.agent.happen(stage);
     await fakes.settle();
-    expect(fakes.order.slice(0, 3)).toEqual(["journal", "stage", "report"]);
+    expect(fakes.order.slice(0, 3)).toEqual(["journal", "report", "stage"]);
     expect(fakes.logged).toContain("command-accepted");
     expect(fakes.logged).toContain("command-ended");
   });
@@ -150,7 +151,7 @@ describe("the shell", () => {
     fakes.diskFull = false;
     fakes.pass(1_000);
     await fakes.settle();
-    expect(fakes.order.slice(0, 3)).toEqual(["journal", "stage", "report"]);
+    expect(fakes.order.slice(0, 3)).toEqual(["journal", "report", "stage"]);
     expect(fakes.journal.instances).toMatchObject([{ command: { outcome: { kind: "done" } } }]);
   });
 

@@ -60,6 +60,14 @@ export class Agent {
     if (!this.#busy && this.#stuck === null) this.#takeEvents();
   }
 
+  /**
+   * Whether what happens is worked on. Asked from outside, no turn is ever under way; a full disk is waited out, and a
+   * restart would not mend it.
+   */
+  get takesEvents(): boolean {
+    return !this.#busy && (this.#events.length === 0 || this.#stuck !== null);
+  }
+
   /** No event is taken any more. What runs, runs on. */
   stop(): void {
     this.#stopped = true;

@@ -1,3 +1,4 @@
+import { err } from "@siding/shared/result";
 import type { HostEffect } from "../machine/effect.ts";
 import type { HostEvent } from "../machine/event.ts";
 import type { Driver } from "../ports/driver.ts";
@@ -47,11 +48,17 @@ export class HostEffects {
     return { kind: "adopted", op, processes, releases };
   }
 
-  async #stage({ op, service, slot, release }: Asked<"stage-release">): Promise<HostEvent> {
+  /** What this host would not run is known here, before any traffic changes. */
+  async #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<HostEvent> {
     const staging = new AbortController();
     this.#stagings.set(op, staging);
     try {
-      const result = await this.#ports.releases.stage(service, release, staging.signal);
+      const admitted = await this.#ports.driver.admit({ service, slot, target });
+      if (!admitted.ok) {
+        const result = err({ failure: admitted.error, retry: "never" } as const);
+        return { kind: "staged", op, service, slot, result };
+      }
+      const result = await this.#ports.releases.stage(service, target.release, staging.signal);
       return { kind: "staged", op, service, slot, result };
     } finally {
       this.#stagings.delete(op);

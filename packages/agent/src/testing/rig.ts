@@ -155,6 +155,7 @@ controlPlane: { url: "http://127.0.0.1:${this.#artifactsPort}" }
 dataDir: ${this.folder}/data
 releasesDir: ${this.folder}/releases
 beatInterval: 1s
+allow: { users: [nobody, ghost], units: [web@.service] }
 ${edge}`,
     );
   }

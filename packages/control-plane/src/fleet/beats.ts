@@ -8,6 +8,8 @@ import { type BeatRecord, hasConflict, type LiveFleet, livenessOf, withBeat } fr
 export class BeatStore {
   readonly #clock: LedgerClock;
   readonly #beats = new Map<HostId, BeatRecord>();
+  /** Hosts whose next beat proves, or does not, that their last report was the last one that they sent. */
+  readonly #unproven = new Set<HostId>();
   #connectedSinceMs: number | null = null;
 
   constructor(clock: LedgerClock) {
@@ -27,6 +29,14 @@ export class BeatStore {
     return { connectedSinceMs: this.#connectedSinceMs, beats: this.#beats };
   }
 
+  /**
+   * A report has come. A later one may be lost that leads back to what was so before: only the next beat can tell, though
+   * it says the same as the last one did.
+   */
+  reported(hostId: HostId): void {
+    this.#unproven.add(hostId);
+  }
+
   /** Takes a beat in. True where it says something that a decision could depend on: most only say "still here". */
   accept({ hostId, incarnation, stateDigest, intervalMs, load }: Beat): boolean {
     const nowMs = this.#clock.nowMs();
@@ -40,7 +50,8 @@ export class BeatStore {
       lastSeenAt: this.#clock.at(),
     };
     this.#beats.set(hostId, withBeat(this.#beats.get(hostId), beat));
-    return before !== this.#standing(hostId, nowMs);
+    const proves = this.#unproven.delete(hostId);
+    return proves || before !== this.#standing(hostId, nowMs);
   }
 
   /** All of a host that decisions and syncs depend on, as one comparable text. */

@@ -1,5 +1,5 @@
 import type { UpstreamContent } from "@siding/shared/command";
-import { type HostId, type Labels, type ServiceName, type Slot, weightOf } from "@siding/shared/ids";
+import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
@@ -29,7 +29,9 @@ export function snapshotOf(
     service,
     spec: record.spec,
     hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
-    edges: edgesOf(state, record.spec).map((edge) => edgeView(live, record.spec, edge, nowMs)),
+    edges: edgesOf(state, record.spec)
+      .filter((edge) => edge.excluded === null)
+      .map((edge) => edgeView(live, record.spec, edge, nowMs)),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };
@@ -67,12 +69,15 @@ function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
 }
 
 function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
+  const liveness = livenessOf(live, host.hostId, nowMs);
   return {
     hostId: host.hostId,
-    liveness: livenessOf(live, host.hostId, nowMs),
+    liveness,
     conflict: hasConflict(live, host.hostId, nowMs),
+    hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,
-    weight: weightOf(host.facts?.labels ?? {}),
+    labels: host.facts?.labels ?? {},
+    load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,
     instance: instanceView(service, host),
   };
 }

@@ -26,13 +26,15 @@ import { keptPort } from "../data-dir/ports.ts";
 import { BeatStore } from "../fleet/beats.ts";
 import { type Ledger, openLedger } from "../ledger/store.ts";
 import { intake } from "../messaging/intake.ts";
+import { Catalogue } from "../orchestrator/catalogue.ts";
 import { decide } from "../orchestrator/decide.ts";
 import { Orchestrator } from "../orchestrator/loop.ts";
 import { createApi } from "./app.ts";
 import { Tokens } from "./auth.ts";
-import type { Trouble } from "./desk.ts";
+import type { Desk, Trouble } from "./desk.ts";
 import type { Api } from "./endpoint.ts";
-import type { OpenStreams } from "./rollout-events.ts";
+import type { OpenStreams } from "./event-stream.ts";
+import { Metrics } from "./metrics.ts";
 import { type HttpServer, startHttpServer } from "./server.ts";
 
 const adminToken = "the-admin-token-0000";
@@ -62,21 +64,21 @@ beforeEach(async () => {
   troubles = [];
   openStreams = new Set();
   const hosts = [{ id: HostId.parse("h1"), token: agentToken }];
-  api = createApi(
-    {
-      ...{ ledger, orchestrator, beats, log },
-      artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
-      tokens: new Tokens(adminToken, hosts),
-      declared: new Set(hosts.map(({ id }) => id)),
-      newRolloutId: () => {
-        rollouts += 1;
-        return RolloutId.parse(`r-${rollouts}`);
-      },
-      troubles: () => troubles,
+  const metrics = new Metrics("0.0.0-test");
+  const desk: Desk = {
+    ...{ ledger, orchestrator, beats, log, metrics },
+    catalogue: new Catalogue(),
+    artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
+    tokens: new Tokens(adminToken, hosts),
+    declared: new Set(hosts.map(({ id }) => id)),
+    newRolloutId: () => {
+      rollouts += 1;
+      return RolloutId.parse(`r-${rollouts}`);
     },
-    openStreams,
-    "0.0.0-test",
-  );
+    troubles: () => troubles,
+  };
+  metrics.watch(desk);
+  api = createApi(desk, openStreams, "0.0.0-test");
   const port = await keptPort(join(folder, "ports.json"), "http", "127.0.0.1", 0);
   const started = await startHttpServer(api, { listen: { host: "127.0.0.1", port }, maxConnections: 100 });
   if (!started.ok) throw new Error(started.error.message);
@@ -500,6 +502,91 @@ test("the fleet, its hosts and its edges can be read", async () => {
   await expectProblem(await call("GET", "/v1/hosts/h9"), 404, "unknown-host");
 });
 
+/** Reads a stream of events until `isEnough`. */
+async function streamed(answer: Response, isEnough: (text: string) => boolean): Promise<string> {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (reader && !isEnough(text)) {
+    const { value } = (await reader.read()) as { value?: string };
+    text += value ?? "";
+  }
+  await reader?.cancel();
+  return text;
+}
+
+test("the fleet's stream says everything once, then what changes, and is forgotten when it is left", async () => {
+  await readyToRoll();
+  const answer = await call("GET", "/v1/fleet/events");
+  expect(answer.headers.get("content-type")).toBe("text/event-stream");
+  let isTold = false;
+  const text = await streamed(answer, (so) => {
+    if (so.includes("event: complete") && !isTold) {
+      isTold = true;
+      report("h3", "host");
+    }
+    return so.includes('"id":"h3"');
+  });
+  const events = [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
+  const complete = events.indexOf("complete");
+  expect(events.slice(0, complete)).toEqual(["hello", "fleet", "services", "edges", "hosts"]);
+  expect(events.slice(complete + 1)).toEqual(["fleet", "services", "hosts"]);
+  expect(text.match(/"id":"h1"/g)).toHaveLength(1);
+  await vi.waitFor(() => expect(openStreams.size).toBe(0));
+  await expectProblem(await fetch(`${server.url}/v1/fleet/events`), 401, "unauthorized");
+});
+
+test("the page and its files come from here alone, and are not sent twice", async () => {
+  const page = await fetch(`${server.url}/`);
+  const html = await page.text();
+  expect(page.headers.get("content-security-policy")).toMatch(
+    /^default-src 'none';.*require-trusted-types-for 'script'/,
+  );
+  const files = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, file]) => file);
+  expect(files).toContain("/page/main.js");
+  for (const file of files) {
+    const answer = await fetch(`${server.url}${file}`);
+    expect(answer.status).toBe(200);
+    const headers = { "if-none-match": answer.headers.get("etag") ?? "" };
+    expect((await fetch(`${server.url}${file}`, { headers })).status).toBe(304);
+  }
+  expect(`${html}`).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  for (const path of ["/page/nothing.js", "/page/files.ts", "/page/..%2ffiles.ts"]) {
+    await expectProblem(await fetch(`${server.url}${path}`), 404, "not-found");
+  }
+});
+
+test("hosts are filtered, searched and paged, and unchanged ones are not sent again", async () => {
+  await readyToRoll();
+  for (const hostId of ["h10", "h9"]) report(hostId, "host");
+  const ids = async (query: string) => {
+    const fleet = await read(FleetDocument, await call("GET", `/v1/fleet?${query}`));
+    expect(fleet.summary.hosts).toBe(5);
+    return [fleet.hosts.map(({ id }) => id).join(" "), fleet.matching, fleet.next];
+  };
+  expect(await ids("")).toEqual(["e1 h1 h2 h9 h10", 5, undefined]);
+  expect(await ids("label=role%3Dweb&limit=2")).toEqual(["h1 h2", 4, "h2"]);
+  expect(await ids("label=role%3Dweb&limit=2&after=h2")).toEqual(["h9 h10", 4, undefined]);
+  // h5 is not there, and never was: the walk goes on behind where it would be.
+  expect(await ids("after=h5")).toEqual(["h9 h10", 5, undefined]);
+  expect(await ids("q=ROLE%3Dedge")).toEqual(["e1", 1, undefined]);
+  expect(await ids("liveness=alive")).toEqual(["", 0, undefined]);
+  expect(await ids("liveness=unknown&label=role%3Dedge&label=zone%3Da")).toEqual(["", 0, undefined]);
+  expect(await ids("service=web&state=serving&version=v1")).toEqual(["", 0, undefined]);
+  for (const query of ["limit=0", "limit=x", "liveness=dead", "lable=a%3Db", "label=role", "after=H1"]) {
+    const { errors } = await expectProblem(await call("GET", `/v1/hosts?${query}`), 422, "invalid-request");
+    expect(errors?.[0]?.path).toContain(query.slice(0, query.indexOf("=")));
+  }
+  for (const path of ["/v1/fleet", "/v1/hosts?limit=1"]) {
+    const first = await call("GET", path);
+    const etag = first.headers.get("etag") ?? "";
+    const again = await call("GET", path, undefined, { "if-none-match": `"other", W/${etag}` });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+    report(`x${path.length}`, "host");
+    const changed = await call("GET", path, undefined, { "if-none-match": etag });
+    expect(changed.status).toBe(path.includes("limit") ? 304 : 200);
+  }
+});
+
 test("the document lists every route, and nothing else; unknown ones are problems too", async () => {
   const document = z
     .object({
@@ -532,17 +619,40 @@ test("the document lists every route, and nothing else; unknown ones are problem
 
 test("calls of later releases are refused by name", async () => {
   for (const [method, path] of [
-    ["POST", "/v1/services/web/rollouts/preview"],
-    ["POST", "/v1/hosts/h1/drain"],
-    ["DELETE", "/v1/hosts/h1"],
-    ["POST", "/v1/edges/e1/exclude"],
     ["POST", "/v1/join-tokens"],
     ["POST", "/v1/enroll"],
-    ["GET", "/metrics"],
   ] as const) {
     const { detail } = await expectProblem(await call(method, path), 422, "not-available-yet");
     expect(detail).toContain("not available in this release of Siding");
   }
+});
+
+test("metrics count what there is few of, never hosts or paths", async () => {
+  await readyToRoll();
+  await call("POST", "/v1/services/web/rollouts", JSON.stringify({ version: "v1" }));
+  await call("GET", "/v1/hosts/h1");
+  await call("GET", "/nothing/of/the/kind");
+  const answer = await call("GET", "/metrics");
+  expect(answer.headers.get("content-type")).toMatch(/^text\/plain/);
+  const lines = (await answer.text()).split("\n");
+  for (const line of [
+    'siding_build_info{version="0.0.0-test"} 1',
+    'siding_hosts{liveness="unknown"} 3',
+    'siding_hosts{liveness="alive"} 0',
+    'siding_rollouts{status="succeeded"} 0',
+    `siding_ledger_sequence ${ledger.state.sequence}`,
+    "siding_nats_connected 1",
+    'siding_edge_reloads_total{edge="e1",upstream="web"} 0',
+    'siding_http_request_duration_seconds_count{method="GET",route="/v1/hosts/:id",status="200"} 1',
+    'siding_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  expect(
+    lines.some((line) => /^siding_edge_lag_seconds\{edge="e1",upstream="web"\} [0-9.]+$/.test(line)),
+  ).toBe(true);
+  expect(lines.filter((line) => /h1|h2|\/nothing/.test(line))).toEqual([]);
+  expect(lines.some((line) => line.startsWith("process_cpu_seconds_total"))).toBe(true);
 });
 
 test("while it can't do its work it says why; what can't be stored is not done", async () => {

@@ -1,13 +1,18 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { matchedRoutes } from "hono/route";
 import { artifactEndpoints } from "./artifacts.ts";
 import type { HttpEnv } from "./auth.ts";
+import { dashboardEndpoints } from "./dashboard.ts";
 import type { Desk } from "./desk.ts";
 import { type Api, addEndpoints, type Endpoint } from "./endpoint.ts";
+import type { OpenStreams } from "./event-stream.ts";
 import { fleetEndpoints } from "./fleet.ts";
+import { fleetEventsEndpoint } from "./fleet-events.ts";
 import { laterEndpoints } from "./later.ts";
 import { operationEndpoints } from "./operations.ts";
 import { problem } from "./problem.ts";
-import { type OpenStreams, rolloutEventsEndpoint } from "./rollout-events.ts";
+import { rolloutEventsEndpoint } from "./rollout-events.ts";
 import { rolloutEndpoints } from "./rollouts.ts";
 import { serviceEndpoints } from "./services.ts";
 
@@ -21,7 +26,9 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     ...rolloutEndpoints(desk),
     rolloutEventsEndpoint(desk, open),
     ...fleetEndpoints(desk),
+    fleetEventsEndpoint(desk, open, version),
     ...laterEndpoints(),
+    ...dashboardEndpoints(),
     ...operationEndpoints(desk, api, version),
   ];
   api.use(async (context, next) => {
@@ -33,8 +40,10 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     const { method, path } = context.req;
     const { status } = context.res;
     const level = method === "GET" || method === "HEAD" ? "debug" : "info";
-    const durationMs = Math.round(performance.now() - startedMs);
-    desk.log[level]({ event: "http-request", method, path, status, durationMs }, "answered");
+    const durationMs = performance.now() - startedMs;
+    desk.metrics.answered(method, routeOf(context), status, durationMs);
+    const line = { event: "http-request", method, path, status, durationMs: Math.round(durationMs) };
+    desk.log[level](line, "answered");
   });
   addEndpoints(api, desk.tokens, endpoints);
   api.notFound((context) => unrouted(endpoints, context.req.method, context.req.path));
@@ -43,6 +52,11 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     return problem({ code: "internal", message: "a mistake in Siding; the control plane's log has more" });
   });
   return api;
+}
+
+/** The pattern that a request matched: there are few, whatever is asked for. */
+function routeOf(context: Context): string {
+  return matchedRoutes(context).findLast(({ path }) => path !== "/*")?.path ?? "none";
 }
 
 /** No route: because the path is unknown, or because it is not asked so. */

@@ -4,15 +4,18 @@ import type { ArtifactStore } from "../artifacts/store.ts";
 import type { BeatStore } from "../fleet/beats.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { Ledger } from "../ledger/store.ts";
+import type { Catalogue } from "../orchestrator/catalogue.ts";
 import type { View } from "../orchestrator/document-view.ts";
 import type { Orchestrator } from "../orchestrator/loop.ts";
 import type { Tokens } from "./auth.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** What the routes work with. */
 export interface Desk {
   readonly ledger: Ledger;
   readonly orchestrator: Orchestrator;
   readonly beats: BeatStore;
+  readonly catalogue: Catalogue;
   readonly artifacts: ArtifactStore;
   readonly tokens: Tokens;
   /** The hosts of the config. */
@@ -20,6 +23,7 @@ export interface Desk {
   readonly newRolloutId: () => RolloutId;
   /** Why the control plane can't do its work at present; empty: it can. */
   readonly troubles: () => readonly Trouble[];
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 

@@ -1,10 +1,16 @@
-import type { LedgerEvent } from "../ledger/event.ts";
+/** One server-sent event. `data` goes as JSON. */
+export interface StreamMessage {
+  /** What a client names when it comes back, where it can go on from there. */
+  readonly id?: number;
+  readonly event: string;
+  readonly data: unknown;
+}
 
-/** Where a stream of events comes from: the log, read page by page as fast as the client reads. */
-export interface EventSource {
-  /** The next events after a sequence, at most a page; empty: none yet. */
-  readonly read: (after: number) => readonly LedgerEvent[];
-  /** True when none will ever come again. */
+/** What a stream says, read page by page as fast as the client reads. */
+export interface MessageSource {
+  /** What there is to say since the last read, at most a page; empty: nothing yet. */
+  readonly read: () => readonly StreamMessage[];
+  /** True when nothing will ever come again. */
   readonly isOver: () => boolean;
   /** Tells when there may be more; returns what ends that. */
   readonly subscribe: (listener: () => void) => () => void;
@@ -16,30 +22,28 @@ export interface EventStreamOptions {
   readonly patienceHeartbeats: number;
 }
 
-/** So much waits for a slow client in memory, and one page; everything else waits in the log. */
+/** So much waits for a slow client in memory, and one page; everything else waits in its source. */
 const bufferBytes = 65_536;
 
 const encoder = new TextEncoder();
 
 /**
- * Server-sent events of a log: `id` is the ledger's sequence. The stream pulls a page whenever its client has taken
- * the last one, so that no client can make us remember anything.
+ * Server-sent events. The stream pulls a page from its source whenever its client has taken the last one, so that no
+ * client can make us remember anything.
  */
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
-  readonly #source: EventSource;
+  readonly #source: MessageSource;
   readonly #options: EventStreamOptions;
   readonly #unsubscribe: () => void;
   readonly #timer: NodeJS.Timeout;
   readonly #onEnd: () => void;
-  #cursor: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #missedHeartbeats = 0;
   #news = Promise.withResolvers<void>();
 
-  constructor(source: EventSource, after: number, options: EventStreamOptions, onEnd: () => void) {
+  constructor(source: MessageSource, options: EventStreamOptions, onEnd: () => void) {
     this.#source = source;
-    this.#cursor = after;
     this.#options = options;
     this.#onEnd = onEnd;
     this.#unsubscribe = source.subscribe(() => this.#news.resolve());
@@ -69,12 +73,9 @@ export class EventStream {
     while (this.#controller) {
       this.#news = Promise.withResolvers();
       const over = this.#source.isOver();
-      const events = this.#source.read(this.#cursor);
-      for (const event of events) {
-        this.#controller.enqueue(encoder.encode(textOf(event)));
-        this.#cursor = event.sequence;
-      }
-      if (events.length > 0) return;
+      const messages = this.#source.read();
+      for (const message of messages) this.#controller.enqueue(encoder.encode(textOf(message)));
+      if (messages.length > 0) return;
       if (over) return this.close();
       await this.#news.promise;
     }
@@ -102,7 +103,21 @@ export class EventStream {
   }
 }
 
-function textOf({ sequence, at, by, body }: LedgerEvent): string {
-  const data = JSON.stringify({ sequence, at, by, ...body });
-  return `id: ${sequence}\nevent: ${body.type}\ndata: ${data}\n\n`;
+function textOf({ id, event, data }: StreamMessage): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** How often a silent stream says that it lives, and how long a client that takes nothing is kept. */
+const streamOptions: EventStreamOptions = { heartbeatMs: 15_000, patienceHeartbeats: 2 };
+
+/** The streams that are open, so that an orderly end can end them. */
+export type OpenStreams = Set<EventStream>;
+
+/** Answers with a stream that is known until it ends; no cache keeps it and no nginx holds it back. */
+export function openStream(open: OpenStreams, source: MessageSource): Response {
+  const stream: EventStream = new EventStream(source, streamOptions, () => open.delete(stream));
+  open.add(stream);
+  return new Response(stream.body, {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
+  });
 }

@@ -1,10 +1,20 @@
 import { z } from "@hono/zod-openapi";
 import { HostId } from "@siding/shared/ids";
-import { EdgeDocument, FleetDocument, HostDocument, listOf } from "@siding/shared/rest";
-import { edgeDocuments, fleetDocument, hostDocument, hostDocuments } from "../orchestrator/document-fleet.ts";
+
+import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "@siding/shared/rest";
+import type { Context } from "hono";
+import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
+import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
+import { holdHost, releaseHost } from "../orchestrator/holds.ts";
+import type { HttpEnv } from "./auth.ts";
+import { bodyOf } from "./body.ts";
+import { conditionalJson } from "./conditional.ts";
 import { type Desk, viewOf } from "./desk.ts";
-import { type Endpoint, jsonAnswer } from "./endpoint.ts";
-import { problem } from "./problem.ts";
+import { type Endpoint, jsonAnswer, jsonBody } from "./endpoint.ts";
+import { HostQuery, hostQueryOf, pageOf } from "./host-query.ts";
+import { notCommitted, problem } from "./problem.ts";
+
+const notModified = { description: "As it was: `If-None-Match` has its ETag" };
 
 /** The fleet, its hosts and its edges, to read. */
 export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
@@ -12,20 +22,20 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
     {
       method: "get",
       path: "/v1/fleet",
-      summary: "Summary and every host",
+      summary: "Summary of the fleet, and a page of its hosts",
       access: "admin",
-      responses: { 200: jsonAnswer("The fleet", FleetDocument) },
-      handle: (context) => context.json(fleetDocument(viewOf(desk))),
+      request: { query: HostQuery },
+      responses: { 200: jsonAnswer("The fleet", FleetDocument), 304: notModified },
+      handle: (context) => answerFleet(desk, context),
     },
     {
       method: "get",
       path: "/v1/hosts",
       summary: "List the hosts",
       access: "admin",
-      responses: { 200: jsonAnswer("All hosts", listOf(HostDocument)) },
-      handle: (context) => {
-        return context.json({ items: hostDocuments(viewOf(desk)) });
-      },
+      request: { query: HostQuery },
+      responses: { 200: jsonAnswer("A page of hosts", listOf(HostDocument)), 304: notModified },
+      handle: (context) => answerHosts(desk, context),
     },
     {
       method: "get",
@@ -44,6 +54,29 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
         });
       },
     },
+    edgeEndpoint(desk, "exclude", "Go on without an edge: it may still route to hosts that are stopped"),
+    edgeEndpoint(desk, "include", "Count an excluded edge again, once it serves what is wanted"),
+    holdEndpoint(
+      desk,
+      "post",
+      "/v1/hosts/{id}/drain",
+      "drained",
+      "Take a host out of traffic: a hold that rollouts never undo",
+    ),
+    holdEndpoint(
+      desk,
+      "delete",
+      "/v1/hosts/{id}",
+      "removed",
+      "Take a host out of the fleet: it is drained first",
+    ),
+    holdEndpoint(
+      desk,
+      "post",
+      "/v1/hosts/{id}/rejoin",
+      null,
+      "Give a held host back: it is brought to what the others serve",
+    ),
     {
       method: "get",
       path: "/v1/edges",
@@ -53,4 +86,96 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       handle: (context) => context.json({ items: edgeDocuments(viewOf(desk)) }),
     },
   ];
+}
+
+/** Put together from the texts of the hosts, which are made once: of 10,000 hosts few have changed since. */
+function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = hostQueryOf(context);
+  if (!query.ok) return problem(query.error);
+  const view = viewOf(desk);
+  const entries = desk.catalogue.entries(view);
+  const { matching, page, next } = pageOf(entries, query.value);
+  const head = {
+    ...fleetSummary(
+      view,
+      entries.map(({ document }) => document),
+    ),
+    matching,
+    ...(next === null ? {} : { next }),
+  };
+  const hosts = page.map(({ text }) => text).join();
+  return conditionalJson(context, `${JSON.stringify(head).slice(0, -1)},"hosts":[${hosts}]}`);
+}
+
+function answerHosts(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = hostQueryOf(context);
+  if (!query.ok) return problem(query.error);
+  const { page, next } = pageOf(desk.catalogue.entries(viewOf(desk)), query.value);
+  const items = page.map(({ text }) => text).join();
+  return conditionalJson(
+    context,
+    `{"items":[${items}]${next === null ? "" : `,"next":${JSON.stringify(next)}`}}`,
+  );
+}
+
+function edgeEndpoint(desk: Desk, verb: "exclude" | "include", summary: string): Endpoint {
+  return {
+    method: "post",
+    path: `/v1/edges/{id}/${verb}`,
+    summary,
+    access: "admin",
+    request: { params: z.object({ id: HostId }), ...jsonBody(ControlBody, false) },
+    responses: { 200: jsonAnswer("Taken; the edge as it stands", EdgeDocument) },
+    handle: (context) => changeEdge(desk, context, verb),
+  };
+}
+
+async function changeEdge(
+  desk: Desk,
+  context: Context<HttpEnv>,
+  verb: "exclude" | "include",
+): Promise<Response> {
+  const body = await bodyOf(context, ControlBody, { optional: true });
+  if (!body.ok) return problem(body.error);
+  const id = context.req.param("id") as HostId;
+  const { state } = desk.ledger;
+  const events =
+    verb === "exclude" ? excludeEdge(state, id, body.value.value.comment ?? null) : includeEdge(state, id);
+  if (!events.ok) return problem(events.error);
+  const committed = desk.orchestrator.commit(events.value, context.var.identity.by);
+  if (!committed.ok) return problem(notCommitted(committed.error));
+  return context.json(edgeDocuments(viewOf(desk)).find((edge) => edge.id === id));
+}
+
+type Hold = "drained" | "removed";
+
+function holdEndpoint(
+  desk: Desk,
+  method: "post" | "delete",
+  path: string,
+  kind: Hold | null,
+  summary: string,
+): Endpoint {
+  return {
+    method,
+    path,
+    summary,
+    access: "admin",
+    request: { params: z.object({ id: HostId }), ...(method === "post" ? jsonBody(ControlBody, false) : {}) },
+    responses: { 200: jsonAnswer("Taken; the host as it stands", HostDocument) },
+    handle: (context) => changeHold(desk, context, kind),
+  };
+}
+
+async function changeHold(desk: Desk, context: Context<HttpEnv>, kind: Hold | null): Promise<Response> {
+  const body = await bodyOf(context, ControlBody, { optional: true });
+  if (!body.ok) return problem(body.error);
+  const id = context.req.param("id") as HostId;
+  const { state } = desk.ledger;
+  const comment = body.value.value.comment ?? null;
+  const events = kind === null ? releaseHost(state, id) : holdHost(state, id, kind, comment);
+  if (!events.ok) return problem(events.error);
+  const committed = desk.orchestrator.commit(events.value, context.var.identity.by);
+  if (!committed.ok) return problem(notCommitted(committed.error));
+  return context.json(hostDocument(viewOf(desk), id));
 }

@@ -6,20 +6,8 @@ type Later = readonly [method: Endpoint["method"], path: string, access: Access,
 
 /** Calls whose meaning is settled and whose work is not built yet: each is refused by its name. */
 const later: readonly Later[] = [
-  [
-    "post",
-    "/v1/services/{service}/rollouts/preview",
-    "admin",
-    "says what a rollout would do, without doing it",
-  ],
-  ["post", "/v1/hosts/{id}/drain", "admin", "takes a host out of traffic by hand"],
-  ["post", "/v1/hosts/{id}/rejoin", "admin", "gives a host that was drained by hand back"],
-  ["delete", "/v1/hosts/{id}", "admin", "removes a host from the fleet"],
-  ["post", "/v1/edges/{id}/exclude", "admin", "goes on without an edge that does not answer"],
-  ["post", "/v1/edges/{id}/include", "admin", "counts an excluded edge again"],
   ["post", "/v1/join-tokens", "admin", "makes a token with which a new host can enrol"],
   ["post", "/v1/enroll", "open", "enrols a new host"],
-  ["get", "/metrics", "admin", "shows metrics for Prometheus"],
   ["get", "/install.sh", "open", "installs an agent"],
 ];
 

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Desk } from "./desk.ts";
 import { type Api, type Endpoint, jsonAnswer } from "./endpoint.ts";
-import { docsPage, frontPage } from "./pages.ts";
+import { docsPage } from "./pages.ts";
 import { problem } from "./problem.ts";
 
 const Health = z.object({ status: z.literal("ok") });
@@ -33,6 +33,15 @@ export function operationEndpoints(desk: Desk, api: Api, version: string): reado
     },
     {
       method: "get",
+      path: "/metrics",
+      summary: "Metrics for Prometheus",
+      access: "admin",
+      responses: { 200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } } },
+      handle: async (context) =>
+        context.body(await desk.metrics.text(), 200, { "content-type": desk.metrics.mediaType }),
+    },
+    {
+      method: "get",
       path: "/openapi.json",
       summary: "This API, for programs (OpenAPI 3.1)",
       access: "open",
@@ -46,14 +55,6 @@ export function operationEndpoints(desk: Desk, api: Api, version: string): reado
       access: "open",
       responses: { 200: { description: "A page", content: { "text/html": { schema: z.string() } } } },
       handle: () => page(docsPage(document())),
-    },
-    {
-      method: "get",
-      path: "/",
-      summary: "What there is",
-      access: "open",
-      responses: { 200: { description: "A page", content: { "text/html": { schema: z.string() } } } },
-      handle: () => page(frontPage(version)),
     },
   ];
 }

@@ -9,16 +9,6 @@ const style =
   "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}" +
   "td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}code{font-family:ui-monospace,monospace}";
 
-export function frontPage(version: string): string {
-  return html(
-    "Siding",
-    `<h1>Siding</h1><p>Zero-downtime deploys for VMs behind nginx. Control plane ${escaped(version)}.</p><ul>` +
-      '<li><a href="/docs">What the API can be asked</a>, and <a href="/openapi.json">the same for programs</a></li>' +
-      '<li><a href="/healthz">Is it alive?</a> <a href="/readyz">Can it work?</a></li>' +
-      "<li>With a token: <code>/v1/fleet</code>, <code>/v1/services</code>, <code>/v1/rollouts</code></li></ul>",
-  );
-}
-
 export function docsPage({ paths = {} }: Described): string {
   const calls = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, { summary?: string }>).map(

@@ -2,17 +2,14 @@ import { z } from "@hono/zod-openapi";
 import { RolloutId } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
 import type { Context } from "hono";
+import type { LedgerEvent } from "../ledger/event.ts";
 import type { HttpEnv } from "./auth.ts";
 import type { Desk } from "./desk.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type EventSource, EventStream } from "./event-stream.ts";
+import { type MessageSource, type OpenStreams, openStream, type StreamMessage } from "./event-stream.ts";
 import { problem } from "./problem.ts";
 
 const pageEvents = 50;
-const streamOptions = { heartbeatMs: 15_000, patienceHeartbeats: 2 };
-
-/** The streams that are open, so that an orderly end can end them. */
-export type OpenStreams = Set<EventStream>;
 
 /** The events of a rollout, live, for whoever watches. */
 export function rolloutEventsEndpoint(desk: Desk, open: OpenStreams): Endpoint {
@@ -49,24 +46,35 @@ function watch(desk: Desk, open: OpenStreams, context: Context<HttpEnv>): Respon
     const errors = [{ path: "Last-Event-ID", message: "not the id of an event" }];
     return problem({ code: "invalid-request", message: `Last-Event-ID '${given}' is no event's id`, errors });
   }
-  const source = sourceOf(desk, id);
   // To an EventSource, 204 says "do not come back"; an end of the stream would say the opposite.
-  if (source.isOver() && source.read(after).length === 0) return new Response(null, { status: 204 });
-  const stream: EventStream = new EventStream(source, after, streamOptions, () => open.delete(stream));
-  open.add(stream);
-  return new Response(stream.body, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
-  });
+  if (isOver(desk, id) && eventsAfter(desk, id, after).length === 0)
+    return new Response(null, { status: 204 });
+  return openStream(open, sourceOf(desk, id, after));
 }
 
-function sourceOf({ ledger }: Desk, rolloutId: RolloutId): EventSource {
+function isOver({ ledger }: Desk, id: RolloutId): boolean {
+  return isFinished(ledger.state.rollouts.get(id)?.status ?? "failed");
+}
+
+function eventsAfter({ ledger }: Desk, rolloutId: RolloutId, after: number): readonly LedgerEvent[] {
+  const events = ledger.events({ after, limit: pageEvents, rolloutId });
+  if (events.ok) return events.value;
+  throw new Error(events.error.message, { cause: events.error });
+}
+
+function sourceOf(desk: Desk, rolloutId: RolloutId, after: number): MessageSource {
+  let cursor = after;
   return {
-    read: (after) => {
-      const events = ledger.events({ after, limit: pageEvents, rolloutId });
-      if (events.ok) return events.value;
-      throw new Error(events.error.message, { cause: events.error });
+    read: () => {
+      const events = eventsAfter(desk, rolloutId, cursor);
+      cursor = events.at(-1)?.sequence ?? cursor;
+      return events.map(messageOf);
     },
-    isOver: () => isFinished(ledger.state.rollouts.get(rolloutId)?.status ?? "failed"),
-    subscribe: (listener) => ledger.onCommit(listener),
+    isOver: () => isOver(desk, rolloutId),
+    subscribe: (listener) => desk.ledger.onCommit(listener),
   };
+}
+
+function messageOf({ sequence, at, by, body }: LedgerEvent): StreamMessage {
+  return { id: sequence, event: body.type, data: { sequence, at, by, ...body } };
 }

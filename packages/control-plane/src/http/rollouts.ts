@@ -2,12 +2,13 @@ import { z } from "@hono/zod-openapi";
 import { contentDigest } from "@siding/shared/digest";
 import { RolloutId, ServiceName } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
-import { ControlBody, listOf, RolloutBody, RolloutDocument } from "@siding/shared/rest";
+import { ControlBody, listOf, PreviewDocument, RolloutBody, RolloutDocument } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { Context } from "hono";
 import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout, controlVerbs } from "../orchestrator/control.ts";
 import { rolloutDocument } from "../orchestrator/document-rollout.ts";
+import { previewRollout } from "../orchestrator/preview.ts";
 import type { Refusal } from "../orchestrator/refusal.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
@@ -55,6 +56,15 @@ export function rolloutEndpoints(desk: Desk): readonly Endpoint[] {
         201: jsonAnswer("Started", RolloutDocument),
       },
       handle: (context) => startRollout(desk, context),
+    },
+    {
+      method: "post",
+      path: "/v1/services/{service}/rollouts/preview",
+      summary: "What a rollout would do: plan, lowest capacity, reloads, refusals; nothing happens",
+      access: "admin",
+      request: { params: z.object({ service: ServiceName }), ...jsonBody(RolloutBody) },
+      responses: { 200: jsonAnswer("What it would do", PreviewDocument) },
+      handle: (context) => preview(desk, context),
     },
     {
       method: "get",
@@ -119,6 +129,15 @@ async function startRollout(desk: Desk, context: Context<HttpEnv>): Promise<Resp
   if (!admitted.ok) return problem(admitted.error);
   const committed = orchestrator.commit(admitted.value, by);
   return committed.ok ? answerWith(desk, id, 201) : problem(notCommitted(committed.error));
+}
+
+async function preview(desk: Desk, context: Context<HttpEnv>): Promise<Response> {
+  const body = await bodyOf(context, RolloutBody);
+  if (!body.ok) return problem(body.error);
+  const { ledger, beats } = desk;
+  const service = context.req.param("service") as ServiceName;
+  const seen = previewRollout(ledger.state, beats.view(), service, body.value.value, ledger.clock.nowMs());
+  return seen.ok ? Response.json(seen.value) : problem(seen.error);
 }
 
 interface Idempotency {

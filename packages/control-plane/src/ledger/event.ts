@@ -46,6 +46,8 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     rollout: RolloutRecord,
     idempotencyKey: z.object({ key: z.string(), requestDigest: Digest }).nullable(),
   }),
+  /** A queued rollout's turn has come: its plan is made for the fleet as it is now. */
+  z.object({ type: z.literal("rollout-started"), rollout: RolloutRecord }),
   /** A person cuts the bake of the newest batch short. */
   z.object({ type: z.literal("rollout-promoted"), rolloutId: RolloutId }),
   /**
@@ -62,6 +64,18 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     upstreams: z.array(UpstreamReport),
     voided: z.array(z.object({ service: ServiceName, slot: Slot, commandId: CommandId })),
   }),
+  /** A person takes a host out of traffic, or out of the fleet: rollouts never undo that. */
+  z.object({
+    type: z.literal("host-held"),
+    hostId: HostId,
+    kind: z.enum(["drained", "removed"]),
+    comment: z.string().nullable(),
+  }),
+  z.object({ type: z.literal("host-released"), hostId: HostId }),
+  /** A person goes on without an edge that does not answer, knowing that it may still route to hosts that we stop. */
+  z.object({ type: z.literal("edge-excluded"), hostId: HostId, comment: z.string().nullable() }),
+  /** It counts again with its next confirmation of what is wanted now. */
+  z.object({ type: z.literal("edge-included"), hostId: HostId }),
   z.object({
     type: z.literal("command-refused"),
     hostId: HostId,
@@ -89,6 +103,6 @@ export interface LedgerEvent {
 
 /** The rollout that an event belongs to; null for the fleet's own. */
 export function rolloutOf(body: EventBody): RolloutId | null {
-  if (body.type === "rollout-created") return body.rollout.id;
+  if (body.type === "rollout-created" || body.type === "rollout-started") return body.rollout.id;
   return "rolloutId" in body ? body.rolloutId : null;
 }

@@ -96,7 +96,7 @@ export function foldHostReported(
   const instances = foldInstances(before, event, body);
   const upstreams = foldUpstreams(before, body);
   const newlyCounted = body.upstreams
-    .filter((upstream) => upstream.serving !== null && !before.counted.includes(upstream.upstream))
+    .filter((upstream) => isFirstConfirmation(state, before, upstream))
     .map((upstream) => upstream.upstream);
   state.hosts.set(body.hostId, {
     ...before,
@@ -116,6 +116,14 @@ export function foldHostReported(
     touched.push({ table: "upstreams", key: report.upstream });
   }
   return [...touched, ...noteTimings(state, before, body)];
+}
+
+/** An edge counts from when it serves what is wanted at that moment; an excluded one does not. */
+function isFirstConfirmation(state: LedgerState, before: HostRecord, report: UpstreamReport): boolean {
+  if (before.excluded || before.counted.includes(report.upstream)) return false;
+  return (
+    report.serving !== null && report.serving.revision === state.upstreams.get(report.upstream)?.revision
+  );
 }
 
 function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReported): HostRecord["instances"] {
@@ -171,4 +179,17 @@ function foldUpstreams(before: HostRecord, body: HostReported): HostRecord["upst
   const next: Record<string, UpstreamReport> = body.full ? {} : { ...before.upstreams };
   for (const report of body.upstreams) next[report.upstream] = report;
   return next;
+}
+
+export function foldHold(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: Extract<OutsideEvent, { type: "host-held" | "host-released" }>,
+): readonly Touched[] {
+  const host = state.hosts.get(body.hostId);
+  if (!host) return [];
+  const hold =
+    body.type === "host-held" ? { kind: body.kind, by: event.by, at: event.at, comment: body.comment } : null;
+  state.hosts.set(body.hostId, { ...host, hold });
+  return [{ table: "hosts", key: body.hostId }];
 }

@@ -32,16 +32,12 @@ function changeHosts(
 
 export function foldRolloutCreated(
   state: LedgerState,
+  event: LedgerEvent,
   body: Extract<OutsideEvent, { type: "rollout-created" }>,
 ): readonly Touched[] {
-  const { rollout, idempotencyKey } = body;
-  state.rollouts.set(rollout.id, rollout);
-  const touched: Touched[] = [{ table: "rollouts", key: rollout.id }];
-  const service = state.services.get(rollout.service);
-  if (service) {
-    state.services.set(rollout.service, { ...service, activeRollout: rollout.id });
-    touched.push({ table: "services", key: rollout.service });
-  }
+  const { idempotencyKey } = body;
+  const rollout = { ...body.rollout, createdAt: event.at };
+  const touched = [...foldRolloutStarted(state, rollout)];
   if (idempotencyKey) {
     state.idempotency.set(idempotencyKey.key, {
       rolloutId: rollout.id,
@@ -50,6 +46,24 @@ export function foldRolloutCreated(
     touched.push({ table: "idempotency", key: idempotencyKey.key });
   }
   return touched;
+}
+
+/** From now on it is the service's rollout, or the one that waits. */
+export function foldRolloutStarted(state: LedgerState, rollout: RolloutRecord): readonly Touched[] {
+  state.rollouts.set(rollout.id, rollout);
+  const touched: Touched[] = [{ table: "rollouts", key: rollout.id }];
+  const service = state.services.get(rollout.service);
+  if (!service) return touched;
+  const place =
+    rollout.status === "queued"
+      ? { queuedRollout: rollout.id }
+      : { activeRollout: rollout.id, queuedRollout: otherThan(rollout.id, service.queuedRollout) };
+  state.services.set(rollout.service, { ...service, ...place });
+  return [...touched, { table: "services", key: rollout.service }];
+}
+
+function otherThan(id: RolloutId, other: RolloutId | null): RolloutId | null {
+  return other === id ? null : other;
 }
 
 export function foldRolloutPromoted(state: LedgerState, id: RolloutId): readonly Touched[] {
@@ -219,8 +233,13 @@ export function foldRolloutFinished(
   }));
   const rollout = state.rollouts.get(body.rolloutId);
   const service = rollout && state.services.get(rollout.service);
-  if (!rollout || service?.activeRollout !== rollout.id) return touched;
-  state.services.set(rollout.service, { ...service, activeRollout: null });
+  if (!rollout || !service) return touched;
+  state.services.set(rollout.service, {
+    ...service,
+    target: body.status === "succeeded" && rollout.origin === "person" ? rollout.to : service.target,
+    activeRollout: otherThan(rollout.id, service.activeRollout),
+    queuedRollout: otherThan(rollout.id, service.queuedRollout),
+  });
   return [...touched, { table: "services", key: rollout.service }];
 }
 

@@ -1,7 +1,7 @@
 import { contentDigest } from "@siding/shared/digest";
 import type { HostId, UpstreamName } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
-import type { LedgerEvent } from "./event.ts";
+import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import type { HostRecord, LedgerState, Touched, UpstreamRecord } from "./state.ts";
 
 /** A new revision: its number is the sequence of its commit. Listed instances are no longer drained. */
@@ -80,4 +80,26 @@ export function foldSwap(state: LedgerState, event: LedgerEvent, name: UpstreamN
 
 export function confirmedRevision(host: HostRecord, upstream: string): number {
   return host.upstreams[upstream]?.serving?.revision ?? 0;
+}
+
+export function foldEdgeExcluded(
+  state: LedgerState,
+  event: LedgerEvent,
+  { hostId, comment }: Extract<OutsideEvent, { type: "edge-excluded" }>,
+): readonly Touched[] {
+  const host = state.hosts.get(hostId);
+  if (!host) return [];
+  state.hosts.set(hostId, { ...host, counted: [], excluded: { by: event.by, at: event.at, comment } });
+  return [{ table: "hosts", key: hostId }];
+}
+
+/** Counted at once for what it serves as it is wanted now; for the rest, when it has confirmed that. */
+export function foldEdgeIncluded(state: LedgerState, hostId: HostId): readonly Touched[] {
+  const host = state.hosts.get(hostId);
+  if (!host) return [];
+  const counted = [...state.upstreams.values()]
+    .filter(({ content, revision }) => confirmedRevision(host, content.upstream) === revision)
+    .map(({ content }) => content.upstream);
+  state.hosts.set(hostId, { ...host, counted, excluded: null });
+  return [{ table: "hosts", key: hostId }];
 }

@@ -1,5 +1,11 @@
 import type { LedgerEvent } from "./event.ts";
-import { foldCommandIssued, foldCommandRefused, foldHostReported, foldHostServing } from "./fold-host.ts";
+import {
+  foldCommandIssued,
+  foldCommandRefused,
+  foldHold,
+  foldHostReported,
+  foldHostServing,
+} from "./fold-host.ts";
 import {
   foldBatchFinished,
   foldBatchStarted,
@@ -11,9 +17,10 @@ import {
   foldRolloutFinished,
   foldRolloutPlanned,
   foldRolloutPromoted,
+  foldRolloutStarted,
   foldStatusChanged,
 } from "./fold-rollout.ts";
-import { foldUpstreamRevised } from "./fold-upstream.ts";
+import { foldEdgeExcluded, foldEdgeIncluded, foldUpstreamRevised } from "./fold-upstream.ts";
 import { type LedgerState, releaseKey, type Touched } from "./state.ts";
 
 /**
@@ -38,7 +45,9 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
     case "release-registered":
       return foldCatalogue(state, event, body);
     case "rollout-created":
-      return foldRolloutCreated(state, body);
+      return foldRolloutCreated(state, event, body);
+    case "rollout-started":
+      return foldRolloutStarted(state, body.rollout);
     case "rollout-promoted":
       return foldRolloutPromoted(state, body.rolloutId);
     case "rollout-planned":
@@ -65,6 +74,13 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldCommandIssued(state, event, body);
     case "host-reported":
       return foldHostReported(state, event, body);
+    case "host-held":
+    case "host-released":
+      return foldHold(state, event, body);
+    case "edge-excluded":
+      return foldEdgeExcluded(state, event, body);
+    case "edge-included":
+      return foldEdgeIncluded(state, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
   }
@@ -80,8 +96,12 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
   switch (body.type) {
     case "service-declared": {
       const { spec, written, specRevision } = body;
-      const activeRollout = state.services.get(spec.name)?.activeRollout ?? null;
-      state.services.set(spec.name, { spec, written, specRevision, activeRollout });
+      const {
+        target = null,
+        activeRollout = null,
+        queuedRollout = null,
+      } = state.services.get(spec.name) ?? {};
+      state.services.set(spec.name, { spec, written, specRevision, target, activeRollout, queuedRollout });
       return [{ table: "services", key: spec.name }];
     }
     case "artifact-registered":

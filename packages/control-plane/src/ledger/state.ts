@@ -54,6 +54,17 @@ export const HostRecord = z.object({
   upstreams: z.record(z.string(), UpstreamReport),
   /** Upstreams that this edge has confirmed at least once: from then on it counts. */
   counted: z.array(UpstreamName),
+  /** A person holds this host out of traffic; `removed`: out of the fleet. */
+  hold: z
+    .object({
+      kind: z.enum(["drained", "removed"]),
+      by: z.string(),
+      at: z.string(),
+      comment: z.string().nullable(),
+    })
+    .nullable(),
+  /** A person has excluded this edge: it is told everything, and nobody waits for it. */
+  excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -63,8 +74,12 @@ export const ServiceRecord = z.object({
   spec: ServiceSpec,
   written: z.record(z.string(), z.unknown()),
   specRevision: z.int(),
+  /** What its hosts are to serve: the target of the newest rollout that succeeded. */
+  target: Target.nullable(),
   /** The rollout that is not finished; at most one at a time. */
   activeRollout: RolloutId.nullable(),
+  /** The rollout that waits for that one; at most one. */
+  queuedRollout: RolloutId.nullable(),
 });
 export type ServiceRecord = z.infer<typeof ServiceRecord>;
 
@@ -154,6 +169,8 @@ export function emptyHost(hostId: HostId): HostRecord {
     instances: {},
     upstreams: {},
     counted: [],
+    excluded: null,
+    hold: null,
     reportedAtMs: 0,
   };
 }

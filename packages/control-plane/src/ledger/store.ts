@@ -13,7 +13,7 @@ import { type EventQuery, type LedgerDatabase, loadState, RowWriter, readEvents 
 /** Somebody else with the file open (a backup, a person's sqlite3) holds a commit up at most this long. */
 const busyTimeoutMs = 1_000;
 
-type CommitListener = (events: readonly LedgerEvent[]) => void;
+type CommitListener = (events: readonly LedgerEvent[], durationMs: number) => void;
 
 /**
  * The one place where anything changes: {@link Ledger.commit}. The state in memory is always what the log on the disk
@@ -24,11 +24,13 @@ export class Ledger {
   readonly #database: LedgerDatabase;
   readonly #writer: RowWriter;
   readonly #listeners = new Set<CommitListener>();
+  readonly #time: TimeSource;
   #state: LedgerState;
 
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
     this.#writer = new RowWriter(database);
+    this.#time = time;
     this.#state = state;
     this.clock = new LedgerClock(time, state.elapsedMs);
   }
@@ -50,9 +52,11 @@ export class Ledger {
     const at = this.clock.at();
     const elapsedMs = this.clock.nowMs();
     const events = bodies.map((body, index) => ({ sequence: expected + 1 + index, at, elapsedMs, by, body }));
+    const startedMs = this.#time.monotonicMs();
     const written = this.#write(events);
     if (!written.ok) return written;
-    for (const listener of this.#listeners) listener(events);
+    const durationMs = this.#time.monotonicMs() - startedMs;
+    for (const listener of this.#listeners) listener(events, durationMs);
     return ok(events);
   }
 
@@ -85,6 +89,13 @@ export class Ledger {
   onCommit(listener: CommitListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What the log and its records take up, less what is not yet moved out of the write-ahead log. */
+  sizeBytes(): number {
+    const { $client: client } = this.#database;
+    const page = (name: string) => Number(client.pragma(name, { simple: true }));
+    return page("page_count") * page("page_size");
   }
 
   close(): void {

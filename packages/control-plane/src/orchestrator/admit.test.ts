@@ -61,8 +61,80 @@ describe("a rollout is refused before it starts", () => {
     expect(hostless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-hosts" } });
   });
 
-  it("without a version, since that comes later", () => {
-    expect(scene().admit({})).toMatchObject({ ok: false, error: { code: "not-available-yet" } });
+  it("without a version where the hosts serve several, or none", () => {
+    const refused = scene({ deployed: false }).admit({});
+    expect(refused).toMatchObject({ ok: false, error: { code: "unknown-version" } });
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.settle();
+    const mixed = stage.admit({});
+    expect(mixed).toMatchObject({ ok: false, error: { code: "unknown-version" } });
+    if (!mixed.ok) expect(mixed.error.message).toContain("v2 and v1");
+  });
+});
+
+describe("a queued rollout", () => {
+  it("waits for the one that runs, and starts with a plan for the fleet as it is then", () => {
+    const stage = scene();
+    stage.release("v3");
+    stage.admit({ version: "v2" });
+    stage.decide();
+    expect(stage.admit({ version: "v3", queue: true }).ok).toBe(true);
+    expect(stage.rollout("r3")).toMatchObject({ status: "queued", waiting: [{ code: "queued" }] });
+    stage.settle();
+    expect(stage.rollout("r2").status).toBe("succeeded");
+    expect(stage.rollout("r3").status).toBe("succeeded");
+    expect(stage.rollout("r3").hosts).toMatchObject({ h1: { from: { release: { version: "v2" } } } });
+    expect(stage.state.services.get(stage.service)).toMatchObject({
+      activeRollout: null,
+      queuedRollout: null,
+    });
+  });
+
+  it("gives its place to a later one, and can be aborted", () => {
+    const stage = scene();
+    stage.release("v3");
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.admit({ version: "v3", queue: true });
+    stage.admit({ version: "v1", queue: true });
+    expect(stage.rollout("r3")).toMatchObject({ status: "aborted", cause: { code: "superseded" } });
+    expect(stage.control("pause")).toMatchObject({ ok: false, error: { code: "no-gate" } });
+    expect(stage.control("abort").ok).toBe(true);
+    expect(stage.rollout("r4").status).toBe("aborted");
+    expect(stage.state.services.get(stage.service)?.queuedRollout).toBeNull();
+  });
+
+  it("ends where it would be refused when its turn comes", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    stage.decide();
+    stage.admit({ version: "v2", queue: true });
+    stage.settle();
+    expect(stage.rollout("r3")).toMatchObject({ status: "failed", cause: { code: "nothing-to-do" } });
+  });
+
+  it("starts at once where nothing runs", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", queue: true });
+    expect(stage.rollout().status).toBe("pending");
+  });
+});
+
+describe("a rollout of the spec only", () => {
+  it("takes the release that serves, with the new spec", () => {
+    const stage = scene();
+    expect(stage.admit({})).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
+    stage.declare({ run: { command: ["node", "server.mjs", "--fast"] } });
+    expect(stage.admit({}).ok).toBe(true);
+    stage.settle();
+    const [host] = stage.snapshot.hosts;
+    expect(host?.instance.target).toMatchObject({ release: { version: "v1" }, specRevision: 2 });
+    expect(stage.rollBack(stage.rollout()).ok).toBe(true);
+    stage.settle();
+    expect(stage.snapshot.hosts[0]?.instance.target?.specRevision).toBe(1);
   });
 });
 

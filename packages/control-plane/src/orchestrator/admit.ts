@@ -38,10 +38,8 @@ export function admitRollout(
 ): Result<readonly EventBody[], Refusal> {
   const record = state.services.get(service);
   if (!record) return err(unknownService(service));
-  const target = targetOf(state, record, body.version);
-  if (!target.ok) return target;
-  const strategy = body.strategy ?? record.spec.strategy;
-  return admitTarget(state, live, record, { to: target.value, strategy, options: body, skip: [] }, context);
+  const wish = wishOf(state, record, body);
+  return wish.ok ? admitTarget(state, live, record, wish.value, context) : wish;
 }
 
 /**
@@ -82,7 +80,14 @@ function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
   return progress !== undefined && progress.from !== null && instance?.target?.id === finished.to.id;
 }
 
-interface Wish {
+/** What a request asks for. Errors: `unknown-version`. */
+export function wishOf(state: LedgerState, record: ServiceRecord, body: RolloutBody): Result<Wish, Refusal> {
+  const target = targetOf(state, record, body.version);
+  if (!target.ok) return target;
+  return ok({ to: target.value, strategy: body.strategy ?? record.spec.strategy, options: body, skip: [] });
+}
+
+export interface Wish {
   readonly to: Target;
   readonly strategy: RolloutRecord["strategy"];
   readonly options: Omit<RolloutBody, "version" | "strategy">;
@@ -99,25 +104,89 @@ function admitTarget(
 ): Result<readonly EventBody[], Refusal> {
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
-  if (record.activeRollout) return err(inProgress(state, record.activeRollout));
+  const { activeRollout } = record;
+  const gives = activeRollout !== null && state.rollouts.get(activeRollout)?.origin === "reconciler";
+  if (activeRollout && !gives && !options.queue) return err(inProgress(state, activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
-  const refusal = fleetRefusal(snapshot, plan, to) ?? capacityRefusal(snapshot, plan);
-  if (refusal) return err(refusal);
-  const rollout = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  const [refusal] = refusalsOf(snapshot, plan, to);
+  if (refusal && !activeRollout) return err(refusal);
+  const fresh = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;
   const reloadsBefore = edgeReloads(state, snapshot);
   const idempotencyKey = context.idempotencyKey as Extract<
     EventBody,
     { type: "rollout-created" }
   >["idempotencyKey"];
-  return ok([{ type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey }]);
+  return ok([
+    ...(gives ? givesWay(state, activeRollout) : []),
+    ...superseded(record, rollout),
+    { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
+  ]);
 }
 
-function unknownService(service: ServiceName): Refusal {
+/** What the fleet does of itself never keeps a person waiting for longer than its step in hand. */
+function givesWay(state: LedgerState, id: RolloutId): readonly EventBody[] {
+  if (state.rollouts.get(id)?.intent === "abort") return [];
+  const cause = { code: "gives-way", message: "gives way to a rollout of a person" };
+  return [{ type: "intent-set", rolloutId: id, intent: "abort", cause }];
+}
+
+function queuedBehind(active: RolloutId) {
+  const waiting = [{ code: "queued" as const, message: `waits for rollout ${active} to end` }];
+  return { status: "queued" as const, waiting };
+}
+
+/** One waits at most: a later one takes its place. */
+function superseded({ queuedRollout }: ServiceRecord, rollout: RolloutRecord): readonly EventBody[] {
+  if (!queuedRollout || rollout.status !== "queued") return [];
+  const cause = { code: "superseded", message: `rollout ${rollout.id} took its place in the queue` };
+  return [{ type: "rollout-finished", rolloutId: queuedRollout, status: "aborted", cause }];
+}
+
+/**
+ * The turn of a queued rollout has come: it is looked at anew, as the fleet is now, and ends here where it would be
+ * refused. Empty where none waits, or another one still runs.
+ */
+export function startQueued(
+  state: LedgerState,
+  live: LiveFleet,
+  record: ServiceRecord,
+  nowMs: number,
+): readonly EventBody[] {
+  const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
+  const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
+  if (!rollout || !snapshot || record.activeRollout) return [];
+  const plan = forwardPlan(snapshot, rollout, null, []);
+  const [refusal] = refusalsOf(snapshot, plan, rollout.to);
+  if (refusal) {
+    const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
+    return [{ type: "rollout-finished", rolloutId: rollout.id, status: "failed", cause }];
+  }
+  const started: RolloutRecord = {
+    ...rollout,
+    plan,
+    hosts: progressOf(plan, rollout.createdAt, nowMs),
+    status: "pending",
+    waiting: [],
+    resumedAtMs: nowMs,
+    reloadsBefore: edgeReloads(state, snapshot),
+  };
+  return [{ type: "rollout-started", rollout: started }];
+}
+
+/** Why a plan may not start, every reason. */
+export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly Refusal[] {
+  return [fleetRefusal(snapshot, plan, to), capacityRefusal(snapshot, plan)].filter(
+    (refusal) => refusal !== null,
+  );
+}
+
+export function unknownService(service: ServiceName): Refusal {
   const message = `there is no service ${service}; declare it with PUT /v1/services/${service}`;
   return { code: "unknown-service", message };
 }
 
-function inProgress(state: LedgerState, id: RolloutId): Refusal {
+export function inProgress(state: LedgerState, id: RolloutId): Refusal {
   const other = state.rollouts.get(id);
   const what = other ? `${other.to.release.version}, ${other.status}` : "unknown";
   const message = `rollout ${id} (${what}) is not finished; wait for it, abort it or roll it back. One rollout per service at a time`;
@@ -126,14 +195,10 @@ function inProgress(state: LedgerState, id: RolloutId): Refusal {
 
 function targetOf(
   state: LedgerState,
-  { spec, specRevision }: ServiceRecord,
+  { spec, specRevision }: Pick<ServiceRecord, "spec" | "specRevision">,
   version: Version | undefined,
 ): Result<Target, Refusal> {
-  if (version === undefined) {
-    const message =
-      "a rollout without a version rolls out the changed spec only: not available in this release of Siding";
-    return err({ code: "not-available-yet", message, errors: [{ path: "version", message }] });
-  }
+  if (version === undefined) return servedTarget(state, { spec, specRevision });
   const release = state.releases.get(releaseKey(spec.name, version));
   if (!release) {
     const message = `service ${spec.name} has no release ${version}; register it with POST /v1/services/${spec.name}/releases`;
@@ -141,6 +206,22 @@ function targetOf(
   }
   const { digest, sizeBytes } = release;
   return ok(makeTarget({ version, digest, sizeBytes }, specRevision, spec.target));
+}
+
+/** Without a version only the spec is rolled out, with the release that serves now. */
+function servedTarget(
+  state: LedgerState,
+  { spec, specRevision }: Pick<ServiceRecord, "spec" | "specRevision">,
+): Result<Target, Refusal> {
+  const served = [...state.hosts.values()].flatMap(
+    (host) => host.instances[instanceSlotKey(spec.name, servingSlot)]?.target?.release ?? [],
+  );
+  const [release] = served;
+  const versions = [...new Set(served.map(({ version }) => version))];
+  if (release && versions.length === 1) return ok(makeTarget(release, specRevision, spec.target));
+  const what = versions.length === 0 ? "nothing serves yet" : `its hosts serve ${versions.join(" and ")}`;
+  const message = `a rollout without a version takes the one that serves, but ${what}; say which version you mean`;
+  return err({ code: "unknown-version", message, errors: [{ path: "version", message }] });
 }
 
 function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | null {
@@ -164,6 +245,7 @@ function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | nul
 
 /** With everything serving, would one host (in-place: one group) fit? Only its own hosts that serve cost anything. */
 function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
+  if (plan.allowsDowntime || plan.batches.length === 0) return null;
   const base = baseOf(snapshot);
   const { minServing } = snapshot.spec.capacity;
   const least = Math.max(1, minServingOf(minServing, base.length));
@@ -178,7 +260,7 @@ function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
   const arithmetic = `${base.length} serving - ${largest} = ${base.length - largest}, and ${written} of ${base.length} asks for ${least}`;
   const message =
     base.length === 1
-      ? `the only host would leave nothing serving (${arithmetic}); one host alone needs overlap or allowDowntime, which are not available in this release of Siding`
+      ? `the only host would leave nothing serving (${arithmetic}); one host alone needs allowDowntime: true in its strategy`
       : `${unit} out would breach the minimum: ${arithmetic}. Lower capacity.minServing${plan.whole ? ", use strategy rolling" : ""} or add hosts`;
   return { code: "below-minimum", message, errors: [{ path: "capacity.minServing", message: arithmetic }] };
 }
@@ -196,24 +278,17 @@ interface Settled {
   readonly snapshot: Snapshot;
 }
 
-function newRollout(
+export function newRollout(
   { spec }: ServiceRecord,
   body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
   { to, plan, strategy, snapshot }: Settled,
 ): RolloutRecord {
-  const progress: Omit<HostProgress, "from"> = {
-    course: { kind: "planned" },
-    phase: "pending",
-    phaseSinceMs: nowMs,
-    phaseSinceAt: at,
-    batch: null,
-    timings: {},
-  };
   const size = Math.max(baseOf(snapshot).length, plan.hosts.length);
   return {
     id,
     service: spec.name,
+    origin: "person",
     to,
     strategy,
     onFailure: body.onFailure ?? spec.onFailure,
@@ -227,7 +302,7 @@ function newRollout(
     acceptedFailures: 0,
     failed: [],
     promotedBatches: 0,
-    hosts: Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }])),
+    hosts: progressOf(plan, at, nowMs),
     batches: [],
     status: "pending",
     waiting: [],
@@ -242,7 +317,19 @@ function newRollout(
   };
 }
 
-function edgeReloads(state: LedgerState, snapshot: Snapshot): RolloutRecord["reloadsBefore"] {
+function progressOf(plan: Plan, at: string, nowMs: number): RolloutRecord["hosts"] {
+  const progress: Omit<HostProgress, "from"> = {
+    course: { kind: "planned" },
+    phase: "pending",
+    phaseSinceMs: nowMs,
+    phaseSinceAt: at,
+    batch: null,
+    timings: {},
+  };
+  return Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }]));
+}
+
+export function edgeReloads(state: LedgerState, snapshot: Snapshot): RolloutRecord["reloadsBefore"] {
   const reloads: RolloutRecord["reloadsBefore"] = {};
   for (const { hostId } of snapshot.edges) {
     reloads[hostId] = state.hosts.get(hostId)?.upstreams[snapshot.upstream.name]?.reloads ?? 0;

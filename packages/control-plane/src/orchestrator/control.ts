@@ -24,6 +24,7 @@ export function controlRollout(
   if (isFinished(rollout.status)) return finished(rollout, verb);
   const why = context.comment ? `: ${context.comment}` : "";
   const cause = (code: string, done: string) => ({ code, message: `${done} by ${context.by}${why}` });
+  if (rollout.status === "queued") return controlQueued(rollout, verb, cause("aborted-by-person", "aborted"));
   switch (verb) {
     case "pause":
       return rollout.intent === "forward"
@@ -55,6 +56,21 @@ function same(rollout: RolloutRecord, verb: ControlVerb): Result<readonly EventB
   if (verb === "resume" && rollout.intent === "forward") return ok([]);
   const message = `rollout ${rollout.id} is on its way back (${rollout.intent}): it is brought to its end, ${verb} changes nothing`;
   return err({ code: "rollout-finished", message });
+}
+
+/** It has not begun: it can only be taken out of the queue. */
+function controlQueued(
+  rollout: RolloutRecord,
+  verb: ControlVerb,
+  cause: NonNullable<RolloutRecord["cause"]>,
+): Result<readonly EventBody[], Refusal> {
+  if (verb === "abort" || verb === "rollback") {
+    return ok([{ type: "rollout-finished", rolloutId: rollout.id, status: "aborted", cause }]);
+  }
+  return err({
+    code: "no-gate",
+    message: `rollout ${rollout.id} is queued and has not begun; it can be aborted`,
+  });
 }
 
 function promote(rollout: RolloutRecord): Result<readonly EventBody[], Refusal> {

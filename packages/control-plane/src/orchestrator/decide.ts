@@ -9,6 +9,9 @@ import { advance as advanceCore } from "../rollout/advance.ts";
 import { check as checkCore, type Violation } from "../rollout/check.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
+import { startQueued } from "./admit.ts";
+import type { Deliberation } from "./deliberation.ts";
+import { reconcile } from "./reconcile.ts";
 
 /** The pure core that decides: production's, or one with a planted mistake in the simulator's tests. */
 export interface Core {
@@ -22,11 +25,13 @@ export interface Core {
 
 const productionCore: Core = { advance: advanceCore, check: checkCore };
 
-export interface Deliberation {
-  /** To be committed together, then ask again until there are none. */
-  readonly events: readonly EventBody[];
-  /** Ledger clock; null when only news can change anything. */
-  readonly wakeAtMs: number | null;
+/** What the loop asks: the rollouts first, and what the fleet lacks only when they have nothing more to do. */
+export function decideAll(state: LedgerState, live: LiveFleet, nowMs: number): Deliberation {
+  const decided = decide(state, live, nowMs);
+  if (decided.events.length > 0) return decided;
+  const converging = reconcile(state, live, nowMs);
+  const instants = [decided.wakeAtMs, converging.wakeAtMs].filter((atMs) => atMs !== null);
+  return { events: converging.events, wakeAtMs: instants.length > 0 ? Math.min(...instants) : null };
 }
 
 /** One pass over every rollout that is not finished. */
@@ -37,6 +42,7 @@ export function decide(
   core: Core = productionCore,
 ): Deliberation {
   const active = [...state.services.values()].flatMap(({ activeRollout }) => activeRollout ?? []);
+  const started = [...state.services.values()].flatMap((service) => startQueued(state, live, service, nowMs));
   const decisions = active.map((id) => decideOne(state, live, id, nowMs, core));
   const silences =
     active.length > 0 ? knownHosts(state).map((hostId) => silentAtMs(live, hostId, nowMs)) : [];
@@ -44,7 +50,7 @@ export function decide(
     (atMs) => atMs !== null,
   );
   return {
-    events: decisions.flatMap((decision) => decision.events),
+    events: [...started, ...decisions.flatMap((decision) => decision.events)],
     wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
   };
 }
@@ -58,11 +64,18 @@ function decideOne(
 ): Deliberation {
   const rollout = state.rollouts.get(id);
   const snapshot = rollout && snapshotOf(state, live, rollout.service, nowMs);
-  if (!rollout || !snapshot || isFinished(rollout.status)) return { events: [], wakeAtMs: null };
+  if (!rollout || !snapshot || isFinished(rollout.status) || isFrozen(rollout)) {
+    return { events: [], wakeAtMs: null };
+  }
   const decision = core.advance(rollout, snapshot, nowMs);
   const violations = core.check(rollout, snapshot, decision.actions);
   if (violations.length === 0) return { events: decision.actions, wakeAtMs: decision.wakeAtMs };
   return { events: refused(rollout, violations), wakeAtMs: decision.wakeAtMs };
+}
+
+/** A rule was about to be broken, and nobody has looked yet: to go on deciding would end at the same rule. */
+function isFrozen({ intent, cause }: RolloutRecord): boolean {
+  return intent === "pause" && cause?.code === "rule-broken";
 }
 
 /**
@@ -70,7 +83,6 @@ function decideOne(
  * happens; what is in hand stays where it is until a person has looked.
  */
 function refused(rollout: RolloutRecord, violations: readonly Violation[]): readonly EventBody[] {
-  if (rollout.cause?.code === "rule-broken" && rollout.status === "paused") return [];
   const text = violations.map(({ rule, message }) => `rule ${rule}: ${message}`).join("; ");
   const message = `the checker refused the next decision (${text}). This is a mistake in Siding: nothing of it was done. Please report it, then abort or roll back`;
   const cause = { code: "rule-broken", message };

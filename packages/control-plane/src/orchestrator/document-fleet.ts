@@ -1,18 +1,12 @@
 import { type HostId, type InstanceKey, instanceKey, type TargetId, type Version } from "@siding/shared/ids";
-import type { EdgeDocument, FleetDocument, HostDocument } from "@siding/shared/rest";
+import type { EdgeDocument, FleetSummary, HostDocument } from "@siding/shared/rest";
 import { isBlind, livenessOf } from "../fleet/live.ts";
 import { edgesOf, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
 
-/** Every host that is declared or has reported. */
-export function hostDocuments(view: View): readonly HostDocument[] {
-  const listed = listedInstances(view);
-  return hostIdsOf(view).map((id) =>
-    hostDocumentOf(view, id, view.state.hosts.get(id) ?? emptyHost(id), listed),
-  );
-}
+export type ListedInstances = ReadonlySet<InstanceKey>;
 
 /** Undefined: neither declared nor ever heard of. */
 export function hostDocument(view: View, id: HostId): HostDocument | undefined {
@@ -21,7 +15,7 @@ export function hostDocument(view: View, id: HostId): HostDocument | undefined {
 }
 
 /** What some upstream lists at present, collected once for the whole fleet. */
-function listedInstances({ state }: View): ReadonlySet<InstanceKey> {
+export function listedInstances({ state }: View): ListedInstances {
   return new Set(
     [...state.upstreams.values()].flatMap(({ service, content }) =>
       content.members.map(({ hostId, slot }) => instanceKey(service, hostId, slot)),
@@ -29,11 +23,11 @@ function listedInstances({ state }: View): ReadonlySet<InstanceKey> {
   );
 }
 
-function hostDocumentOf(
+export function hostDocumentOf(
   view: View,
   id: HostId,
   host: HostRecord,
-  listed: ReadonlySet<InstanceKey>,
+  listed: ListedInstances,
 ): HostDocument {
   const { live, clock, nowMs } = view;
   const beat = live.beats.get(id);
@@ -43,6 +37,7 @@ function hostDocumentOf(
     address: host.facts?.address ?? null,
     labels: host.facts?.labels ?? {},
     roles: host.facts?.roles ?? [],
+    hold: host.hold,
     liveness: liveness.kind,
     since: liveness.kind === "alive" ? null : clock.wallAt(liveness.sinceMs),
     lastSeen: beat?.lastSeenAt ?? null,
@@ -55,23 +50,45 @@ function hostDocumentOf(
   };
 }
 
+/** The state of each instance of a host: all of its document that does not come from the host's own record. */
+export function instanceStates(
+  view: View,
+  id: HostId,
+  host: HostRecord,
+  listed: ListedInstances,
+): readonly string[] {
+  return Object.values(host.instances).map((instance) => {
+    const isListed = listed.has(instanceKey(instance.service, id, instance.slot));
+    return `${instanceState(view, id, instance, isListed)}${isListed ? " listed" : ""}`;
+  });
+}
+
+/** Under way, the phase says more than where the instance rests. */
+function instanceState({ state }: View, hostId: HostId, instance: InstanceRecord, listed: boolean): string {
+  const activeRollout = state.services.get(instance.service)?.activeRollout;
+  const rollout = activeRollout ? state.rollouts.get(activeRollout) : undefined;
+  const resting = listed ? "serving" : presentTarget(instance) === null ? "stopped" : "out";
+  return rollout?.hosts[hostId]?.phase ?? resting;
+}
+
+function presentTarget({ report, target }: InstanceRecord): TargetId | null {
+  return report ? report.running : (target?.id ?? null);
+}
+
 function instanceDocument(
-  { state }: View,
+  view: View,
   hostId: HostId,
-  { service, slot, target, report }: InstanceRecord,
+  instance: InstanceRecord,
   listed: boolean,
 ): HostDocument["instances"][number] {
-  const activeRollout = state.services.get(service)?.activeRollout;
-  const rollout = activeRollout ? state.rollouts.get(activeRollout) : undefined;
-  const present = report ? report.running : (target?.id ?? null);
-  const resting = listed ? "serving" : present === null ? "stopped" : "out";
+  const { service, slot, report } = instance;
+  const present = presentTarget(instance);
   return {
     service,
     slot,
     target: present,
     version: present === null ? null : versionOf(present),
-    // Under way, the phase says more than where the instance rests.
-    state: rollout?.hosts[hostId]?.phase ?? resting,
+    state: instanceState(view, hostId, instance, listed),
     health: report?.health ?? "unknown",
     listed,
     trouble: report?.trouble ?? null,
@@ -98,6 +115,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
     liveness: livenessOf(live, id, nowMs).kind,
     lastSeen: live.beats.get(id)?.lastSeenAt ?? null,
     counted: host.counted.length > 0,
+    excluded: host.excluded,
     upstreams: mine.flatMap(({ spec }) => {
       const wanted = state.upstreams.get(spec.edge.upstream);
       const report = host.upstreams[spec.edge.upstream];
@@ -122,22 +140,29 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
   };
 }
 
-export function fleetDocument(view: View): FleetDocument {
-  const { state, live, nowMs } = view;
-  const hosts = hostDocuments(view);
-  const inState = (kind: HostDocument["liveness"]) =>
-    hosts.filter(({ liveness }) => liveness === kind).length;
+/** The whole fleet in numbers. `hosts` are all of them, whatever is asked for besides. */
+export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostDocument[]): FleetSummary {
+  const liveness = countOf(hosts, (host) => host.liveness);
+  const instances = hosts.flatMap((host) => host.instances);
   return {
     summary: {
       hosts: hosts.length,
-      alive: inState("alive"),
-      silent: inState("silent"),
-      unknown: inState("unknown"),
+      alive: liveness.alive ?? 0,
+      silent: liveness.silent ?? 0,
+      unknown: liveness.unknown ?? 0,
       edges: hosts.filter(({ roles }) => roles.includes("edge")).length,
       services: state.services.size,
       rollouts: [...state.services.values()].filter(({ activeRollout }) => activeRollout !== null).length,
+      instances: instances.length,
+      listed: instances.filter(({ listed }) => listed).length,
+      states: countOf(instances, ({ state }) => state),
     },
     blind: isBlind(live, knownHosts(state), nowMs),
-    hosts: [...hosts],
   };
+}
+
+function countOf<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1;
+  return counts;
 }

@@ -31,11 +31,14 @@ const trouble = { code: "exited", message: "it exited with 1" };
 const rollout = RolloutRecord.parse({
   id: "r-1",
   service: "web",
+  origin: "person",
   to: v2,
   strategy: {
     kind: "rolling",
     batchSize: { kind: "percent", percent: 50 },
     maxUnavailable: { kind: "count", count: 2 },
+    spread: null,
+    allowDowntime: false,
   },
   onFailure: "rollback",
   maxFailures: 0,
@@ -52,6 +55,7 @@ const rollout = RolloutRecord.parse({
     base: 3,
     minServing: 1,
     maxUnavailable: 2,
+    allowsDowntime: false,
   },
   intent: "forward",
   cause: null,
@@ -109,7 +113,7 @@ test("a rollout reads as people write and wait: strategy, instants, errors", () 
   expect(document).toMatchObject({
     from: [{ id: v1.id, version: "v1" }],
     to: { id: v2.id, version: "v2", specRevision: 1 },
-    strategy: { kind: "rolling", batchSize: "50%", maxUnavailable: "2" },
+    strategy: { kind: "rolling", batchSize: "50%", maxUnavailable: 2 },
     waiting: [{ code: "updating", hostId: "h3", until: "2026-11-20T12:01:00.000Z" }],
     reloads: { e1: 3 },
     failures: 1,

@@ -3,9 +3,9 @@ import type { WaitingReason } from "@siding/shared/phases";
 import type { BatchTimes, RolloutDocument } from "@siding/shared/rest";
 import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
-import { formatAmount } from "@siding/shared/units";
+import { type Amount, formatAmount } from "@siding/shared/units";
 import { reloadsSince } from "../ledger/fold-rollout.ts";
-import { explain } from "../rollout/explain.ts";
+import { explain, storyOf } from "../rollout/explain.ts";
 import { plannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord, StartedBatch } from "../rollout/record.ts";
 import type { View } from "./document-view.ts";
@@ -33,6 +33,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
     batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
     waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
     explanation: explain(rollout, view.nowMs),
+    story: storyOf(rollout, view.nowMs),
     failures: rollout.failed.length,
     maxFailures: rollout.maxFailures,
     reloads: reloadsSince(view.state, rollout),
@@ -50,10 +51,20 @@ function targetDocument({ id, release, specRevision }: Target): RolloutDocument[
 
 /** As a person writes it. */
 function strategyDocument(strategy: Strategy): RolloutDocument["strategy"] {
-  if (strategy.kind === "in-place") return { kind: strategy.kind, groups: strategy.groups };
-  const { kind, batchSize, maxUnavailable } = strategy;
-  const limit = maxUnavailable === null ? {} : { maxUnavailable: formatAmount(maxUnavailable) };
-  return { kind, batchSize: formatAmount(batchSize), ...limit };
+  if (strategy.kind !== "rolling") return strategy;
+  const { kind, batchSize, maxUnavailable, spread, allowDowntime } = strategy;
+  return {
+    kind,
+    batchSize: amountDocument(batchSize),
+    ...(maxUnavailable === null ? {} : { maxUnavailable: amountDocument(maxUnavailable) }),
+    ...(spread === null ? {} : { spread }),
+    ...(allowDowntime ? { allowDowntime } : {}),
+  };
+}
+
+/** What can be sent back as it is: `2` or `"25%"`. */
+function amountDocument(amount: Amount): number | string {
+  return amount.kind === "count" ? amount.count : formatAmount(amount);
 }
 
 function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["hosts"][number] {

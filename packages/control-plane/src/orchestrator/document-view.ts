@@ -2,6 +2,7 @@ import type { HostId } from "@siding/shared/ids";
 import type { LiveFleet } from "../fleet/live.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import type { LedgerState } from "../ledger/state.ts";
+import { isGone } from "./holds.ts";
 
 /** What the documents of the REST API are made from, at one instant. */
 export interface View {
@@ -19,5 +20,9 @@ const inNumericOrder = new Intl.Collator("en", { numeric: true });
 /** Every host that is declared or has reported, in the order of the ids. */
 export function hostIdsOf({ state, declared }: View): readonly HostId[] {
   const ids = new Set([...declared, ...state.hosts.keys()]);
-  return [...ids].sort(inNumericOrder.compare);
+  const shown = [...ids].filter((id) => {
+    const host = state.hosts.get(id);
+    return host === undefined || !isGone(state, host);
+  });
+  return shown.sort(inNumericOrder.compare);
 }

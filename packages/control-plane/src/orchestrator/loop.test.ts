@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { EventBody } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
 import { type Ledger, openLedger } from "../ledger/store.ts";
-import type { Deliberation } from "./decide.ts";
+import type { Deliberation } from "./deliberation.ts";
 import { Orchestrator } from "./loop.ts";
 
 let file: string;

@@ -4,7 +4,7 @@ import type { LiveFleet } from "../fleet/live.ts";
 import type { EventBody, LedgerEvent } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
 import type { Ledger } from "../ledger/store.ts";
-import type { Deliberation } from "./decide.ts";
+import type { Deliberation } from "./deliberation.ts";
 
 export interface OrchestratorOptions {
   readonly ledger: Ledger;
@@ -12,6 +12,8 @@ export interface OrchestratorOptions {
   readonly decide: (state: LedgerState, live: LiveFleet, nowMs: number) => Deliberation;
   /** Publishes what is committed and not yet answered; gives the instant at which to say it again. */
   readonly dispatch: (state: LedgerState, live: LiveFleet, nowMs: number) => number | null;
+  /** Told how long each round took. */
+  readonly onRound?: (durationMs: number) => void;
   readonly log: Logger;
 }
 
@@ -58,7 +60,9 @@ export class Orchestrator {
     if (this.#isStopped || this.#scheduled) return;
     this.#scheduled = setImmediate(() => {
       this.#scheduled = null;
+      const startedMs = performance.now();
       this.#round();
+      this.#options.onRound?.(performance.now() - startedMs);
     });
   }
 

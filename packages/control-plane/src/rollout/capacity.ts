@@ -39,9 +39,9 @@ function downOf(amount: Amount, base: number): number {
 /** 28 % of 25 is 7.000000000000001 in binary fractions; far below any real share of a fleet. */
 const rounding = 1e-9;
 
-/** Hosts that capacity is counted over: those that have served. A first deployment has none. */
+/** Hosts that capacity is counted over: those that have served, less the removed. A first deployment has none. */
 export function baseOf(snapshot: Snapshot): readonly HostView[] {
-  return snapshot.hosts.filter((host) => host.instance.target !== null);
+  return snapshot.hosts.filter((host) => host.instance.target !== null && host.hold !== "removed");
 }
 
 /** Serves what it is listed with, as far as is known; silence is not down. */
@@ -63,7 +63,7 @@ export function servingEverywhere(snapshot: Snapshot, members: readonly Member[]
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
-function servingNow(snapshot: Snapshot): number {
+export function servingNow(snapshot: Snapshot): number {
   const counts = views(snapshot).flatMap((edge) => {
     const lists = edge ? possibleLists(snapshot, edge) : [];
     const all = lists.length > 0 ? lists : [snapshot.upstream.content.members];

@@ -33,7 +33,7 @@ function checkAction(
 ): readonly Violation[] {
   switch (action.type) {
     case "upstream-revised":
-      return [...checkMinimum(snapshot, action), ...checkVerified(snapshot, action)];
+      return [...checkMinimum(rollout, snapshot, action), ...checkVerified(snapshot, action)];
     case "command-issued":
       return checkStop(snapshot, wanted, action);
     case "batch-started":
@@ -83,7 +83,12 @@ function names(list: readonly Member[], hostId: HostId): boolean {
 }
 
 /** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
-function checkMinimum(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+function checkMinimum(
+  rollout: RolloutRecord,
+  snapshot: Snapshot,
+  action: ActionOf<"upstream-revised">,
+): readonly Violation[] {
+  if (rollout.plan.allowsDowntime) return [];
   const after = action.content.members;
   const edges = edgesThatCount(snapshot);
   const taken = snapshot.upstream.content.members.filter(
@@ -93,7 +98,9 @@ function checkMinimum(snapshot: Snapshot, action: ActionOf<"upstream-revised">):
       (edges.length === 0 || !edges.every((edge) => leavesOut(edge, member))),
   );
   if (taken.length === 0) return [];
-  const everServed = snapshot.hosts.filter((host) => host.instance.target !== null).length;
+  const everServed = snapshot.hosts.filter(
+    (host) => host.instance.target !== null && host.hold !== "removed",
+  ).length;
   const least = Math.max(1, leastServing(snapshot, everServed));
   let lowest = after.filter((member) => runs(snapshot, member)).length;
   for (const edge of edges) {
@@ -122,7 +129,10 @@ function leastServing(snapshot: Snapshot, everServed: number): number {
 function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
   const before = snapshot.upstream.content.members;
   return action.content.members.flatMap((member): readonly Violation[] => {
-    const known = before.some((old) => old.hostId === member.hostId && old.targetId === member.targetId);
+    const known = before.some(
+      (old) =>
+        old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
+    );
     if (known || neverLeft(snapshot, member)) return [];
     const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
     const command = host?.instance.command;
@@ -148,7 +158,10 @@ function neverLeft(snapshot: Snapshot, member: Member): boolean {
   const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
   const routed = edgesThatCount(snapshot).some((edge) =>
     listsOf(snapshot, edge).some((list) =>
-      list.some((old) => old.hostId === member.hostId && old.targetId === member.targetId),
+      list.some(
+        (old) =>
+          old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
+      ),
     ),
   );
   return routed && runs(snapshot, member) && host?.instance.drained === false;

@@ -2,7 +2,7 @@ import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
-import { countedEdges, isActive, type Snapshot } from "./snapshot.ts";
+import { countedEdges, isActive } from "./snapshot.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
 
 /** The next command of each host that is on its way: one step after the other, each once. */
@@ -16,12 +16,11 @@ export function nextCommands(survey: Survey): readonly ActionOf<"command-issued"
 }
 
 function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
-  const { snapshot } = survey;
   switch (host.position.kind) {
     case "idle":
       return stageBody(survey, host);
     case "out":
-      return drainBody(snapshot, host);
+      return drainBody(survey, host);
     case "drained":
       return host.goal && updateBody(host, host.goal);
     case "started":
@@ -44,22 +43,23 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
 }
 
 /** Staging comes first, on every host, before any traffic changes. */
-function stageBody({ rollout }: Survey, { host }: HostSurvey): InstanceCommandBody | null {
+function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCommandBody | null {
   const wanted = rollout.intent === "forward" && rollout.plan.kind === "forward";
-  if (!wanted || !host || host.instance.staged.includes(rollout.to.id)) return null;
+  if (!wanted || !host || goal === null || host.instance.staged.includes(rollout.to.id)) return null;
   const { command } = host.instance;
   const asked = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
   return asked ? null : { kind: "stage", target: rollout.to };
 }
 
 /** Drains what runs: its address and port are those of the target it was started with. */
-function drainBody(snapshot: Snapshot, { host, planned, goal }: HostSurvey): InstanceCommandBody | null {
-  const running = [planned.from, goal, host?.instance.target].find(
+function drainBody({ rollout, snapshot }: Survey, { host, planned, goal }: HostSurvey): InstanceCommandBody {
+  const running = [planned.from, goal, host?.instance.target, rollout.to].find(
     (target) => target?.id === host?.instance.running,
   );
-  const target = running ?? planned.from ?? goal;
+  // What runs may be what an earlier rollout left behind: its agent knows the port, only the deadline is taken from here.
+  const target = running ?? planned.from ?? goal ?? rollout.to;
   const edges = [...new Set(countedEdges(snapshot).flatMap((edge) => edge.addresses))].sort();
-  return target ? { kind: "drain", target, edges } : null;
+  return { kind: "drain", target, edges };
 }
 
 /** The edges are told of the same attempt in the same decision, so that both halves begin at once. */

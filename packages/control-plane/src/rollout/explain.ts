@@ -2,16 +2,29 @@ import { isFinished } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { RolloutRecord } from "./record.ts";
 
-/**
- * What a rollout is doing, why it waits and what happens next, in a few sentences for a person. `nowMs` is the ledger's
- * clock.
- */
+/** What a rollout is doing, why it waits and what happens next: a text for each, empty where there is nothing to say. */
+export interface Story {
+  readonly doing: string;
+  readonly waits: string;
+  readonly failures: string;
+  readonly next: string;
+}
+
+/** The story of a rollout for a person. `nowMs` is the ledger's clock. */
+export function storyOf(rollout: RolloutRecord, nowMs: number): Story {
+  if (isFinished(rollout.status)) {
+    return { doing: ending(rollout), waits: "", failures: failures(rollout), next: "" };
+  }
+  const [doing, waits] = [progress(rollout), waitsFor(rollout, nowMs)];
+  return { doing, waits, failures: failures(rollout), next: next(rollout) };
+}
+
+/** The story in a few sentences. */
 export function explain(rollout: RolloutRecord, nowMs: number): string {
-  if (isFinished(rollout.status))
-    return [headline(rollout), ending(rollout), failures(rollout)].filter(Boolean).join(" ");
-  return [headline(rollout), progress(rollout), waits(rollout, nowMs), failures(rollout), next(rollout)]
-    .filter(Boolean)
-    .join(" ");
+  const { doing, waits, failures, next } = storyOf(rollout, nowMs);
+  const now = waits === "" ? "" : `Now: ${waits}.`;
+  const after = next === "" ? "" : `Next: ${next}`;
+  return [headline(rollout), doing, now, failures, after].filter(Boolean).join(" ");
 }
 
 function headline({ service, to, hosts, status, strategy }: RolloutRecord): string {
@@ -32,7 +45,7 @@ function progress({ hosts, plan, batches, to }: RolloutRecord): string {
 }
 
 /** Says each kind of reason once, however many hosts share it. */
-function waits({ waiting }: RolloutRecord, nowMs: number): string {
+function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
   const kinds = [...new Set(waiting.map((reason) => reason.code))];
   const texts = kinds.map((code) => {
     const same = waiting.filter((reason) => reason.code === code);
@@ -41,7 +54,7 @@ function waits({ waiting }: RolloutRecord, nowMs: number): string {
     const left = until !== undefined && until > nowMs ? `, at most ${formatMs(until - nowMs)} more` : "";
     return `${same[0]?.message ?? code}${more}${left}`;
   });
-  return texts.length > 0 ? `Now: ${texts.join("; ")}.` : "";
+  return texts.join("; ");
 }
 
 /** Where failures are the cause of the end, that has named them already. */
@@ -58,14 +71,14 @@ function failures({ hosts, failed, maxFailures, cause }: RolloutRecord): string 
 function next(rollout: RolloutRecord): string {
   const { intent, plan, hosts } = rollout;
   if (intent === "pause") return "";
-  if (plan.kind === "rollback") return "Next: what was changed goes back to where it came from.";
-  if (plan.kind === "return") return "Next: the batch in hand is given back, then it ends.";
+  if (plan.kind === "rollback") return "what was changed goes back to where it came from.";
+  if (plan.kind === "return") return "the batch in hand is given back, then it ends.";
   const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
-  if (planned.length === 0) return "Next: it ends when these serve.";
+  if (planned.length === 0) return "it ends when these serve.";
   const batches = plan.batches.filter((batch) =>
     batch.some((id) => planned.some(({ hostId }) => hostId === id)),
   );
-  return `Next: ${count(planned.length, "host")} in ${count(batches.length, "batch")}.`;
+  return `${count(planned.length, "host")} in ${count(batches.length, "batch")}.`;
 }
 
 function count(number: number, word: string): string {

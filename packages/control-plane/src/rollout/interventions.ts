@@ -5,7 +5,7 @@ import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
 import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
-import type { Cause, Intent } from "./record.ts";
+import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapOverdue, swappedBack } from "./swap.ts";
@@ -30,9 +30,9 @@ function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly 
 /** The budget counts over the whole rollout; what a person accepted by resuming does not count twice. */
 function budgetSpent(survey: Survey): readonly Action[] | null {
   const { rollout } = survey;
-  const { failed, maxFailures, acceptedFailures, onFailure } = rollout;
+  const { failed, maxFailures, onFailure } = rollout;
   const onTheWay = rollout.intent === "forward" || (rollout.intent === "pause" && onFailure !== "pause");
-  if (!onTheWay || failed.length <= Math.max(maxFailures, acceptedFailures)) return null;
+  if (!onTheWay || !isBudgetSpent(rollout)) return null;
   const last = failed.at(-1);
   const course = last && rollout.hosts[last]?.course;
   const why = course && course.kind !== "planned" && course.failure ? `, ${course.failure.message}` : "";
@@ -149,9 +149,8 @@ function cannotFinish(survey: Survey): boolean {
   const hand = going(survey);
   if (refusingEdge(survey)) return hand.length > 0;
   if (hand.some((host) => host.position.kind === "leaving" && isOverdue(survey, host))) return true;
-  const spent = rollout.failed.length > Math.max(rollout.maxFailures, rollout.acceptedFailures);
-  const halted = spent || (rollout.cause !== null && rollout.cause.code !== "paused-by-person");
-  return rollout.plan.whole && halted && hand.length > 0;
+  const halted = rollout.cause !== null && rollout.cause.code !== "paused-by-person";
+  return rollout.plan.whole && (halted || isBudgetSpent(rollout)) && hand.length > 0;
 }
 
 /**

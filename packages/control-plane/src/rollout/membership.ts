@@ -1,11 +1,13 @@
 import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
 import { canonicalJson } from "@siding/shared/digest";
-import type { HostId } from "@siding/shared/ids";
+import { type HostId, weightOf } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
 import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
+import { headroomRefusal } from "./headroom.ts";
+import { isBudgetSpent } from "./record.ts";
 import { countedEdges, possibleLists, type Snapshot } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
@@ -106,10 +108,12 @@ function mayStart(survey: Survey): boolean {
   const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  return intent === "pause" && plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  const begun = plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  return intent === "pause" && begun && !isBudgetSpent(survey.rollout);
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {
+  if (host.goal === null) return true;
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 
@@ -143,11 +147,14 @@ function listedAbsent({ rollout, snapshot }: Survey): readonly HostId[] {
 
 function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingReason | null {
   const { snapshot, rollout } = survey;
+  if (rollout.plan.allowsDowntime) return null;
   const verdict = judgeRevision(snapshot, members);
   if (verdict.kind === "short") {
     const message = `only ${verdict.serving} would go on serving, the service's minimum is ${verdict.minServing}; waits for capacity${ejections(snapshot)}`;
     return { code: "capacity", message };
   }
+  const headroom = rollout.plan.kind === "forward" ? headroomRefusal(snapshot, members) : null;
+  if (headroom) return headroom;
   const limit = rollout.plan.maxUnavailable;
   const serving = servingEverywhere(snapshot, members);
   const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;
@@ -179,7 +186,7 @@ function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: read
 
 /** As its host's label says now; 1 goes without saying. */
 function weighted({ hosts }: Snapshot, { weight: _, ...member }: Member): Member {
-  const weight = hosts.find(({ hostId }) => hostId === member.hostId)?.weight ?? 1;
+  const weight = weightOf(hosts.find(({ hostId }) => hostId === member.hostId)?.labels ?? {});
   return weight === 1 ? member : { ...member, weight };
 }
 

@@ -42,7 +42,8 @@ function isReturning(course: HostSurvey["course"]): boolean {
 }
 
 function settledPhase(toId: string, course: HostSurvey["course"]): HostPhase {
-  if (course.kind !== "settled" || course.on === null) return "failed";
+  if (course.kind !== "settled") return "failed";
+  if (course.on === null) return course.failure ? "failed" : "draining";
   if (course.on === toId) return "serving";
   return course.failure ? "failed" : "reverted";
 }

@@ -34,6 +34,8 @@ export const Plan = z.object({
   minServing: z.int(),
   /** `maxUnavailable` in hosts; null where only the batch size bounds. */
   maxUnavailable: z.int().nullable(),
+  /** The operator accepts that nothing serves for a moment: the minimum does not hold. */
+  allowsDowntime: z.boolean(),
 });
 export type Plan = z.infer<typeof Plan>;
 

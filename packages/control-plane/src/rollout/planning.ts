@@ -2,6 +2,7 @@ import type { HostId } from "@siding/shared/ids";
 import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 import { baseOf, batchSizeOf, minServingOf } from "./capacity.ts";
+import { inOrder } from "./order.ts";
 import type { Plan, PlannedHost } from "./plan.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
@@ -22,9 +23,35 @@ function isOnTarget(snapshot: Snapshot, host: HostView, to: Target): boolean {
   return listed && host.instance.target?.id === to.id && host.instance.running === to.id;
 }
 
+/** Between rollouts: one host comes to `goal`, or leaves traffic where that is null. Nobody else is touched. */
+export function singlePlan(snapshot: Snapshot, host: HostView, goal: Target | null): Plan {
+  const { slot, target } = host.instance;
+  const { members } = snapshot.upstream.content;
+  const away = snapshot.hosts.filter(
+    ({ hostId, liveness }) =>
+      liveness.kind !== "alive" && !members.some((member) => member.hostId === hostId),
+  );
+  return {
+    ...frame(snapshot, oneByOne, null),
+    kind: "forward",
+    whole: false,
+    batches: [[host.hostId]],
+    hosts: [{ hostId: host.hostId, slot, goal, from: target }],
+    absent: away.map(({ hostId }) => hostId),
+  };
+}
+
+export const oneByOne: Strategy = {
+  kind: "rolling",
+  batchSize: { kind: "count", count: 1 },
+  maxUnavailable: null,
+  spread: null,
+  allowDowntime: false,
+};
+
 /**
  * strategy(spec, snapshot) -> plan. Hosts on the target already are left alone; silent ones are `absent`: they are
- * delisted and caught up later. Order is that of the host ids, so that a plan can be foretold.
+ * delisted and caught up later.
  */
 export function forwardPlan(
   snapshot: Snapshot,
@@ -33,15 +60,14 @@ export function forwardPlan(
   skip: readonly HostId[],
 ): Plan {
   const open = snapshot.hosts.filter(
-    (host) => !skip.includes(host.hostId) && !isOnTarget(snapshot, host, wanted.to),
+    (host) => !skip.includes(host.hostId) && host.hold === null && !isOnTarget(snapshot, host, wanted.to),
   );
   const absent = open.filter((host) => host.liveness.kind === "silent").map((host) => host.hostId);
-  const hosts = open
-    .filter((host) => !absent.includes(host.hostId))
-    .map((host): PlannedHost => {
-      const { slot, target } = host.instance;
-      return { hostId: host.hostId, slot, goal: wanted.to, from: target };
-    });
+  const present = open.filter((host) => !absent.includes(host.hostId));
+  const hosts = inOrder(snapshot, present, wanted.strategy).map((host): PlannedHost => {
+    const { slot, target } = host.instance;
+    return { hostId: host.hostId, slot, goal: wanted.to, from: target };
+  });
   const order = hosts.map((host) => host.hostId);
   const batching = batchingOf(wanted.strategy, order, Math.max(baseOf(snapshot).length, order.length));
   return {
@@ -63,6 +89,7 @@ function frame(snapshot: Snapshot, strategy: Strategy, parent: Plan | null) {
     base,
     minServing: minServingOf(snapshot.spec.capacity.minServing, base),
     maxUnavailable: limited && strategy.maxUnavailable ? batchSizeOf(strategy.maxUnavailable, base) : null,
+    allowsDowntime: strategy.kind !== "in-place" && strategy.allowDowntime,
   };
 }
 

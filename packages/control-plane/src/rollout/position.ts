@@ -64,10 +64,24 @@ export function positionOf(
   if (course.kind === "settled") return { kind: "settled" };
   if (course.kind === "planned") return idlePosition(rollout, host);
   const goal = goalOf(planned, course);
-  if (!goal || !host) return { kind: "stranded" };
+  if (!host) return { kind: "stranded" };
+  if (!goal) return departure(snapshot, host);
   return (
     listingPosition(snapshot, host, goal) ?? outPosition(rollout, snapshot, host, goal, course.sinceRevision)
   );
+}
+
+/** It goes nowhere: out of every list, drained, and left there. */
+function departure(snapshot: Snapshot, host: HostView): Position {
+  const { hostId } = host;
+  const { slot, running, drained, command } = host.instance;
+  if (snapshot.upstream.content.members.some((member) => member.hostId === hostId)) return { kind: "listed" };
+  const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
+  if (edges.length > 0) return { kind: "leaving", edges };
+  if (drained || running === null) return { kind: "stranded" };
+  if (command?.kind !== "drain") return { kind: "out" };
+  if (isActive(command)) return { kind: "draining", command };
+  return command.status === "failed" ? { kind: "stranded" } : { kind: "out" };
 }
 
 /** Before its batch, only staging can go wrong. */
@@ -97,7 +111,15 @@ function listingPosition(snapshot: Snapshot, host: HostView, goal: Target): Posi
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length === 0) return null;
   const unstopped = running === goal.id && health !== "bad" && !host.instance.drained;
-  return unstopped ? { kind: "ready", command: null } : { kind: "leaving", edges };
+  return unstopped && isRoutedAt(snapshot, edges, host)
+    ? { kind: "ready", command: null }
+    : { kind: "leaving", edges };
+}
+
+/** What an edge routes to it by is the address that it has now: another one was never verified. */
+function isRoutedAt(snapshot: Snapshot, edges: readonly EdgeView[], { hostId, address }: HostView): boolean {
+  const lists = edges.flatMap((edge) => possibleLists(snapshot, edge));
+  return lists.flat().every((member) => member.hostId !== hostId || member.address === address);
 }
 
 /** True where every list that the edge may be serving names the instance, on that target. */

@@ -70,6 +70,8 @@ export type StartedBatch = z.infer<typeof StartedBatch>;
 export const RolloutRecord = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** Who wanted it: a person, or the reconciler that converges the fleet between rollouts. */
+  origin: z.enum(["person", "reconciler"]),
   to: Target,
   strategy: Strategy,
   onFailure: OnFailure,
@@ -105,3 +107,8 @@ export const RolloutRecord = z.object({
   swapSpreadMs: z.number().nullable().default(null),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
+
+/** More hosts have failed than was allowed, and than a person has accepted by resuming. */
+export function isBudgetSpent({ failed, maxFailures, acceptedFailures }: RolloutRecord): boolean {
+  return failed.length > Math.max(maxFailures, acceptedFailures);
+}

@@ -80,6 +80,89 @@ describe("a rollout from end to end", () => {
   });
 });
 
+describe("who goes when", () => {
+  const plan = (stage: Scene, strategy: Parameters<Scene["admit"]>[0]["strategy"]) => {
+    admit(stage, { version: "v2", strategy });
+    return stage.rollout().plan.batches.map((batch) => batch.join(" "));
+  };
+
+  it("h2 goes before h10", () => {
+    expect(plan(scene({ hosts: 11 }), { kind: "rolling" }).slice(-2)).toEqual(["h10", "h11"]);
+  });
+
+  it("the sick first, since they cost nothing", () => {
+    const stage = scene();
+    const host = stage.state.hosts.get("h3" as never);
+    const report = host?.instances["web/blue"]?.report;
+    if (!host?.facts || !report || !host.incarnation) throw new Error("h3 runs nothing");
+    stage.commit([
+      {
+        ...{ type: "host-reported", hostId: host.hostId, incarnation: host.incarnation, full: false },
+        ...{ facts: host.facts, instances: [{ ...report, health: "bad" }], upstreams: [], voided: [] },
+      },
+    ]);
+    expect(plan(stage, { kind: "rolling" })).toEqual(["h3", "h1", "h2", "h4"]);
+  });
+
+  it("spread takes as few as it can of each value of the label", () => {
+    const labels = (host: number) => ({ zone: host <= 4 ? "a" : "b" });
+    const stage = scene({ hosts: 6, labels });
+    expect(plan(stage, { kind: "rolling", batchSize: 2, spread: "zone" })).toEqual([
+      "h1 h5",
+      "h2 h6",
+      "h3 h4",
+    ]);
+  });
+
+  it("all at once, and only where the operator allows the downtime", async () => {
+    const stage = scene();
+    const strategy = { kind: "all-at-once" as const, allowDowntime: true as const };
+    const log = play(stage, () => admit(stage, { version: "v2", strategy }));
+    await expect(log).toMatchFileSnapshot("golden/all-at-once-4.txt");
+    expect(stage.rollout().status).toBe("succeeded");
+    const alone = scene({ hosts: 1 });
+    expect(alone.admit({ version: "v2" })).toMatchObject({ ok: false, error: { code: "below-minimum" } });
+    play(alone, () => admit(alone, { version: "v2", strategy: { kind: "rolling", allowDowntime: true } }));
+    expect(alone.rollout().status).toBe("succeeded");
+  });
+});
+
+describe("load headroom", () => {
+  const busy = (cpu: number) => ({ cpu, memory: 0.1 });
+
+  it("shrinks the batch, else waits, and says so with the arithmetic", () => {
+    const stage = scene({ spec: { capacity: { minServing: "25%", loadCeiling: "75%" } } });
+    stage.pass(10_000, busy(0.55));
+    play(stage, () => admit(stage, { version: "v2", strategy: { kind: "rolling", batchSize: 2 } }));
+    expect(stage.rollout().batches.map((batch) => batch.hosts.length)).toEqual([1, 1, 1, 1]);
+    stage.pass(10_000, busy(0.7));
+    play(stage, () => admit(stage, { version: "v1", strategy: { kind: "rolling" } }));
+    expect(stage.rollout()).toMatchObject({ status: "waiting", batches: [] });
+    expect(stage.rollout().waiting[0]?.message).toBe(
+      "3 hosts would carry the load of 4: 70 % now, 95 % then, the ceiling is 75 %",
+    );
+    stage.pass(10_000, busy(0.2));
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("counts a host without a sample as at the ceiling", () => {
+    const stage = scene({ spec: { capacity: { minServing: "25%", loadCeiling: "75%" } } });
+    stage.pass(10_000, { cpu: null, memory: null });
+    play(stage, () => admit(stage, { version: "v2" }));
+    expect(stage.rollout().waiting).toMatchObject([{ code: "load-headroom" }]);
+  });
+
+  it("holds no way back", () => {
+    const stage = scene({ spec: { capacity: { minServing: "25%", loadCeiling: "75%" } } });
+    stage.pass(10_000, busy(0.2));
+    play(stage, () => admit(stage, { version: "v2", bakeTime: "1h" }));
+    stage.pass(10_000, busy(0.9));
+    play(stage, () => stage.control("rollback"));
+    expect(stage.rollout().status).toBe("rolled-back");
+  });
+});
+
 describe("a release that does not get healthy", () => {
   it("is rolled back on its own", async () => {
     const stage = scene();
@@ -276,6 +359,24 @@ describe("silence", () => {
     stage.settle();
     expect(stage.rollout().status).toBe("paused");
     expect(stage.snapshot.upstream.content.members).toHaveLength(4);
+  });
+
+  it("ends when a person excludes the edge, which counts again once it serves what is wanted", () => {
+    const stage = scene({ edges: 2 });
+    stage.behaviours.set("e2", { silent: true });
+    stage.pass(60_000);
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.rollout().waiting).toMatchObject([{ code: "edge-silent", hostId: "e2" }]);
+    stage.exclude("e2");
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+    stage.include("e2");
+    expect(stage.snapshot.edges.map((edge) => edge.counted)).toEqual([true, false]);
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    stage.settle();
+    expect(stage.snapshot.edges.map((edge) => edge.counted)).toEqual([true, true]);
   });
 });
 

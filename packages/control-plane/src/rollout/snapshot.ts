@@ -3,6 +3,7 @@ import type {
   Address,
   CommandId,
   HostId,
+  Labels,
   RolloutId,
   ServiceName,
   Slot,
@@ -38,12 +39,15 @@ export type LivenessView =
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  /** A person holds it out of traffic, or out of the fleet. */
+  readonly hold: "drained" | "removed" | null;
   /** Two living agents claim this id: nothing may be done to it. */
   readonly conflict: boolean;
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
-  /** Its share of the requests where balancing is weighted. */
-  readonly weight: number;
+  readonly labels: Labels;
+  /** Share of its processors that is busy, from 0 to 1; null where there is no fresh sample. */
+  readonly load: number | null;
   readonly instance: InstanceView;
 }
 

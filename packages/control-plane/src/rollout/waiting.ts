@@ -1,3 +1,4 @@
+import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
@@ -129,6 +130,9 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
     swapDueMs(survey) ?? undefined,
+    membership.waiting.some(({ code }) => code === "load-headroom")
+      ? nowMs + defaults.beatIntervalMs
+      : undefined,
     refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
   ];
   const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);

@@ -3,6 +3,7 @@ import {
   Digest,
   HostId,
   Incarnation,
+  type Labels,
   RolloutId,
   ServiceName,
   Version,
@@ -26,8 +27,10 @@ import {
 } from "../ledger/state.ts";
 import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
-import { decide } from "../orchestrator/decide.ts";
+import { decide, decideAll } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
+import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
+import { holdHost, releaseHost } from "../orchestrator/holds.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -110,7 +113,7 @@ export class Scene {
     this.commit(registered.value.events);
   }
 
-  join(id: string, role: "host" | "edge"): void {
+  join(id: string, role: "host" | "edge", labels: Labels = {}): void {
     const hostId = HostId.parse(id);
     const number = Number(id.replace(/\D/g, "")) + (role === "edge" ? 100 : 0);
     const address = `10.0.0.${number}` as Address;
@@ -125,7 +128,7 @@ export class Scene {
           agentVersion: "0.1.0",
           hostname: id,
           address,
-          labels: { role: role === "edge" ? "edge" : "web" },
+          labels: { role: role === "edge" ? "edge" : "web", ...labels },
           roles: [role],
           edgeAddresses: role === "edge" ? [address] : [],
           epochSeen: 1,
@@ -137,6 +140,16 @@ export class Scene {
         voided: [],
       },
     ]);
+  }
+
+  /** The agent of a host reports another address. */
+  move(id: string, network: string): void {
+    const host = this.state.hosts.get(HostId.parse(id));
+    if (!host?.facts || !host.incarnation) throw new Error(`${id} has not joined`);
+    const { hostId, incarnation } = host;
+    const facts = { ...host.facts, address: `${network}.${id.replace(/\D/g, "")}` as Address };
+    const nothing = { instances: [], upstreams: [], voided: [] };
+    this.commit([{ type: "host-reported", hostId, incarnation, full: false, facts, ...nothing }], id);
   }
 
   beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }): void {
@@ -155,12 +168,12 @@ export class Scene {
   }
 
   /** Lets time pass; hosts that are not silent go on beating. */
-  pass(durationMs: number): void {
+  pass(durationMs: number, load?: Beat["load"]): void {
     const endMs = this.nowMs + durationMs;
     while (this.nowMs < endMs) {
       this.nowMs = Math.min(endMs, this.nowMs + 10_000);
       for (const host of this.state.hosts.values()) {
-        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId);
+        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId, load);
       }
     }
   }
@@ -196,6 +209,18 @@ export class Scene {
     return admitted;
   }
 
+  exclude(id: string): void {
+    const excluded = excludeEdge(this.state, HostId.parse(id), null);
+    if (!excluded.ok) throw new Error(excluded.error.message);
+    this.commit(excluded.value, "alice");
+  }
+
+  include(id: string): void {
+    const included = includeEdge(this.state, HostId.parse(id));
+    if (!included.ok) throw new Error(included.error.message);
+    this.commit(included.value, "alice");
+  }
+
   control(verb: ControlVerb) {
     const said = controlRollout(this.state, this.rollout().id, verb, { by: "alice" });
     if (said.ok) this.commit(said.value, "alice");
@@ -207,6 +232,35 @@ export class Scene {
     const { events } = decide(this.state, this.live, this.nowMs);
     this.commit(events, "orchestrator");
     return events;
+  }
+
+  hold(id: string, kind: "drained" | "removed" = "drained") {
+    const held = holdHost(this.state, HostId.parse(id), kind, null);
+    if (held.ok) this.commit(held.value, "alice");
+    return held;
+  }
+
+  letGo(id: string): void {
+    const released = releaseHost(this.state, HostId.parse(id));
+    if (!released.ok) throw new Error(released.error.message);
+    this.commit(released.value, "alice");
+  }
+
+  /** Like settle, with what the fleet does of itself between rollouts. */
+  converge(): void {
+    for (let round = 0; round < 1_000; round += 1) {
+      const { events } = decideAll(this.state, this.live, this.nowMs);
+      this.commit(events, "orchestrator");
+      if (events.length === 0 && !this.answer()) return;
+    }
+    throw new Error("the scene does not converge");
+  }
+
+  /** The hosts that the upstream lists, with their versions. */
+  get listed(): readonly string[] {
+    return this.snapshot.upstream.content.members.map(
+      (member) => `${member.hostId}=${member.targetId.split("@")[0]}`,
+    );
   }
 
   /** Decides and answers until nothing more happens. */
@@ -348,10 +402,13 @@ export function scene(
     readonly edges?: number;
     readonly spec?: Partial<z.input<typeof SpecInput>>;
     readonly deployed?: boolean;
+    /** Labels of each host, by its number. */
+    readonly labels?: (host: number) => Labels;
   } = {},
 ): Scene {
   const stage = new Scene();
-  for (let index = 1; index <= (options.hosts ?? 4); index += 1) stage.join(`h${index}`, "host");
+  for (let index = 1; index <= (options.hosts ?? 4); index += 1)
+    stage.join(`h${index}`, "host", options.labels?.(index));
   for (let index = 1; index <= (options.edges ?? 1); index += 1) stage.join(`e${index}`, "edge");
   stage.declare(options.spec);
   stage.release("v1");

@@ -39,6 +39,11 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "artifact-registered":
     case "release-registered":
     case "host-reported":
+    case "rollout-started":
+    case "host-held":
+    case "host-released":
+    case "edge-excluded":
+    case "edge-included":
     case "command-refused":
     case "rollout-promoted":
     case "phase-changed":

@@ -1,5 +1,6 @@
 import type { RolloutDocument } from "@siding/shared/rest";
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed } from "vitest";
+import type { Target } from "../clients/connection.ts";
 import { describeFailures } from "../clients/counts.ts";
 import { lightTraffic } from "../clients/mix.ts";
 import { Traffic } from "../clients/traffic.ts";
@@ -45,10 +46,19 @@ export async function expectNothingLost<T>(
   versions: readonly string[],
   action: () => Promise<T>,
 ): Promise<T> {
+  const targets = fleet.edges.map(({ agent, front }) => [agent.hostId, front.target] as const);
+  return expectNothingLostAt(fleet.yard, targets, versions, action);
+}
+
+/** The same at any addresses, each with a name. */
+export async function expectNothingLostAt<T>(
+  yard: Yard,
+  targets: readonly (readonly [name: string, target: Target])[],
+  versions: readonly string[],
+  action: () => Promise<T>,
+): Promise<T> {
   const traffics = await Promise.all(
-    fleet.edges.map(({ agent, front }) =>
-      Traffic.start(fleet.yard, `clients-${agent.hostId}`, lightTraffic(front.target, versions)),
-    ),
+    targets.map(([name, target]) => Traffic.start(yard, `clients-${name}`, lightTraffic(target, versions))),
   );
   const steady = () => Promise.all(traffics.map((traffic) => traffic.more(STEADY_REQUESTS)));
   const [outcome] = await Promise.allSettled([

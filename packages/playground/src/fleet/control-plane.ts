@@ -19,6 +19,8 @@ export type ControlPlaneOptions = {
   readonly httpPort: number;
   readonly natsPort: number;
   readonly hosts: readonly { readonly id: string; readonly tokenFile: string }[];
+  /** For its Node. */
+  readonly nodeArgs?: readonly string[];
 };
 
 /** A control plane that can be killed and started again, with its own nats-server. */
@@ -26,11 +28,13 @@ export class ControlPlane {
   readonly #yard: Yard;
   readonly #dataDir: string;
   readonly #configFile: string;
+  readonly #nodeArgs: readonly string[];
   #program: Program | undefined;
   #endpoints: z.infer<typeof Endpoints> | undefined;
 
-  constructor(yard: Yard, { httpPort, natsPort, hosts }: ControlPlaneOptions) {
+  constructor(yard: Yard, { httpPort, natsPort, hosts, nodeArgs = [] }: ControlPlaneOptions) {
     this.#yard = yard;
+    this.#nodeArgs = nodeArgs;
     this.#dataDir = yard.path("control-plane");
     this.#configFile = yard.path("control-plane.yaml");
     mkdirSync(this.#dataDir);
@@ -51,7 +55,7 @@ export class ControlPlane {
     this.#program = this.#yard.start({
       name: "control-plane",
       command: process.execPath,
-      args: [CONTROL_PLANE_PROGRAM, "--config", this.#configFile],
+      args: [...this.#nodeArgs, CONTROL_PLANE_PROGRAM, "--config", this.#configFile],
     });
     const ready = until(
       "the control plane's endpoints.json",

@@ -28,6 +28,8 @@ export type FleetOptions = {
   readonly edgeMode?: EdgeMode;
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** For the control plane's Node; they may name files of the yard. */
+  readonly nodeArgs?: (yard: Yard) => readonly string[];
 };
 
 /** One edge: its agent, and the user's nginx before it. */
@@ -92,6 +94,7 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     httpPort: await freePort(["127.0.0.1"]),
     natsPort: await freePort(["127.0.0.1"]),
     hosts: tokens,
+    nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
   const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, role: "host" }));

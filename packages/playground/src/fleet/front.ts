@@ -75,10 +75,8 @@ function includes(includeDir: string, upstream: string): boolean {
     .some((file) => readFileSync(`${folder}/${file}`, "utf8").includes(`upstream ${upstream} `));
 }
 
-/** The headers are those that the docs ask of the user; large sizes are for those who send large things. */
 function config(folder: string, { includeDir, upstream, mode }: FrontOptions, port: number): string {
   const temp = TEMP_FOLDERS.map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n");
-  const proxying = proxyTo(upstream);
   return `daemon off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
@@ -86,7 +84,22 @@ worker_processes auto;
 events { worker_connections 4096; }
 http {
 ${temp}
-  access_log off;
+${userHttp(includeDir, upstream, `${ADDRESS}:${port}`, mode)}
+}
+`;
+}
+
+/**
+ * What a user of ours has in the `http {}` of a plain nginx. The headers are those that the docs ask of the user; large
+ * sizes are for those who send large things.
+ */
+export function userHttp(
+  includeDir: string,
+  upstream: string,
+  listen: string,
+  mode: EdgeMode = "inner",
+): string {
+  return `  access_log off;
   client_max_body_size 100m;
   underscores_in_headers on;
   large_client_header_buffers 4 64k;
@@ -96,26 +109,20 @@ ${temp}
   map $http_upgrade $connection_upgrade { default upgrade; '' close; }
   include ${includeDir}/http/*.conf;
   server {
-    listen ${ADDRESS}:${port} backlog=4096;
+    listen ${listen} backlog=4096;
     location / {
-${
-  mode === "include"
-    ? `      include ${includeDir}/bleed.conf;
-`
-    : ""
-}${proxying}
+${mode === "include" ? `      include ${includeDir}/bleed.conf;` : ""}
+${proxyTo(upstream)}
     }
-${
-  mode === "include"
-    ? `    location @siding_bleed {
-      keepalive_timeout 0;
-${proxying}
-    }
-`
-    : ""
-}  }
+${mode === "include" ? bleedingLocation(upstream) : ""}
+  }`;
 }
-`;
+
+function bleedingLocation(upstream: string): string {
+  return `    location @siding_bleed {
+      keepalive_timeout 0;
+${proxyTo(upstream)}
+    }`;
 }
 
 function proxyTo(upstream: string): string {

@@ -63,7 +63,8 @@ function adopted(box: Box, { op }: EffectOf<"adopt">): Event {
   return { kind: "adopted", op, processes, releases: box.releases };
 }
 
-function staged(box: Box, { op, service, slot, release }: EffectOf<"stage-release">): Event {
+function staged(box: Box, { op, service, slot, target }: EffectOf<"stage-release">): Event {
+  const { release } = target;
   const { weather, servesArtifacts } = box.around;
   const there = box.releases.some((each) => each.digest === release.digest);
   const trouble = weather.stagingTrouble(box.identity.hostId);

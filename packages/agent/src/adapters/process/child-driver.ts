@@ -4,14 +4,18 @@ import { homedir } from "node:os";
 import type { Address } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import { err, messageOf, ok, type Result } from "@siding/shared/result";
+import type { CommandRun } from "@siding/shared/target";
 import type { FoundProcess } from "../../machine/effect.ts";
 import type { ProcessExit } from "../../machine/event.ts";
 import type { ProcessRef } from "../../machine/journal.ts";
-import type { Driver, Exited, StartOrder } from "../../ports/driver.ts";
+import type { AdmitOrder, Driver, Exited, StartOrder } from "../../ports/driver.ts";
 import { listenerOn } from "../network/listener.ts";
+import { type Account, accountOf } from "./account.ts";
 import { endGroup, endStrays } from "./ending.ts";
+import { basePath, readEnvFile, serviceEnvironment } from "./environment.ts";
 import { bearersOf, markedLeaders, markerOf, straysOf } from "./marker.ts";
 import { Output } from "./output.ts";
+import { type Policy, refusalOf } from "./policy.ts";
 import { isAlive, membersOfGroup, parseRef, refOfPid } from "./proc.ts";
 
 /** Ends of adopted processes are looked for this often: nobody else tells the agent. */
@@ -19,13 +23,12 @@ const lookForExitsEveryMs = 100;
 /** How often the output files are bounded: 16 MiB are not printed in less. */
 const boundOutputEveryMs = 10_000;
 
-const basePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export interface ChildDriverConfig {
   /** Marks the processes as this agent's: its data folder. */
   readonly owner: string;
   /** Where the services listen. */
   readonly address: Address;
+  readonly policy: Policy;
 }
 
 interface Running {
@@ -62,6 +65,19 @@ export class ChildDriver implements Driver {
     return Promise.resolve(found);
   }
 
+  async admit({ service, target }: AdmitOrder): Promise<Result<null, StepFailure>> {
+    const { run } = target.spec;
+    const refusal = refusalOf(this.#config.policy, service, run);
+    if (refusal !== null) return err(refusal);
+    if ("unit" in run) {
+      const message = `${run.unit}: this agent runs services as its children (driver: child), not as units`;
+      return err({ code: "unit-needs-systemd", message });
+    }
+    const account = await accountOf(run.user ?? this.#config.policy.runAs);
+    const variables = account.ok ? readEnvFile(run.envFile) : account;
+    return variables.ok ? ok(null) : variables;
+  }
+
   async start(order: StartOrder): Promise<Result<ProcessRef, StepFailure>> {
     const { address } = this.#config;
     const listener = listenerOn(address, order.port);
@@ -69,6 +85,8 @@ export class ChildDriver implements Driver {
       const message = `${address}:${order.port} is in use: ${listener}`;
       return err({ code: "port-in-use", message });
     }
+    const admitted = await this.admit(order);
+    if (!admitted.ok) return admitted;
     const output = this.#output.open(order);
     try {
       const spawned = await this.#spawn(order, output);
@@ -91,7 +109,14 @@ export class ChildDriver implements Driver {
   }
 
   async #spawn(order: StartOrder, output: number): Promise<Result<ChildProcess, StepFailure>> {
-    const [program = "", ...args] = order.target.spec.run.command;
+    const { run } = order.target.spec;
+    if ("unit" in run) return err({ code: "unit-needs-systemd", message: run.unit });
+    const [program = "", ...args] = run.command;
+    const account = await accountOf(run.user ?? this.#config.policy.runAs);
+    if (!account.ok) return account;
+    const env = this.#environment(order, run, account.value);
+    if (!env.ok) return env;
+    const ids = account.value === null ? {} : { uid: account.value.uid, gid: account.value.gid };
     return new Promise((resolve) => {
       const refuse = (cause: unknown) => {
         const message = `${program} could not be started in ${order.folder}: ${messageOf(cause)}`;
@@ -104,7 +129,8 @@ export class ChildDriver implements Driver {
           detached: true,
           // Never pipes: a service must not die of the agent's death.
           stdio: ["ignore", output, output],
-          env: this.#environment(order),
+          env: env.value,
+          ...ids,
         });
         child.once("error", refuse);
         child.once("spawn", () => resolve(ok(child)));
@@ -114,18 +140,23 @@ export class ChildDriver implements Driver {
     });
   }
 
-  #environment({ service, slot, startId, target, port }: StartOrder): NodeJS.ProcessEnv {
-    return {
+  #environment(
+    order: StartOrder,
+    run: CommandRun,
+    account: Account | null,
+  ): Result<NodeJS.ProcessEnv, StepFailure> {
+    const { service, slot, startId, target } = order;
+    const fromFile = readEnvFile(run.envFile);
+    if (!fromFile.ok) return fromFile;
+    return ok({
       PATH: basePath,
-      HOME: homedir(),
+      HOME: account?.home ?? homedir(),
       LANG: "C.UTF-8",
-      ...target.spec.run.env,
-      ADDRESS: this.#config.address,
-      PORT: String(port),
-      SIDING_SLOT: slot,
-      SIDING_VERSION: target.release.version,
+      ...fromFile.value,
+      ...run.env,
+      ...serviceEnvironment(order, this.#config.address),
       ...markerOf(this.#config.owner, { service, slot, targetId: target.id, startId }),
-    };
+    });
   }
 
   #register({ service, slot, startId, target }: StartOrder, child: ChildProcess): ProcessRef {

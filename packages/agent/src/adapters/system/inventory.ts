@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Inventory } from "@siding/shared/report";
 import { err, failure, messageOf, ok, type Result } from "@siding/shared/result";
 
-const program = fileURLToPath(new URL("./inventory.main.ts", import.meta.url));
+/** In a release the programs are bundles side by side, with another ending than their sources. */
+const program = fileURLToPath(new URL(`./inventory.main${extname(import.meta.url)}`, import.meta.url));
 const deadlineMs = 20_000;
 
 /** Looks the machine over in a process of its own. Errors: `inventory-failed`; nothing depends on it. */

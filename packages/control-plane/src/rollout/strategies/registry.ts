@@ -1,5 +1,6 @@
 import type { HostId } from "@siding/shared/ids";
 import type { Strategy } from "@siding/shared/spec";
+import { allAtOnce } from "./all-at-once.ts";
 import type { Batching } from "./batching.ts";
 import { inPlace } from "./in-place.ts";
 import { rolling } from "./rolling.ts";
@@ -9,6 +10,8 @@ export function batchingOf(strategy: Strategy, order: readonly HostId[], base: n
   switch (strategy.kind) {
     case "rolling":
       return rolling(strategy, order, base);
+    case "all-at-once":
+      return allAtOnce(strategy, order, base);
     case "in-place":
       return inPlace(strategy, order, base);
   }

@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+
+/** How a program of systemd's ended. */
+export interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  /** What it complained of, on one line. */
+  readonly complaint: string;
+}
+
+/** Asking takes milliseconds; a manager that does not answer by then is in trouble. */
+const askDeadlineMs = 20_000;
+const maxOutputBytes = 4 * 1_048_576;
+/** By the shell's custom: it did not end in time. */
+const timedOut = 124;
+
+/** Runs systemctl; its end tells what came of it. */
+export function systemctl(args: readonly string[], deadlineMs = askDeadlineMs): Promise<Said> {
+  return run("systemctl", ["--no-ask-password", "--no-pager", ...args], deadlineMs);
+}
+
+/** The end of what an invocation of a unit printed, and what systemd said of it. */
+export async function journalTail(invocation: string, lines: number): Promise<string> {
+  if (invocation === "") return "";
+  // What was printed last is perhaps not yet where it is read from.
+  await run("journalctl", ["--sync"], askDeadlineMs);
+  const which = [`_SYSTEMD_INVOCATION_ID=${invocation}`, "+", `INVOCATION_ID=${invocation}`];
+  const how = ["--no-pager", "--quiet", "--output=cat", `--lines=${lines}`];
+  const { stdout } = await run("journalctl", [...how, ...which], askDeadlineMs);
+  return stdout.trimEnd();
+}
+
+function run(program: string, args: readonly string[], deadlineMs: number): Promise<Said> {
+  return new Promise((resolve) => {
+    const options = {
+      timeout: deadlineMs,
+      maxBuffer: maxOutputBytes,
+      env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", LANG: "C.UTF-8" },
+    };
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : error.killed ? timedOut : numberOf(error.code);
+      const late =
+        code === timedOut ? `${program} ${args.join(" ")} did not end within ${deadlineMs} ms` : "";
+      const complaint = [stderr.trim().replaceAll(/\s*\n\s*/g, " "), late].filter(Boolean).join("; ");
+      resolve({ code, stdout, complaint: complaint || (error?.message ?? "") });
+    });
+  });
+}
+
+function numberOf(code: unknown): number {
+  return typeof code === "number" ? code : 1;
+}

@@ -1,0 +1,127 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Report } from "@siding/shared/report";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
+import { EventBody } from "./ledger/event.ts";
+import { openLedger } from "./ledger/store.ts";
+
+const program = new URL("./main.ts", import.meta.url).pathname;
+const patience = { timeout: 30_000, interval: 20 };
+const Endpoints = z.object({ http: z.string(), nats: z.string() });
+
+let folder: string;
+let dataDir: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "storage-"));
+  dataDir = join(folder, "data");
+  mkdirSync(dataDir);
+  writeFileSync(join(folder, "siding.yaml"), JSON.stringify({ dataDir: "data", logLevel: "warn" }));
+});
+
+/** Starts it; gives where it is once it says that it is ready, and how long that took. */
+async function start() {
+  const file = join(dataDir, "endpoints.json");
+  rmSync(file, { force: true });
+  const startedMs = performance.now();
+  const args = [program, "--config", join(folder, "siding.yaml")];
+  const child = spawn(process.execPath, args, { stdio: "ignore", detached: true });
+  const ended = once(child, "close");
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  onTestFinished(stop);
+  const { http } = await vi.waitFor(() => Endpoints.parse(JSON.parse(readFileSync(file, "utf8"))), patience);
+  return { http, stop, readyMs: performance.now() - startedMs };
+}
+
+async function ask(url: string, method: string, path: string, body?: string): Promise<number> {
+  const authorization = `Bearer ${readFileSync(join(dataDir, "admin.token"), "utf8").trim()}`;
+  const headers = { authorization, "content-type": "application/json" };
+  const answer = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+/** A spec that takes up some room on the disk. */
+const padding = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`P${index}`, "x".repeat(500)]));
+
+const declare = (url: string, name: string, port: number) => {
+  const spec = {
+    name,
+    hosts: { match: { role: "web" } },
+    run: { command: ["node"], env: padding },
+    port,
+    health: { http: "/healthz" },
+    edge: { match: { role: "edge" }, upstream: name },
+  };
+  return ask(url, "PUT", `/v1/services/${name}`, JSON.stringify(spec));
+};
+
+function reported(hostId: string, revisionSeen: number): EventBody {
+  const facts = {
+    ...{ agentVersion: "0.1.0", hostname: hostId, address: "127.0.1.1", labels: { role: "web" } },
+    ...{ roles: ["host"], edgeAddresses: [], epochSeen: 1, revisionSeen },
+  };
+  const said = { v: 1, hostId, incarnation: "i1", sequence: 1, kind: "state", full: true, facts };
+  const report = Report.parse({ ...said, instances: [], upstreams: [] });
+  return EventBody.parse({ ...report, type: "host-reported", voided: [] });
+}
+
+test("with 100,000 events behind it, it is ready soon", async () => {
+  const opened = openLedger(join(dataDir, "ledger.db"), { monotonicMs: () => 0, wallMs: () => 0 });
+  if (!opened.ok) throw new Error(opened.error.message);
+  const ledger = opened.value;
+  for (let round = 0; round < 100; round += 1) {
+    const events = Array.from({ length: 1_000 }, (_, host) => reported(`h${host}`, round));
+    expect(ledger.commit(ledger.state.sequence, events, "agent")).toMatchObject({ ok: true });
+  }
+  expect(ledger.state.sequence).toBe(100_000);
+  ledger.close();
+  const started = await start();
+  process.stderr.write(`ready after ${Math.round(started.readyMs)} ms with 100,000 events (target 2,000)\n`);
+  expect(await ask(started.http, "GET", "/v1/hosts/h999")).toBe(200);
+});
+
+/** A small file system of its own as data directory; false where this machine does not let us. */
+function mountSmall(): boolean {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "siding-test", dataDir], { stdio: "pipe" });
+    onTestFinished(() => void execFileSync("umount", ["-l", dataDir]));
+    return true;
+  } catch {
+    process.stderr.write("SKIPPED: no file system can be mounted here, so no disk runs full for real\n");
+    return false;
+  }
+}
+
+test("a disk that is full: nothing is half done, it says so, and goes on once there is room", async ({
+  skip,
+}) => {
+  if (!mountSmall()) return skip();
+  const started = await start();
+  expect(await declare(started.http, "before", 8_000)).toBe(201);
+  const ballast = join(dataDir, "ballast");
+  const { bavail, bsize } = statfsSync(dataDir);
+  writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+  const answers: number[] = [];
+  for (let port = 8_001; answers.at(-1) !== 503 && port < 8_100; port += 1) {
+    answers.push(await declare(started.http, `s${port}`, port));
+  }
+  expect(answers.at(-1)).toBe(503);
+  const refused = `s${8_000 + answers.length}`;
+  expect(await ask(started.http, "GET", `/v1/services/${refused}`)).toBe(404);
+  expect(await ask(started.http, "GET", "/readyz")).toBe(503);
+  expect(await ask(started.http, "GET", "/healthz")).toBe(200);
+  rmSync(ballast);
+  await vi.waitFor(async () => expect(await ask(started.http, "GET", "/readyz")).toBe(200), patience);
+  expect(await declare(started.http, refused, 9_000)).toBe(201);
+  await started.stop();
+  const again = await start();
+  expect(await ask(again.http, "GET", "/v1/services/before")).toBe(200);
+  expect(await ask(again.http, "GET", `/v1/services/${refused}`)).toBe(200);
+});

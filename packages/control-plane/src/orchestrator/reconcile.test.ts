@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { type Scene, scene } from "../scene/scene.ts";
+
+/** The rollouts that the fleet began of itself. */
+function converging(stage: Scene) {
+  return [...stage.state.rollouts.values()].filter((rollout) => rollout.origin === "reconciler");
+}
+
+const broken = { code: "health-grace", message: "GET /healthz answered 500" };
+
+describe("between rollouts", () => {
+  it("a fleet that is as it should be is left alone", () => {
+    const stage = scene();
+    stage.converge();
+    expect(converging(stage)).toEqual([]);
+  });
+
+  it("a host that was away is brought to what the others serve", () => {
+    const stage = scene();
+    stage.behaviours.set("h2", { silent: true });
+    stage.pass(60_000);
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.listed).toEqual(["h1=v2", "h3=v2", "h4=v2"]);
+    stage.converge();
+    expect(converging(stage)).toEqual([]);
+    stage.behaviours.clear();
+    stage.pass(10_000);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+    expect(converging(stage)).toMatchObject([{ status: "succeeded", comment: "h2 is out of traffic" }]);
+  });
+
+  it("a new host joins", () => {
+    const stage = scene({ hosts: 2 });
+    stage.join("h3", "host");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1"]);
+  });
+
+  it("a host whose address changed is delisted, verified there and listed again, without a restart", () => {
+    const stage = scene();
+    const before = stage.log.length;
+    stage.move("h2", "10.9.9");
+    stage.converge();
+    expect(stage.snapshot.upstream.content.members.map((member) => member.address)).toContain("10.9.9.2");
+    const kinds = stage.log
+      .slice(before)
+      .flatMap(({ body }) => (body.type === "command-issued" ? body.body.kind : []));
+    expect(kinds).not.toContain("update");
+    expect(kinds).toContain("verify");
+  });
+
+  it("nothing is converged after an abort: two targets are a person's to settle", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v1", "h3=v1", "h4=v1"]);
+    expect(converging(stage)).toEqual([]);
+  });
+
+  it("what fails is tried again, ever more slowly", () => {
+    const stage = scene({ hosts: 2 });
+    stage.behaviours.set("h3", { fails: { kind: "verify", failure: broken } });
+    stage.join("h3", "host");
+    stage.converge();
+    expect(converging(stage)).toMatchObject([{ status: "failed" }]);
+    stage.pass(20_000);
+    stage.converge();
+    expect(converging(stage)).toHaveLength(1);
+    stage.pass(20_000);
+    stage.converge();
+    expect(converging(stage)).toHaveLength(2);
+    stage.pass(40_000);
+    stage.converge();
+    expect(converging(stage)).toHaveLength(2);
+    stage.behaviours.clear();
+    stage.pass(30_000);
+    stage.converge();
+    expect(stage.listed).toContain("h3=v1");
+  });
+
+  it("gives way to a rollout of a person", () => {
+    const stage = scene({ hosts: 3 });
+    stage.behaviours.set("h4", { silent: true });
+    stage.join("h4", "host");
+    stage.converge();
+    expect(stage.state.services.get(stage.service)?.activeRollout).toMatch(/^r-converge/);
+    const admitted = stage.admit({ version: "v2" });
+    expect(admitted.ok).toBe(true);
+    stage.behaviours.clear();
+    stage.converge();
+    expect(stage.rollout("r2").status).toBe("succeeded");
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+  });
+});
+
+describe("a hand drain", () => {
+  it("is a hold that rollouts never undo, until the host is given back", () => {
+    const stage = scene();
+    expect(stage.hold("h2").ok).toBe(true);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h3=v1", "h4=v1"]);
+    stage.admit({ version: "v2" });
+    stage.converge();
+    expect(stage.rollout("r2").status).toBe("succeeded");
+    expect(stage.listed).toEqual(["h1=v2", "h3=v2", "h4=v2"]);
+    stage.letGo("h2");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+  });
+
+  it("waits for capacity, and says so", () => {
+    const stage = scene({ hosts: 2, spec: { capacity: { minServing: 2 } } });
+    stage.hold("h1");
+    stage.converge();
+    expect(stage.listed).toHaveLength(2);
+    expect(converging(stage)).toMatchObject([{ status: "waiting", waiting: [{ code: "capacity" }] }]);
+  });
+
+  it("is refused while a rollout has the host in its plan", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    expect(stage.hold("h4")).toMatchObject({ ok: false, error: { code: "rollout-in-progress" } });
+  });
+
+  it("of a removed host drains first, and no longer counts in capacity", () => {
+    const stage = scene({ hosts: 3, spec: { capacity: { minServing: "100%" } } });
+    stage.hold("h3", "removed");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1"]);
+    expect(stage.hold("h9")).toMatchObject({ ok: false, error: { code: "unknown-host" } });
+  });
+});

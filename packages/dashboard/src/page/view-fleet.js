@@ -1,0 +1,212 @@
+import { h } from "./dom.js";
+import { hostsSection, load } from "./view-hosts.js";
+import { activeRollout, recentRollouts } from "./view-rollout.js";
+import { ago, counted, goalsOf, title } from "./words.js";
+
+/** @import { EdgeDocument, HostDocument, RolloutDocument, ServiceDocument } from "@siding/shared/rest" */
+/** @import { Fleet } from "./fleet.js" */
+/** @import { HostFilter } from "./view-hosts.js" */
+
+/**
+ * The whole page, from what is known and what the person wants to see of it.
+ *
+ * @param {Fleet} fleet
+ * @param {HostFilter} filter
+ * @returns {Node[]}
+ */
+export function fleetView(fleet, filter) {
+  const nowMs = fleet.nowMs();
+  const rollouts = fleet.sortedRollouts();
+  const active = rollouts.filter(({ finishedAt }) => finishedAt === undefined);
+  const ended = rollouts.filter(({ finishedAt }) => finishedAt !== undefined);
+  return [
+    h("h1", { class: "unseen", "data-key": "title" }, "The fleet"),
+    ...warnings(fleet),
+    summary(fleet),
+    ...active.map((rollout) => activeRollout(rollout, nowMs)),
+    ...fleet.services
+      .filter(({ rollout }) => rollout === null)
+      .map((service) => restingService(service, ended)),
+    fleet.services.length === 0 ? noService() : null,
+    hostsSection(fleet.sortedHosts().filter(isNoMereEdge), goalsOf(rollouts), filter, nowMs),
+    edgesSection(fleet, nowMs),
+    recentRollouts(ended, nowMs),
+    h("footer", { class: "hint", "data-key": "footer" }, `Siding ${fleet.version}`),
+  ].filter((node) => node !== null);
+}
+
+/**
+ * Edges have a list of their own.
+ *
+ * @param {HostDocument} host
+ */
+function isNoMereEdge({ roles }) {
+  return !roles.includes("edge") || roles.includes("host");
+}
+
+/** @param {Fleet} fleet */
+function warnings({ troubles, isBlind }) {
+  const texts = troubles.map(({ what, message }) => [`trouble-${what}`, message]);
+  if (isBlind) {
+    texts.push([
+      "blind",
+      "So many agents are silent at once that it is probably our own connection: nothing is counted against hosts, and nothing new begins until they are heard.",
+    ]);
+  }
+  return texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text));
+}
+
+/** @param {Fleet} fleet */
+function summary({ summary, services }) {
+  if (!summary) return null;
+  const quiet = [
+    summary.silent > 0 && `${summary.silent} silent`,
+    summary.unknown > 0 && `${summary.unknown} not heard yet`,
+  ].filter(Boolean);
+  const { instances: all, listed: serving } = summary;
+  /** @type {[string, string, string][]} */
+  const tiles = [
+    ["Agents", `${summary.alive} of ${summary.hosts}`, quiet.length > 0 ? quiet.join(", ") : "all alive"],
+    [
+      "Instances",
+      `${serving} of ${all}`,
+      all === serving ? "all in traffic" : `${all - serving} out of traffic`,
+    ],
+    ["Edges", String(summary.edges), summary.edges === 0 ? "no traffic is routed" : "route the traffic"],
+    ["Rollouts", String(summary.rollouts), summary.rollouts === 0 ? "none under way" : "under way"],
+  ];
+  return h(
+    "dl",
+    { class: "tiles", "data-key": "summary", "aria-label": `${counted(services.length, "service")} in all` },
+    tiles.map(([name, value, text]) =>
+      h(
+        "div",
+        { "data-key": name, "data-tile": name.toLowerCase() },
+        h("dt", {}, name),
+        h("dd", {}, h("b", {}, value), h("span", { class: "hint" }, text)),
+      ),
+    ),
+  );
+}
+
+/**
+ * Nothing is under way: that too is an answer.
+ *
+ * @param {ServiceDocument} service
+ * @param {readonly RolloutDocument[]} ended
+ */
+function restingService({ name, serving, hosts, edges, releases }, ended) {
+  const last = ended.find(({ service }) => service === name);
+  const versions = serving.map(({ version, hosts: count }) => `${version} on ${counted(count, "host")}`);
+  const what = versions.length > 0 ? `It serves ${versions.join(" and ")}.` : "Nothing of it serves yet.";
+  const next =
+    hosts.length === 0
+      ? "No host matches it."
+      : `Next: nothing, until somebody starts a rollout; releases: ${releases.slice(-5).join(", ") || "none yet"}.`;
+  return h(
+    "section",
+    { class: "card resting", "data-key": `service-${name}`, "data-service": name },
+    h("header", {}, h("h2", {}, name), h("span", { class: "pill tone-idle" }, "at rest")),
+    h("p", {}, `${what} ${edges.length === 0 ? "No edge routes to it. " : ""}${next}`),
+    last &&
+      last.status !== "succeeded" &&
+      h(
+        "p",
+        { class: "refused" },
+        `The last rollout (${title(last)}) ended ${last.status}: ${last.story.doing}`,
+      ),
+  );
+}
+
+function noService() {
+  return h(
+    "section",
+    { class: "card resting", "data-key": "no-service" },
+    h("h2", {}, "No service yet"),
+    h("p", {}, "Declare one with PUT /v1/services/NAME: ", h("a", { href: "/docs" }, "the API"), "."),
+  );
+}
+
+/**
+ * @param {Fleet} fleet
+ * @param {number} nowMs
+ */
+function edgesSection({ edges, hosts }, nowMs) {
+  const headings = ["Edge", "Upstream", "Serves", "Reloads", "Load", "Last seen"];
+  const rows = edges.flatMap((edge) => edgeRows(edge, hosts.get(edge.id), nowMs));
+  return h(
+    "section",
+    { class: "card", "data-key": "edges", "aria-labelledby": "edges-title" },
+    h("h2", { id: "edges-title" }, "Edges"),
+    rows.length === 0
+      ? h("p", { class: "hint" }, "None has been heard yet: without one nothing is routed.")
+      : h(
+          "table",
+          { class: "hosts" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              headings.map((text) => h("th", { scope: "col" }, text)),
+            ),
+          ),
+          h("tbody", {}, rows),
+        ),
+  );
+}
+
+/**
+ * @param {EdgeDocument} edge
+ * @param {HostDocument | undefined} host
+ * @param {number} nowMs
+ */
+function edgeRows({ id, liveness, lastSeen, counted: isCounted, upstreams }, host, nowMs) {
+  const name = () =>
+    h(
+      "th",
+      { scope: "row" },
+      h("button", { type: "button", class: "link", "data-host": id }, id),
+      h("span", { class: "hint" }, isCounted ? liveness : `${liveness}, not counted yet`),
+    );
+  const rest = () => [
+    h("td", { "data-label": "Load" }, host ? load(host) : "–"),
+    h("td", { "data-label": "Last seen" }, ago(lastSeen, nowMs)),
+  ];
+  if (upstreams.length === 0) {
+    return [h("tr", { "data-key": id }, name(), h("td", { colspan: 3 }, "no upstream yet"), rest())];
+  }
+  return upstreams.map((upstream) =>
+    h(
+      "tr",
+      { "data-key": `${id}/${upstream.upstream}`, "data-edge": id },
+      name(),
+      h(
+        "td",
+        { "data-label": "Upstream" },
+        upstream.upstream,
+        h("span", { class: "hint" }, ` ${counted(upstream.members.length, "member")}`),
+      ),
+      h("td", { "data-label": "Serves" }, served(upstream)),
+      h("td", { "data-label": "Reloads" }, upstream.reloads),
+      rest(),
+    ),
+  );
+}
+
+/** @param {EdgeDocument["upstreams"][number]} upstream */
+function served({ wanted, serving, refused, trouble }) {
+  const isCurrent = serving === wanted;
+  const what = isCurrent
+    ? `revision ${wanted}, as wanted`
+    : `revision ${serving ?? "none"}; wanted is ${wanted}`;
+  const complaint = refused ?? trouble;
+  return h(
+    "span",
+    {},
+    h("span", { class: `pill tone-${isCurrent ? "good" : "leaving"}` }, isCurrent ? "current" : "behind"),
+    ` ${what}`,
+    complaint && h("span", { class: "refused" }, ` ${complaint}`),
+  );
+}

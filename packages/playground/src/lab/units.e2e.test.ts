@@ -1,0 +1,226 @@
+import type { SpecInput } from "@siding/shared/spec";
+import { describe, expect, test } from "vitest";
+import { finished } from "../fleet/rollouts.ts";
+import { SERVICE } from "../fleet/service-spec.ts";
+import { until } from "../until.ts";
+import type { LabHost } from "./host.ts";
+import { labSpec } from "./lab.ts";
+import { whyNoLab } from "./requirements.ts";
+import { expectNothingLost, useLab } from "./scene.ts";
+
+const why = whyNoLab();
+const PATIENCE_MS = 120_000;
+const NODE = "/usr/lib/siding/current/bin/node";
+const BOTH = ["v1", "v2"];
+
+describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped: ${why})`}`, () => {
+  const lab = useLab({
+    hosts: 2,
+    edges: 1,
+    releases: [
+      { version: "v1", variant: "sound" },
+      { version: "v2", variant: "sound" },
+      { version: "exits", variant: "exits-at-once" },
+      { version: "slow-stop", variant: "slow-stop" },
+    ],
+    allow: "--allow-user www-data --allow-unit shop@.service --allow-unit flawed@.service",
+  });
+  const first = (): LabHost => lab().machine("h1");
+
+  /** Declares the spec, rolls a version out, and expects the end. Gives what went wrong, in the hosts' own words. */
+  async function rolled(
+    version: string,
+    wanted: "succeeded" | "rolled-back" | "failed",
+    over: Partial<SpecInput> = {},
+  ) {
+    await lab().api.declare(SERVICE, { ...labSpec(), ...over });
+    const { id } = await lab().roll({ version, strategy: { kind: "rolling" } });
+    const document = await finished(lab().api, id, wanted, PATIENCE_MS);
+    return document.hosts
+      .map(({ error }) => `${error?.code}: ${error?.message} ${error?.output ?? ""}`)
+      .join("\n");
+  }
+
+  const withUnit = (unit: string): Partial<SpecInput> => ({ run: undefined, unit });
+
+  async function writeUnit(name: string, lines: readonly string[]): Promise<void> {
+    const text = ["[Service]", `WorkingDirectory=/opt/siding/${SERVICE}/%i`, ...lines].join("\n");
+    for (const host of lab().hosts) {
+      await host.write(`/etc/systemd/system/${name}`, `${text}\n`);
+      await host.sh("systemctl daemon-reload");
+    }
+  }
+
+  test("the installer is run again, and upgrades, without a request lost", async () => {
+    await expectNothingLost(lab(), lab().edges, BOTH, async () => {
+      const [edge] = lab().edges;
+      for (const [machine, role] of [
+        [first(), "agent"],
+        [edge, "edge"],
+        [lab().controlPlane, "control-plane"],
+      ] as const) {
+        await machine?.sh(`/mnt/install.sh ${role} && /mnt/install.sh ${role} --upgrade`);
+      }
+      await lab().allAlive();
+    });
+    await expect(first().sh("/mnt/install.sh edge --host-id h1")).rejects.toThrow("a host has one agent");
+    await expect(
+      first().sh(
+        "/mnt/install.sh agent --host-id other --address 1.2.3.4 --control-plane http://x:1 --nats nats://x:1",
+      ),
+    ).rejects.toThrow("says something else");
+    await expect(first().sh("/mnt/install.sh agent --lable a=b")).rejects.toThrow(
+      "'--lable' is no option of agent",
+    );
+  });
+
+  test("an agent that is killed finds its services again, and one that hangs is restarted", async () => {
+    const pidOf = () => first().sh("systemctl show --property=MainPID --value siding-web@blue");
+    const pid = await pidOf();
+    const agentPid = () => first().sh("systemctl show --property=MainPID --value siding-agent");
+    const before = await agentPid();
+    await first().sh("systemctl kill --signal=SIGKILL siding-agent");
+    await until(
+      "another agent",
+      async () => !["0", before.trim()].includes((await agentPid()).trim()),
+      PATIENCE_MS,
+    );
+    await lab().allAlive();
+    // The unit's own patience is a minute.
+    const dropIn = "/run/systemd/system/siding-agent.service.d";
+    await first().sh(`mkdir -p ${dropIn}; printf '[Service]\\nWatchdogSec=2\\n' >${dropIn}/quick.conf`);
+    await first().sh("systemctl daemon-reload; systemctl restart siding-agent");
+    const hanging = (await agentPid()).trim();
+    await first().sh(`kill -STOP ${hanging}`);
+    await until(
+      "another agent",
+      async () => !["0", hanging].includes((await agentPid()).trim()),
+      PATIENCE_MS,
+    );
+    await first().sh(`rm -r ${dropIn}; systemctl daemon-reload; systemctl restart siding-agent`);
+    await lab().allAlive();
+    expect(await pidOf()).toBe(pid);
+  });
+
+  test("run.user, run.env and run.envFile reach the service as they are written", async () => {
+    const env = { TRICKY: `a "b" $HOME %i \`c\` \\ ; 'd'`, FROM_BOTH: "spec" };
+    for (const host of lab().hosts) await host.write("/etc/web.env", "SECRET=s3cret\nFROM_BOTH=file\n");
+    const script = `require("node:fs").writeFileSync("/tmp/seen.json", JSON.stringify({ env: process.env, argv: process.argv.slice(1), uid: process.getuid() })); import(process.cwd() + "/server.mjs")`;
+    const words = ["a b", "100%", "$HOME", 'say "hi"', ";"];
+    const command = [NODE, "--eval", script, "--", ...words];
+    await rolled("v2", "succeeded", {
+      run: { command, env, user: "www-data", envFile: "/etc/web.env", stopGrace: "5s" },
+    });
+    const seen: unknown = JSON.parse(await first().sh("cat /tmp/seen.json"));
+    expect(seen).toMatchObject({
+      env: { ...env, SECRET: "s3cret", SIDING_SLOT: "blue", SIDING_VERSION: "v2" },
+      argv: words,
+      uid: 33,
+    });
+  });
+
+  test.each<[string, Partial<SpecInput>, string]>([
+    ["a user", { run: { command: [NODE], user: "root" } }, "user 'root' is not in allow.users"],
+    ["a unit", withUnit("ssh@.service"), "unit 'ssh@.service' is not in allow.units"],
+    ["a unit that is not there", withUnit("shop@.service"), "there is no unit shop@blue.service"],
+    [
+      "a file of secrets that is not there",
+      { run: { command: [NODE], envFile: "/etc/none.env" } },
+      "/etc/none.env",
+    ],
+  ])("refuses %s by name before any traffic changes", async (_, over, words) => {
+    const reloads = await edgeReloads();
+    expect(await rolled("v1", "failed", { ...over, onFailure: "stop" })).toContain(words);
+    expect(await edgeReloads()).toBe(reloads);
+  });
+
+  async function edgeReloads(): Promise<string> {
+    const [edge] = lab().edges;
+    return (await edge?.sh("cat /var/lib/siding/edge/edge/upstreams/*.json")) ?? "";
+  }
+
+  test("a service that ends at once is reported with the last lines of its journal", async () => {
+    const said = await rolled("exits", "rolled-back", { onFailure: "rollback" });
+    expect(said).toContain("process-exited");
+    expect(said).toMatch(/exit code \d+[\s\S]*\w/);
+  });
+
+  test("the hosts' own template unit, Type=notify or not, with its own restarts overruled", async () => {
+    await writeUnit("shop@.service", [`ExecStart=${NODE} server.mjs`, "Restart=always", "User=www-data"]);
+    await expectNothingLost(lab(), lab().edges, BOTH, () =>
+      rolled("v1", "succeeded", withUnit("shop@.service")),
+    );
+    const shown = await first().sh("systemctl show --property=Restart,ActiveState shop@blue");
+    expect(shown.trim().split("\n").toSorted()).toEqual(["ActiveState=active", "Restart=no"]);
+    // A crash of what serves is mended by the agent, not by systemd.
+    await first().sh("systemctl kill --signal=SIGKILL shop@blue");
+    await until("it to be back", async () => (await lab().answering(first())) === "v1", PATIENCE_MS);
+    // So is a restart by hand, of which nobody told the agent.
+    await first().sh("systemctl restart shop@blue");
+    await until("it to be back", async () => (await lab().answering(first())) === "v1", PATIENCE_MS);
+  });
+
+  test.each<[string, readonly string[], string]>([
+    ["that fails", ["ExecStart=/bin/sh -c 'echo no way; exit 7'", "Type=notify"], "no way"],
+    ["that forks", [`ExecStart=/bin/sh -c '${NODE} server.mjs & exit 0'`], "Type=forking"],
+    ["of a wrong type", ["ExecStart=/bin/true", "Type=oneshot"], "flawed@blue.service is Type=oneshot"],
+    ["that can't be loaded", ["ExecStart=relative/path"], "unit-broken"],
+    ["that leaves processes", [`ExecStart=${NODE} server.mjs`, "KillMode=process"], "KillMode=process"],
+  ])("a unit %s is named", async (_, lines, words) => {
+    await writeUnit("flawed@.service", lines);
+    expect(await rolled("v2", "failed", { ...withUnit("flawed@.service"), onFailure: "stop" })).toContain(
+      words,
+    );
+  });
+
+  test("a unit that is masked is named", async () => {
+    for (const host of lab().hosts)
+      await host.sh("rm /etc/systemd/system/flawed@.service; systemctl mask flawed@.service");
+    expect(await rolled("v2", "failed", { ...withUnit("flawed@.service"), onFailure: "stop" })).toContain(
+      "unit-masked",
+    );
+  });
+
+  test("a template of the agent's that was edited by hand is named", async () => {
+    await rolled("v2", "succeeded");
+    const template = "/run/systemd/system/siding-web@.service";
+    await first().sh(`echo Nice=5 >>${template}; systemctl daemon-reload`);
+    expect(await rolled("v1", "failed", { onFailure: "stop" })).toContain(`${template} was changed by hand`);
+    await first().sh(`rm ${template}`);
+    await rolled("v1", "succeeded");
+  });
+
+  test("a service that hangs on its stop is killed after its grace", async () => {
+    const run = { command: [NODE, "server.mjs"], stopGrace: "500ms" };
+    await rolled("slow-stop", "succeeded", { run });
+    await rolled("v1", "succeeded", { run });
+    expect(await lab().answering(first())).toBe("v1");
+  });
+
+  test("after a reboot the agent starts what its journal wants, also without the control plane", async () => {
+    await lab().controlPlane.sh("systemctl stop siding-control-plane");
+    await first().cutPower();
+    await first().boot();
+    await until(
+      "the service after a power cut",
+      async () => (await lab().answering(first())) === "v1",
+      PATIENCE_MS,
+    );
+    await lab().controlPlane.sh("systemctl start siding-control-plane");
+    await lab().allAlive();
+    const { id } = await lab().roll({ version: "v2" });
+    expect(await finished(lab().api, id, "succeeded", PATIENCE_MS)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("an agent is removed with what it runs, and nothing of it stays after a purge", async () => {
+    await first().sh("/mnt/install.sh agent --remove");
+    expect(await lab().answering(first())).toBeNull();
+    expect(await first().sh("ls /etc/siding /var/lib/siding /opt/siding")).toContain("agent.yaml");
+    await first().sh("/mnt/install.sh agent --purge");
+    const left = await first().sh(
+      "ls -d /etc/siding /var/lib/siding /opt/siding /usr/lib/siding /run/siding 2>/dev/null || true",
+    );
+    expect(left).toBe("");
+    expect(await first().sh("id siding-service 2>&1 || true")).toContain("no such user");
+  });
+});

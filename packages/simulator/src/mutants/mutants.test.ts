@@ -1,0 +1,37 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { hunt } from "./hunt.ts";
+import { mutants } from "./mutants.ts";
+import { plant } from "./plant.ts";
+
+/** The rarest of the mistakes shows within so many seeds; the others show at once. */
+const seeds = 60;
+const timeoutMs = 120_000;
+
+describe("a mistake planted in the core", () => {
+  for (const mutant of mutants) {
+    it(`is caught: ${mutant.name}`, { timeout: timeoutMs }, async () => {
+      using planted = await plant(mutant);
+      const caught = hunt(planted.advance, false, seeds);
+      expect(mutant.judges, `${caught?.verdict.message ?? "nobody objected"}`).toContain(
+        caught?.verdict.judge,
+      );
+    });
+
+    it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
+      using planted = await plant(mutant);
+      const refused = hunt(planted.advance, true, seeds);
+      expect(refused?.verdict.judge, refused?.verdict.message).toBe("checker");
+      expect(refused?.verdict.message).toContain(`rule ${mutant.checkerRule}:`);
+    });
+  }
+
+  it("leaves no copy behind, and says so where its text is not there", async () => {
+    const [first] = mutants;
+    if (!first) throw new Error("no mutants");
+    await expect(plant({ ...first, from: "not in the file" })).rejects.toThrow(/has 0 places/);
+    const left = readdirSync(fileURLToPath(new URL("../../../control-plane/", import.meta.url)));
+    expect(left.filter((name) => name.startsWith(".mutants-"))).toEqual([]);
+  });
+});

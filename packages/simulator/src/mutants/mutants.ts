@@ -1,0 +1,127 @@
+/** A deliberate mistake in the core: one exact replacement in one file of packages/control-plane/src/rollout. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** The judges of whom one must see it where the checker is off. */
+  readonly judges: readonly string[];
+  /** The rule that the checker names when it refuses the decision. */
+  readonly checkerRule: number;
+}
+
+/** What a person could get wrong on a bad day. Each must be caught twice: by a judge, and by the production checker. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "capacity is off by one",
+    file: "capacity.ts",
+    from: "return serving >= Math.max(minServing, 1)",
+    to: "return serving + 1 >= Math.max(minServing, 1)",
+    judges: ["minimum"],
+    checkerRule: 1,
+  },
+  {
+    name: "a percentage is rounded down",
+    file: "capacity.ts",
+    from: "const wanted = Math.ceil((amount.percent / 100) * base - rounding);",
+    to: "const wanted = Math.floor((amount.percent / 100) * base - rounding);",
+    judges: ["minimum"],
+    checkerRule: 1,
+  },
+  {
+    name: "capacity forgets what the edges serve by",
+    file: "capacity.ts",
+    from: "const serving = Math.min(remaining, servingNow(snapshot));",
+    to: "const serving = snapshot.hosts.length;",
+    judges: ["minimum"],
+    checkerRule: 1,
+  },
+  {
+    name: "a host is drained before the edges confirm that it has left",
+    file: "position.ts",
+    from: "if (edges.length === 0) return null;",
+    to: "if (edges.length >= 0) return null;",
+    judges: ["confirmed", "lost-request"],
+    checkerRule: 3,
+  },
+  {
+    name: "only one edge's word is waited for",
+    file: "position.ts",
+    from: "const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));",
+    to: "const edges = countedEdges(snapshot).slice(0, 1).filter((edge) => mayServe(snapshot, edge, hostId, slot));",
+    judges: ["confirmed", "lost-request"],
+    checkerRule: 3,
+  },
+  {
+    name: "a host is stopped without a drain",
+    file: "position.ts",
+    from: 'return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };',
+    to: 'return { kind: "drained" };',
+    judges: ["drained"],
+    checkerRule: 3,
+  },
+  {
+    name: "a host joins without the word of the edges",
+    file: "position.ts",
+    from: 'return edges.length === 0 ? { kind: "ready", command } : { kind: "probing", command, edges };',
+    to: 'return edges.length >= 0 ? { kind: "ready", command } : { kind: "probing", command, edges };',
+    judges: ["verified", "lost-request"],
+    checkerRule: 2,
+  },
+  {
+    name: "a host joins without the word of its agent",
+    file: "position.ts",
+    from: "if (active) return { kind: phase, command };",
+    to: 'if (active && phase === "updating") return { kind: phase, command };',
+    judges: ["verified", "lost-request"],
+    checkerRule: 2,
+  },
+  {
+    name: "the failure budget is never looked at",
+    file: "interventions.ts",
+    from: "budgetSpent(survey) ??",
+    to: "",
+    judges: ["budget"],
+    checkerRule: 11,
+  },
+  {
+    name: "silence does not stop the next batch",
+    file: "gates.ts",
+    from: "? [unknownGate(snapshot), silenceGate(survey), conflictGate(survey), bakeGate(survey)]",
+    to: "? [conflictGate(survey), bakeGate(survey)]",
+    judges: ["silence"],
+    checkerRule: 6,
+  },
+  {
+    name: "silence is a failure",
+    file: "interventions.ts",
+    from: 'if (rollout.intent === "forward") return setIntent(survey, "pause", overdueCause(survey, first));',
+    to: 'if (rollout.intent === "forward") return setIntent(survey, "rollback", overdueCause(survey, first));',
+    judges: ["silence"],
+    checkerRule: 6,
+  },
+  {
+    name: "a rollback says that it is complete, whatever is left",
+    file: "completion.ts",
+    from: "if (lost.length === 0) return finish",
+    to: "if (lost.length >= 0) return finish",
+    judges: ["rolled-back"],
+    checkerRule: 9,
+  },
+  {
+    name: "a rollout ends while hosts are out",
+    file: "completion.ts",
+    from: "if (going(survey).length > 0) return [];",
+    to: "",
+    judges: ["rest", "rolled-back"],
+    checkerRule: 8,
+  },
+  {
+    name: "who leaves is still counted",
+    file: "capacity.ts",
+    from: "const remaining = servingOn(snapshot, edge, next);",
+    to: "const remaining = servingOn(snapshot, edge, [...next, ...before]);",
+    judges: ["minimum"],
+    checkerRule: 1,
+  },
+];

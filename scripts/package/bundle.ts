@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { build } from "esbuild";
+import { ROOT } from "../child.ts";
+
+const PROGRAMS = {
+  "siding-agent": "packages/agent/src/main.ts",
+  "siding-control-plane": "packages/control-plane/src/main.ts",
+  /** The agent starts it by its own file's name with the bundle's ending. */
+  "inventory.main": "packages/agent/src/adapters/system/inventory.main.ts",
+};
+
+/**
+ * CommonJS inside an ES module still asks for Node's own modules by `require`. The names must be none that the minifier
+ * makes up.
+ */
+const REQUIRE =
+  "import{createRequire as makeBundleRequire}from'node:module';const require=makeBundleRequire(import.meta.url);";
+
+/** Not to be bundled, since it loads native code from beside itself: the parts of it that run. */
+export function carriedPackages(): Readonly<Record<string, readonly string[]>> {
+  const native = `prebuilds/linux-${process.arch}.node`;
+  return { "better-sqlite3": ["package.json", "LICENSE", "lib", native] };
+}
+
+/** One file a program, `NAME.mjs` in the folder. */
+export async function bundle(folder: string): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: Object.entries(PROGRAMS).map(([out, input]) => ({ out, in: join(ROOT, input) })),
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    minify: true,
+    // Names of functions and classes are in error messages and stacks.
+    keepNames: true,
+    legalComments: "none",
+    external: Object.keys(carriedPackages()),
+    banner: { js: REQUIRE },
+    logLevel: "warning",
+  });
+}
