@@ -78,6 +78,7 @@ describe("an agent's config", () => {
       `${least.replace("[host]", "[edge]")}edge: { pidFile: /run/nginx.pid }\n`,
       "edge.pidFile: only with mode: include",
     ],
+    ["a weight that is none", `${least}labels: { weight: heavy }\n`, "labels.weight: a whole number"],
     ["a number without its unit", `${least}beatInterval: 10\n`, "beatInterval"],
     ["a relative path", `${least}dataDir: data\n`, "dataDir: an absolute path"],
     ["no YAML", "a: [", "agent.yaml"],

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defaults } from "@siding/shared/defaults";
-import { Address, HostId, Labels, Port, ServiceName } from "@siding/shared/ids";
+import { Address, HostId, Labels, Port, ServiceName, Weight, weightLabel } from "@siding/shared/ids";
 import { Role } from "@siding/shared/report";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import { Duration } from "@siding/shared/units";
@@ -82,9 +82,14 @@ const FileShape = z.strictObject({
   beatInterval: Duration.default(defaults.beatIntervalMs).refine((ms) => ms >= 100, "at least 100ms"),
 });
 
-const AgentConfig = FileShape.superRefine(({ roles, edge }, context) => {
+const AgentConfig = FileShape.superRefine(({ roles, labels, edge }, context) => {
   if (new Set(roles).size < roles.length) {
     context.addIssue({ code: "custom", path: ["roles"], message: "each role once" });
+  }
+  const weight = labels[weightLabel];
+  if (weight !== undefined && !Weight.safeParse(weight).success) {
+    const message = "a whole number from 1 to 100: the host's share where balancing is weighted";
+    context.addIssue({ code: "custom", path: ["labels", weightLabel], message });
   }
   if (edge !== undefined && !roles.includes("edge")) {
     context.addIssue({ code: "custom", path: ["edge"], message: "only with the role edge" });

@@ -13,6 +13,7 @@ import {
   Slot,
   TargetId,
   UpstreamName,
+  Weight,
 } from "./ids.ts";
 import { protocolVersion } from "./message.ts";
 import { Balance } from "./spec.ts";
@@ -64,6 +65,8 @@ export const Member = z.object({
   targetId: TargetId,
   address: Address,
   port: Port,
+  /** Its host's share of the requests where balancing is `weighted`; left out it is 1. */
+  weight: Weight.optional(),
 });
 export type Member = z.infer<typeof Member>;
 

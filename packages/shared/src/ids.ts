@@ -80,6 +80,16 @@ export const Labels = z.record(
 );
 export type Labels = z.infer<typeof Labels>;
 
+/** A host takes this many times the requests of one with weight 1; a label says it, so that it stands where the host does. */
+export const Weight = z.coerce.number().int().min(1).max(100);
+export const weightLabel = "weight";
+
+/** The weight that a host's labels give it; 1 where they give none. */
+export function weightOf(labels: Labels): number {
+  const parsed = Weight.safeParse(labels[weightLabel] ?? 1);
+  return parsed.success ? parsed.data : 1;
+}
+
 /** A revision is the ledger sequence of its commit: one counter for everything (design section 4). */
 export const Revision = z.int().min(0);
 export const Epoch = z.int().min(0);

@@ -98,7 +98,6 @@ describe("a service spec", () => {
     [{ hooks: { beforeUpdate: ["true"] } }],
     [{ gates: [] }],
     [{ edge: undefined }],
-    [{ edge: { match: { role: "edge" }, balance: "ip-hash" } }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {
     const issues = issuesOf({ ...full, ...change });
     expect(issues.length).toBeGreaterThan(0);

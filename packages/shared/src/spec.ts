@@ -119,19 +119,12 @@ export const StrategyInput = z
     };
   });
 
-export const Balance = z.enum(["round-robin", "least-conn"]);
+/**
+ * How an edge chooses among the listed: nginx's own ways. `weighted` goes by the host label `weight`, `ip-hash` by the
+ * client's address, `least-time` needs an nginx that has it.
+ */
+export const Balance = z.enum(["round-robin", "weighted", "least-conn", "ip-hash", "least-time"]);
 export type Balance = z.infer<typeof Balance>;
-const BalanceInput = z
-  .enum(["round-robin", "least-conn", "weighted", "ip-hash", "least-time"])
-  .transform((value, context): Balance => {
-    if (value === "round-robin" || value === "least-conn") return value;
-    context.addIssue({
-      code: "custom",
-      message: `balance '${value}': not available in this release of Siding`,
-      params: { siding: "not-available-yet" },
-    });
-    return z.NEVER;
-  });
 
 /** What a rollout does when more hosts fail than `maxFailures`. */
 export const OnFailure = z.enum(["pause", "rollback", "stop"]);
@@ -184,7 +177,7 @@ const SpecShape = z.strictObject({
     .strictObject({
       match: Match,
       upstream: UpstreamName.optional(),
-      balance: BalanceInput.default(defaults.balance),
+      balance: Balance.default(defaults.balance),
     })
     .optional(),
   strategy: StrategyInput.prefault({ kind: "rolling" }),

@@ -4,6 +4,7 @@ import type { Failure, Result } from "@siding/shared/result";
 
 /**
  * - `edge-nginx-missing`: no nginx at the configured path, or it does not run.
+ * - `edge-nginx-too-old`: it runs, and does not know what the agent would write.
  * - `edge-nginx-down`: the inner nginx has no living master; `recover` brings one back.
  * - `edge-config-refused`: nginx does not accept the configuration; the message is nginx's own.
  * - `edge-reload-without-effect`: asked to reload, nginx did not serve the new content within the deadline.
@@ -13,6 +14,7 @@ import type { Failure, Result } from "@siding/shared/result";
  */
 type EdgeFailureCode =
   | "edge-nginx-missing"
+  | "edge-nginx-too-old"
   | "edge-nginx-down"
   | "edge-config-refused"
   | "edge-reload-without-effect"

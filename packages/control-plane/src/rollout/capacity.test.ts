@@ -88,8 +88,11 @@ describe("a revision", () => {
   });
 
   describe("with members that an edge has ejected", () => {
+    let rollout: RolloutRecord;
     const ejecting = (who: Readonly<Record<string, readonly string[]>>) => {
-      const { snapshot } = scene({ hosts: 4, edges: 2, spec: { capacity: { minServing: 2 } } });
+      const stage = scene({ hosts: 4, edges: 2, spec: { capacity: { minServing: 2 } } });
+      const { snapshot } = stage;
+      rollout = stage.rollout();
       const edges = snapshot.edges.map((edge) => ({
         ...edge,
         ejected: (who[edge.hostId] ?? []).map((hostId) => ({
@@ -106,7 +109,7 @@ describe("a revision", () => {
       const members = without(snapshot, ...hostIds);
       const content = { ...snapshot.upstream.content, members };
       const revised = { type: "upstream-revised", service: snapshot.service, content } as const;
-      const rule1 = check({ plan: { allowsDowntime: false } } as RolloutRecord, snapshot, [revised]).filter(({ rule }) => rule === 1);
+      const rule1 = check(rollout, snapshot, [revised]).filter(({ rule }) => rule === 1);
       return { core: judgeRevision(snapshot, members).kind, checker: rule1.length === 0 ? "fits" : "short" };
     };
 

@@ -1,6 +1,6 @@
 import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
 import { canonicalJson } from "@siding/shared/digest";
-import type { HostId } from "@siding/shared/ids";
+import { type HostId, weightOf } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
@@ -179,7 +179,15 @@ function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: read
     (member) => !leaving.includes(member.hostId),
   );
   const joined = joins.flatMap((host) => memberOf(host, host.goal) ?? []);
-  return [...staying, ...joined].sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+  return [...staying, ...joined]
+    .map((member) => weighted(survey.snapshot, member))
+    .sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+}
+
+/** As its host's label says now; 1 goes without saying. */
+function weighted({ hosts }: Snapshot, { weight: _, ...member }: Member): Member {
+  const weight = weightOf(hosts.find(({ hostId }) => hostId === member.hostId)?.labels ?? {});
+  return weight === 1 ? member : { ...member, weight };
 }
 
 function memberOf(host: HostSurvey, target: Target | null): Member | null {

@@ -129,10 +129,10 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...graces,
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
+    swapDueMs(survey) ?? undefined,
     membership.waiting.some(({ code }) => code === "load-headroom")
       ? nowMs + defaults.beatIntervalMs
       : undefined,
-    swapDueMs(survey) ?? undefined,
     refusingEdge(survey) ? snapshot.upstream.revisedAtMs + edgeRetryMs : undefined,
   ];
   const ahead = instants.filter((atMs): atMs is number => atMs !== undefined && atMs > nowMs);

@@ -97,9 +97,8 @@ export function userHttp(
   includeDir: string,
   upstream: string,
   listen: string,
-  mode: FrontOptions["mode"] = "inner",
+  mode: EdgeMode = "inner",
 ): string {
-  const proxying = proxyTo(upstream);
   return `  access_log off;
   client_max_body_size 100m;
   underscores_in_headers on;
@@ -112,22 +111,18 @@ export function userHttp(
   server {
     listen ${listen} backlog=4096;
     location / {
-${
-  mode === "include"
-    ? `      include ${includeDir}/bleed.conf;
-`
-    : ""
-}${proxying}
+${mode === "include" ? `      include ${includeDir}/bleed.conf;` : ""}
+${proxyTo(upstream)}
     }
-${
-  mode === "include"
-    ? `    location @siding_bleed {
+${mode === "include" ? bleedingLocation(upstream) : ""}
+  }`;
+}
+
+function bleedingLocation(upstream: string): string {
+  return `    location @siding_bleed {
       keepalive_timeout 0;
-${proxying}
-    }
-`
-    : ""
-}  }`;
+${proxyTo(upstream)}
+    }`;
 }
 
 function proxyTo(upstream: string): string {

@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "capacity forgets what the edges serve by",
     file: "capacity.ts",
-    from: "const serving = Math.min(remaining.length, servingNow(snapshot));",
+    from: "const serving = Math.min(remaining, servingNow(snapshot));",
     to: "const serving = snapshot.hosts.length;",
     judges: ["minimum"],
     checkerRule: 1,
@@ -79,8 +79,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the failure budget is never looked at",
     file: "interventions.ts",
-    from: "return budgetSpent(survey) ?? edgeRefused(survey)",
-    to: "return edgeRefused(survey)",
+    from: "budgetSpent(survey) ??",
+    to: "",
     judges: ["budget"],
     checkerRule: 11,
   },
@@ -119,8 +119,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "who leaves is still counted",
     file: "capacity.ts",
-    from: "const remaining = servingIn(snapshot, next);",
-    to: "const remaining = servingIn(snapshot, [...next, ...snapshot.upstream.content.members]);",
+    from: "const remaining = servingOn(snapshot, edge, next);",
+    to: "const remaining = servingOn(snapshot, edge, [...next, ...before]);",
     judges: ["minimum"],
     checkerRule: 1,
   },

@@ -1,23 +1,32 @@
 import { execFile } from "node:child_process";
 import { err, failure, ok } from "@siding/shared/result";
+import type { Balance } from "@siding/shared/spec";
 import type { EdgeResult } from "../../ports/edge.ts";
 import type { InnerFolder } from "./layout.ts";
 
 /** What this build of nginx can do: detected, never assumed. */
 export interface NginxFeatures {
   readonly version: string;
+  /** Not too old for what the agent writes. */
+  readonly supported: boolean;
   /** Response trailers can be passed on (from 1.27.2). */
   readonly passTrailers: boolean;
   /** Idle connections to hosts can be given a timeout (from 1.15.3). */
   readonly keepsConnections: boolean;
   /** Idle connections of clients can be kept open for a while at a reload (from 1.27.4). */
   readonly keepaliveMinTimeout: boolean;
+  /** The host that has answered soonest can be chosen (from 1.31.0). */
+  readonly leastTime: boolean;
   /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
   readonly tempPaths: readonly string[];
 }
 
 /** nginx answers within milliseconds; a disk that hangs shall not hang the agent. */
 const commandTimeoutMs = 10_000;
+
+/** What Debian 11 and Ubuntu 20.04 have; nothing older was ever tried. */
+const oldestSupported = "1.18.0";
+const oldestComparable = 1_018_000;
 
 const modulesWithTempPath = ["fastcgi", "uwsgi", "scgi"];
 
@@ -29,17 +38,30 @@ export function parseFeatures(text: string): NginxFeatures | null {
   const comparable = major * 1_000_000 + minor * 1_000 + patch;
   return {
     version: `${major}.${minor}.${patch}`,
+    supported: comparable >= oldestComparable,
     passTrailers: comparable >= 1_027_002,
     keepsConnections: comparable >= 1_015_003,
     keepaliveMinTimeout: comparable >= 1_027_004,
+    leastTime: comparable >= 1_031_000,
     tempPaths: modulesWithTempPath.filter((module) => !text.includes(`--without-http_${module}_module`)),
   };
+}
+
+/** Whether this build can balance like that. */
+export function canBalance(features: NginxFeatures, balance: Balance): EdgeResult<void> {
+  if (balance !== "least-time" || features.leastTime) return ok(undefined);
+  const message = `balance least-time needs nginx 1.31.0 or newer; this edge has ${features.version}`;
+  return err(failure("edge-config-refused", message));
 }
 
 /** Asks the nginx at `path` what it is. */
 export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatures>> {
   const run = await runNginx(path, ["-V"], "/");
   const features = run.failed ? null : parseFeatures(run.output);
+  if (features && !features.supported) {
+    const message = `nginx ${features.version} at '${path}' is too old: ${oldestSupported} or newer is needed`;
+    return err(failure("edge-nginx-too-old", message));
+  }
   if (features) return ok(features);
   return err(failure("edge-nginx-missing", `no nginx at '${path}': ${run.output}`));
 }

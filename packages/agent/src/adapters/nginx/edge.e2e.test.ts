@@ -266,3 +266,58 @@ test("who is ejected is left out by a reload of its own count, also after the ag
   expect(value(await rig.edge.apply(both, 4))).toMatchObject({ reloaded: true, reloads: 3, ejections: 1 });
   expect(await answers()).toEqual(new Set(["one", "two"]));
 });
+
+/** How many of the requests each member answered, from this many clients that ask so often. */
+async function shares(port: number, clients: number, each: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let client = 0; client < clients; client += 1) {
+    for (let count = 0; count < each; count += 1) {
+      const { body } = await ask({ port, headers: { "x-real-ip": `203.0.113.${client}` } });
+      counts[`${client}/${body}`] = (counts[`${client}/${body}`] ?? 0) + 1;
+      counts[body] = (counts[body] ?? 0) + 1;
+    }
+  }
+  return counts;
+}
+
+test("weighted: a host of weight 3 answers three times as many", async () => {
+  const front = await serving();
+  const members = [{ ...one.member, weight: 3 }, two.member];
+  value(await rig.edge.apply(web(members, { balance: "weighted" }), 2));
+  expect(await shares(front.port, 1, 80)).toMatchObject({ one: 60, two: 20 });
+});
+
+test("ip-hash: a client by its header stays with its host, and clients are spread", async () => {
+  const front = await serving();
+  value(await rig.edge.apply(web([one.member, two.member], { balance: "ip-hash" }), 2));
+  const counts = await shares(front.port, 24, 3);
+  for (let client = 0; client < 24; client += 1) {
+    expect([counts[`${client}/one`], counts[`${client}/two`]].filter(Boolean)).toEqual([3]);
+  }
+  expect(Math.min(counts.one ?? 0, counts.two ?? 0)).toBeGreaterThan(0);
+});
+
+test("least-conn: who is busy is asked less", async () => {
+  const slow = await rig.origin("slow", (_, response) => setTimeout(() => response.end("slow"), 1_000));
+  const front = await serving();
+  value(await rig.edge.apply(web([one.member, slow.member], { balance: "least-conn" }), 2));
+  const long = Array.from({ length: 2 }, () => ask(front));
+  await until(() => slow.seen > 0, { everyMs: 5, withinMs: 5_000 });
+  const counts = await shares(front.port, 1, 30);
+  expect(counts.one).toBe(30);
+  await Promise.all(long);
+});
+
+test("least-time is refused by name where nginx does not have it", async () => {
+  await serving();
+  const refused = await rig.edge.apply(web([one.member], { balance: "least-time" }), 2);
+  expect(messageOf(refused)).toMatch(/least-time needs nginx 1\.31\.0 or newer; this edge has/);
+});
+
+test("an nginx that is too old is said by name and version", async () => {
+  const old = join(rig.folder, "old-nginx");
+  writeFileSync(old, "#!/bin/sh\necho 'nginx version: nginx/1.10.3' >&2\n", { mode: 0o755 });
+  const refused = await new Rig({ nginx: old }).edge.start();
+  expect(refused).toMatchObject({ ok: false, error: { code: "edge-nginx-too-old" } });
+  expect(messageOf(refused)).toContain("nginx 1.10.3");
+});

@@ -4,7 +4,7 @@ import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult, ServedUpstream } from "../../ports/edge.ts";
-import { readFeatures } from "./binary.ts";
+import { canBalance, readFeatures } from "./binary.ts";
 import {
   type ChangeContext,
   type Changed,
@@ -74,8 +74,8 @@ export class NginxEdge implements Edge {
     return this.#turns.take(async () => {
       const context = this.#context();
       if (!context.ok) return context;
-      const fits = context.value.layout.fits(upstream);
-      if (!fits.ok) return fits;
+      const able = this.#canServe(context.value, content);
+      if (!able.ok) return able;
       const state = this.#states.get(upstream) ?? unknownUpstream(upstream);
       const same = await isServedAlready(context.value, state, wanted);
       const act = same ? noteRevision : change;
@@ -91,8 +91,8 @@ export class NginxEdge implements Edge {
     return this.#turns.take(async () => {
       const context = this.#context();
       if (!context.ok) return context;
-      const fits = context.value.layout.fits(content.upstream);
-      if (!fits.ok) return fits;
+      const able = this.#canServe(context.value, content);
+      if (!able.ok) return able;
       return rehearse(context.value, content, ejected);
     });
   }
@@ -210,6 +210,12 @@ export class NginxEdge implements Edge {
 
   async #writeInclude(layout: EdgeLayout, upstream: UpstreamName): Promise<void> {
     await ensureText(layout.includeFile(upstream), renderInclude(layout, upstream));
+  }
+
+  #canServe({ layout }: ChangeContext, { upstream, balance }: UpstreamContent): EdgeResult<void> {
+    const fits = layout.fits(upstream);
+    if (!fits.ok || !this.#settings) return fits;
+    return canBalance(this.#settings.features, balance);
   }
 
   #noted({ state, result }: Changed): EdgeResult<ServedUpstream> {

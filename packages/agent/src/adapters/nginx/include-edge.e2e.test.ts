@@ -82,7 +82,7 @@ http {
 }
 `,
   );
-  execFileSync("nginx", ["-c", join(folder, "nginx.conf")], { stdio: "pipe" });
+  execFileSync(config.nginx, ["-c", join(folder, "nginx.conf")], { stdio: "pipe" });
   await until(async () => (await edge.recover()).ok, { everyMs: 5, withinMs: 5_000 });
 }
 

@@ -3,7 +3,7 @@ import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult } from "../../ports/edge.ts";
-import { readFeatures } from "./binary.ts";
+import { canBalance, type NginxFeatures, readFeatures } from "./binary.ts";
 import {
   announce,
   type ChangeContext,
@@ -39,6 +39,7 @@ export class IncludeEdge implements Edge {
   readonly #turns = new Turns();
   #layout: EdgeLayout | null = null;
   #nginx: UserNginx | null = null;
+  #features: NginxFeatures | null = null;
   #master: ProcessRef | null = null;
 
   constructor(config: IncludeEdgeConfig) {
@@ -53,6 +54,7 @@ export class IncludeEdge implements Edge {
       const features = await readFeatures(nginx);
       if (!features.ok) return features;
       this.#layout = layout.value;
+      this.#features = features.value;
       this.#nginx = new UserNginx(nginx, layout.value, features.value, this.#config);
       const { includes, states, folders } = layout.value;
       for (const path of [includes, folders.runDir, states]) await mkdir(path, { recursive: true });
@@ -77,6 +79,8 @@ export class IncludeEdge implements Edge {
     return this.#turns.take(async () => {
       const { upstream } = content;
       const wanted: Wanted = { content, revision, ejected };
+      const able = this.#canBalance(content);
+      if (!able.ok) return able;
       const context = await this.#context();
       if (!context.ok) return this.#announced(wanted, context);
       const state = await this.#settled(context.value, upstream);
@@ -93,6 +97,8 @@ export class IncludeEdge implements Edge {
 
   prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>> {
     return this.#turns.take(async () => {
+      const able = this.#canBalance(content);
+      if (!able.ok) return able;
       const context = await this.#context();
       return context.ok ? rehearse(context.value, content, ejected) : context;
     });
@@ -117,9 +123,10 @@ export class IncludeEdge implements Edge {
   }
 
   /** The user's nginx runs on. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.#master = null;
     this.#nginx = null;
+    return Promise.resolve();
   }
 
   async #context(): Promise<EdgeResult<ChangeContext>> {
@@ -165,6 +172,10 @@ export class IncludeEdge implements Edge {
       this.#states.set(upstream, await announce(context, state, wanted));
     }
     return failed;
+  }
+
+  #canBalance({ balance }: UpstreamContent): EdgeResult<void> {
+    return this.#features ? canBalance(this.#features, balance) : ok(undefined);
   }
 
   #explained(failed: EdgeResult<void> & { ok: false }): EdgeResult<never> {

@@ -20,7 +20,9 @@ export function renderIncluded(
   const { upstream } = content;
   return lines(
     banner,
-    content.members.length > 0 ? upstreamBlock(content, features) : emptyUpstream(upstream, statusPort),
+    content.members.length > 0
+      ? upstreamBlock(content, features, "$remote_addr")
+      : emptyUpstream(upstream, statusPort),
     "",
     "server {",
     `    listen 127.0.0.1:${statusPort};`,

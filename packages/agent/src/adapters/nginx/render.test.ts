@@ -1,3 +1,4 @@
+import type { Member } from "@siding/shared/command";
 import { expect, test } from "vitest";
 import { parseFeatures } from "./binary.ts";
 import { EdgeLayout } from "./layout.ts";
@@ -12,9 +13,11 @@ const debian: MainSettings = {
   layout,
   features: {
     version: "1.22.1",
+    supported: true,
     passTrailers: false,
     keepsConnections: true,
     keepaliveMinTimeout: false,
+    leastTime: false,
     tempPaths: ["fastcgi", "uwsgi", "scgi"],
   },
   limits: { openFiles: 20_000, backlog: 4_096 },
@@ -44,6 +47,21 @@ test("an upstream by least connections", async () => {
   await expect(text).toMatchFileSnapshot(golden("upstream-least-conn"));
 });
 
+test.each([
+  ["weighted", "    server 10.0.0.1:8080 weight=3 max_fails=0;\n    server [fd00::2]:8081 max_fails=0;"],
+  ["ip-hash", "    hash $siding_client consistent;"],
+  ["least-time", "    least_time header;"],
+] as const)("an upstream by %s", (balance, directive) => {
+  const [first, second] = two.members as [Member, Member];
+  const members = [{ ...first, weight: 3 }, second];
+  expect(renderUpstream(debian, folder, { ...two, members, balance }, 3)).toContain(directive);
+});
+
+test("a weight counts only where it was asked for", () => {
+  const members = two.members.map((each) => ({ ...each, weight: 3 }));
+  expect(renderUpstream(debian, folder, { ...two, members }, 3)).toBe(renderUpstream(debian, folder, two, 3));
+});
+
 test("an upstream without members", async () => {
   await expect(renderUpstream(debian, folder, web([]), 3)).toMatchFileSnapshot(golden("upstream-empty"));
 });
@@ -60,9 +78,11 @@ test("a revision that only watches another instance has the same text", () => {
 test("what a build can't do is left out, and what it can is used", () => {
   const features = {
     version: "1.14.0",
+    supported: false,
     passTrailers: true,
     keepsConnections: false,
     keepaliveMinTimeout: false,
+    leastTime: false,
     tempPaths: [],
   };
   const text = renderMain({ ...debian, features, workerUser: null }, folder);
@@ -88,9 +108,11 @@ test("reads what a build says of itself", () => {
   expect(parseFeatures(said("nginx/1.22.1"))).toEqual(debian.features);
   expect(parseFeatures(said("nginx/1.31.5", "--without-http_scgi_module"))).toEqual({
     version: "1.31.5",
+    supported: true,
     passTrailers: true,
     keepsConnections: true,
     keepaliveMinTimeout: true,
+    leastTime: true,
     tempPaths: ["fastcgi", "uwsgi"],
   });
   expect(parseFeatures(said("openresty/1.13.6.2"))).toMatchObject({

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Member, UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
+import type { Balance } from "@siding/shared/spec";
 import type { NginxFeatures } from "./binary.ts";
 import type { EdgeLayout, InnerFolder } from "./layout.ts";
 
@@ -138,6 +139,15 @@ function passEverything(features: NginxFeatures, folder: InnerFolder): string {
     `proxy_temp_path ${folder.temp}/proxy;`,
     ...features.tempPaths.map((module) => `${module}_temp_path ${folder.temp}/${module};`),
     "",
+    // Who is not named at all is spread, and not sent to one host.
+    "map $http_x_forwarded_for $siding_forwarded {",
+    "    default $http_x_forwarded_for;",
+    "    '' $request_id;",
+    "}",
+    "map $http_x_real_ip $siding_client {",
+    "    default $http_x_real_ip;",
+    "    '' $siding_forwarded;",
+    "}",
     "map $http_upgrade $siding_connection {",
     "    default upgrade;",
     // Without a header, so that the connection can be used again.
@@ -145,6 +155,9 @@ function passEverything(features: NginxFeatures, folder: InnerFolder): string {
     "}",
   );
 }
+
+/** Whom a request is from, behind the user's nginx: as its headers say (docs/edge.md). */
+const clientBehindFront = "$siding_client";
 
 /** Answers which generation a worker has read: the only proof that a reload had an effect. */
 function statusServer(folder: InnerFolder, name: string, generation: number): string {
@@ -171,7 +184,7 @@ export function renderUpstream(
   const serves = members.length > 0;
   return lines(
     banner,
-    serves ? upstreamBlock(content, features) : null,
+    serves ? upstreamBlock(content, features, clientBehindFront) : null,
     "server {",
     `    listen unix:${folder.socket(upstream)} backlog=${limits.backlog};`,
     "    location / {",
@@ -183,17 +196,41 @@ export function renderUpstream(
   );
 }
 
-export function upstreamBlock(content: UpstreamContent, features: NginxFeatures): string {
+/** `clientKey`: nginx's word for whom a request is from. */
+export function upstreamBlock(content: UpstreamContent, features: NginxFeatures, clientKey: string): string {
   return lines(
     `upstream ${content.upstream} {`,
     // All workers share one rotation and one count of connections. A server takes about a kilobyte.
     `    zone ${content.upstream} ${64 + 2 * content.members.length}k;`,
-    content.balance === "least-conn" ? "    least_conn;" : null,
+    balancing(content.balance, clientKey),
     // Who is a member is the ledger's to say: restarting all in turn would otherwise mark all of them failed.
-    ...content.members.map((member) => `    server ${socketAddress(member)} max_fails=0;`),
+    ...content.members.map(
+      (member) => `    server ${socketAddress(member)}${weight(content, member)} max_fails=0;`,
+    ),
     ...(features.keepsConnections ? keepConnections : []),
     "}",
   );
+}
+
+/** nginx's directive for a way to choose; before `keepalive`, as nginx wants it. */
+function balancing(balance: Balance, clientKey: string): string | null {
+  switch (balance) {
+    case "round-robin":
+    case "weighted":
+      return null;
+    case "least-conn":
+      return "    least_conn;";
+    case "ip-hash":
+      // Consistent: a host that leaves moves its own clients only.
+      return `    hash ${clientKey} consistent;`;
+    case "least-time":
+      return "    least_time header;";
+  }
+}
+
+function weight({ balance }: UpstreamContent, member: Member): string {
+  const { weight: share = 1 } = member;
+  return balance === "weighted" && share !== 1 ? ` weight=${share}` : "";
 }
 
 /** What the user's nginx includes. It never changes, so the user's nginx needs no reload for a rollout. */

@@ -105,7 +105,7 @@ const maxWords = 2_000;
 
 /** Remembers where nginx's error log ends, to tell later what nginx has said since. */
 export async function listenTo(log: string | null): Promise<() => Promise<string>> {
-  if (log === null) return async () => "";
+  if (log === null) return () => Promise.resolve("");
   const from = await sizeOf(log);
   return async () => {
     const to = await sizeOf(log);
