@@ -47,8 +47,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "only one edge's word is waited for",
     file: "position.ts",
-    from: "const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));",
-    to: "const edges = countedEdges(snapshot).slice(0, 1).filter((edge) => mayServe(snapshot, edge, hostId, slot));",
+    from: "mayServe(snapshot, edge, hostId, slot));\n  if (edges.length === 0) return null;",
+    to: "edge === countedEdges(snapshot)[0] && mayServe(snapshot, edge, hostId, slot));\n  if (edges.length === 0) return null;",
     judges: ["confirmed", "lost-request"],
     checkerRule: 3,
   },
