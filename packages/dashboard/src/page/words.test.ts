@@ -36,6 +36,7 @@ const host = (change: object, ...states: readonly [state: string, listed: boolea
     address: null,
     labels: {},
     roles: ["host"],
+    hold: null,
     liveness: "alive",
     since: null,
     lastSeen: null,
@@ -75,7 +76,14 @@ const rollout = (change: object) =>
       phase: index === 0 ? "serving" : "staged",
     })),
     ...{ waiting: [], explanation: "", story: { doing: "", waits: "", failures: "", next: "" } },
-    ...{ failures: 0, maxFailures: 0, reloads: {}, createdAt: before(0), createdBy: "admin" },
+    ...{
+      failures: 0,
+      maxFailures: 0,
+      reloads: {},
+      swapSpreadMs: null,
+      createdAt: before(0),
+      createdBy: "admin",
+    },
     ...change,
   });
 

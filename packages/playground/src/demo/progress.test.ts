@@ -22,6 +22,7 @@ function document(phases: readonly string[], over: object = {}): RolloutDocument
     batches: [],
     waiting: [],
     explanation: "",
+    story: { doing: "", waits: "", failures: "", next: "" },
     failures: 0,
     maxFailures: 0,
     reloads: { e1: 3, e2: 2 },

@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { isAlive, isAtRest, isRetired, nginxIn, processOf, signal } from "./processes.ts";
@@ -298,13 +299,15 @@ test("ip-hash: a client by its header stays with its host, and clients are sprea
 });
 
 test("least-conn: who is busy is asked less", async () => {
-  const slow = await rig.origin("slow", (_, response) => setTimeout(() => response.end("slow"), 1_000));
+  const held: ServerResponse[] = [];
+  const slow = await rig.origin("slow", (_, response) => void held.push(response));
   const front = await serving();
   value(await rig.edge.apply(web([one.member, slow.member], { balance: "least-conn" }), 2));
   const long = Array.from({ length: 2 }, () => ask(front));
   await until(() => slow.seen > 0, { everyMs: 5, withinMs: 5_000 });
   const counts = await shares(front.port, 1, 30);
   expect(counts.one).toBe(30);
+  for (const response of held) response.end("slow");
   await Promise.all(long);
 });
 
