@@ -51,7 +51,7 @@ export class Evidence {
     return known;
   }
 
-  /** Edges count from their first confirmation on; before any has confirmed, all do. */
+  /** Edges count from when they first serve what is wanted on; before any has confirmed, all do. */
   countedEdges(): readonly HostId[] {
     const all = [...this.edges];
     const counted = all.filter(([, edge]) => edge.countedSince !== null);
@@ -92,9 +92,12 @@ export class Evidence {
   }
 
   #revised(sequence: number, { content }: BodyOf<"upstream-revised">): void {
+    for (const { hostId } of content.members) {
+      // One that stays listed for a moment longer is not back.
+      if (!this.isListed(hostId)) this.leftOut.delete(hostId);
+    }
     this.wanted = { revision: sequence, members: content.members };
     this.lists.set(sequence, content.members);
-    for (const { hostId } of content.members) this.leftOut.delete(hostId);
   }
 
   #reported(sequence: number, body: BodyOf<"host-reported">): void {
@@ -102,6 +105,6 @@ export class Evidence {
     if (!body.facts.roles.includes("edge")) return;
     const edge = this.edges.get(body.hostId) ?? new EdgeEvidence();
     this.edges.set(body.hostId, edge);
-    edge.reported(sequence, body);
+    edge.reported(sequence, this.wanted.revision, body);
   }
 }

@@ -41,15 +41,16 @@ export class HostEvidence {
 /** What the log has of one edge; `ejected` as it was said last. */
 export class EdgeEvidence {
   confirmed = 0;
-  /** The event by which the log first knew of a confirmation; null while the edge does not count. */
+  /** The event by which the log first knew that it serves what is wanted; null while the edge does not count. */
   countedSince: number | null = null;
   refused: { readonly revision: number; readonly message: string } | null = null;
   probes: readonly ProbeReport[] = [];
   ejected: readonly EjectedReport[] = [];
 
-  reported(sequence: number, body: Reported): void {
+  /** `wanted` is the newest revision at that moment. */
+  reported(sequence: number, wanted: number, body: Reported): void {
     for (const upstream of body.upstreams) {
-      if (upstream.serving) this.countedSince ??= sequence;
+      if (upstream.serving?.revision === wanted) this.countedSince ??= sequence;
       if (upstream.serving) this.confirmed = Math.max(this.confirmed, upstream.serving.revision);
       this.refused = upstream.refused;
       this.probes = upstream.probes;
