@@ -320,7 +320,9 @@ test("least-time is refused by name where nginx does not have it", async () => {
 test("an nginx that is too old is said by name and version", async () => {
   const old = join(rig.folder, "old-nginx");
   writeFileSync(old, "#!/bin/sh\necho 'nginx version: nginx/1.10.3' >&2\n", { mode: 0o755 });
-  const refused = await new Rig({ nginx: old }).edge.start();
+  const older = new Rig({ nginx: old });
+  const refused = await older.edge.start();
+  await older.close();
   expect(refused).toMatchObject({ ok: false, error: { code: "edge-nginx-too-old" } });
   expect(messageOf(refused)).toContain("nginx 1.10.3");
 });
