@@ -179,30 +179,21 @@ export class Scene {
   }
 
   admit(body: z.input<typeof RolloutBody>) {
-    this.#rollouts += 1;
-    const id = RolloutId.parse(`r${this.#rollouts}`);
-    const context = {
-      id,
-      by: "alice",
-      at: new Date(0).toISOString(),
-      nowMs: this.nowMs,
-      idempotencyKey: null,
-    };
+    const context = this.#nextRequest();
     const admitted = admitRollout(this.state, this.live, this.service, RolloutBody.parse(body), context);
     if (admitted.ok) this.commit(admitted.value, "alice");
     return admitted;
   }
 
-  rollBack(finished: RolloutRecord) {
+  /** What REST would say of a request for the next rollout. */
+  #nextRequest() {
     this.#rollouts += 1;
     const id = RolloutId.parse(`r${this.#rollouts}`);
-    const context = {
-      id,
-      by: "alice",
-      at: new Date(0).toISOString(),
-      nowMs: this.nowMs,
-      idempotencyKey: null,
-    };
+    return { id, by: "alice", at: new Date(0).toISOString(), nowMs: this.nowMs, idempotencyKey: null };
+  }
+
+  rollBack(finished: RolloutRecord) {
+    const context = this.#nextRequest();
     const admitted = admitRollback(this.state, this.live, finished, context);
     if (admitted.ok) this.commit(admitted.value, "alice");
     else this.#rollouts -= 1;
