@@ -1,7 +1,7 @@
 import type { Journal } from "@siding/agent/machine/journal";
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Command } from "@siding/shared/command";
-import type { HostId } from "@siding/shared/ids";
+import type { HostId, Incarnation } from "@siding/shared/ids";
 import type { ServiceProcess } from "./box/process.ts";
 import type { RoutedList } from "./box/routed-list.ts";
 
@@ -10,7 +10,7 @@ export type Fact =
   | { readonly kind: "event"; readonly event: LedgerEvent }
   | { readonly kind: "published"; readonly command: Command }
   /** A beat has reached the control plane. */
-  | { readonly kind: "beat-heard"; readonly hostId: HostId }
+  | { readonly kind: "beat-heard"; readonly hostId: HostId; readonly incarnation: Incarnation }
   /** The control plane hears the bus from now on; before, nobody's silence means anything. */
   | { readonly kind: "listening" }
   | { readonly kind: "deaf" }
@@ -27,6 +27,14 @@ export type Fact =
       readonly hostId: HostId;
       readonly process: ServiceProcess | null;
       readonly good: boolean;
+    }
+  /** The machine has another address from now on. */
+  | { readonly kind: "moved"; readonly hostId: HostId }
+  /** The control plane's disk has an older log; the revisions that it said since are `forgotten`. */
+  | {
+      readonly kind: "ledger-restored";
+      readonly kept: readonly LedgerEvent[];
+      readonly forgotten: readonly number[];
     }
   /** Workers of an edge begin to route by a list, beside those that still do by older ones. */
   | { readonly kind: "routed"; readonly edgeId: HostId; readonly list: RoutedList };

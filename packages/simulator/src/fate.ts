@@ -1,25 +1,39 @@
 import type { HostId } from "@siding/shared/ids";
 import type { Box } from "./box/box.ts";
+import type { Clones } from "./clones.ts";
+import type { Person } from "./person.ts";
 import type { ControlPlane } from "./plane/control-plane.ts";
 import type { Killer } from "./plane/killer.ts";
-import { controlPlaneParty, type Fault } from "./scenario/fault.ts";
+import { controlPlaneParty, type Fault, type Party } from "./scenario/fault.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Trouble } from "./weather.ts";
 
 type FaultOf<Kind extends Fault["kind"]> = Extract<Fault, { kind: Kind }>;
 
+/** Those whom fate strikes besides machines. */
+interface Victims {
+  readonly plane: ControlPlane;
+  readonly killer: Killer;
+  readonly people: readonly Person[];
+}
+
 /** Lets the scenario's faults happen, each at its time, and in the end makes everything well again. */
 export class Fate {
   readonly #around: Surroundings;
   readonly #boxes: ReadonlyMap<HostId, Box>;
-  readonly #plane: ControlPlane;
-  readonly #killer: Killer;
+  readonly #clones: Clones;
+  readonly #victims: Victims;
 
-  constructor(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, plane: ControlPlane, killer: Killer) {
+  constructor(
+    around: Surroundings,
+    boxes: ReadonlyMap<HostId, Box>,
+    clones: Clones,
+    { plane, killer, people }: Victims,
+  ) {
     this.#around = around;
     this.#boxes = boxes;
-    this.#plane = plane;
-    this.#killer = killer;
+    this.#clones = clones;
+    this.#victims = { plane, killer, people };
   }
 
   begin(): void {
@@ -37,14 +51,11 @@ export class Fate {
     weather.heal();
     bus.heal();
     traffic.heal();
-    this.#killer.heal();
-    this.#plane.start();
-    const parties = [
-      controlPlaneParty,
-      ...scenario.hosts,
-      ...scenario.edges.map(({ hostId }) => hostId),
-    ] as const;
-    for (const party of parties) bus.mendAll(party);
+    this.#victims.killer.heal();
+    this.#victims.plane.start();
+    this.#clones.endAll();
+    const agents = [...scenario.hosts, ...scenario.edges].map(({ hostId }) => hostId);
+    for (const party of [controlPlaneParty, ...agents]) bus.mendAll(party as Party);
     for (const box of this.#boxes.values()) {
       box.heal();
       box.boot();
@@ -72,6 +83,18 @@ export class Fate {
       case "nginx-master-killed":
         this.#killMaster(fault);
         return;
+      case "host-moved":
+        this.#boxes.get(fault.hostId)?.move();
+        return;
+      case "host-cloned":
+        this.#clone(fault);
+        return;
+      case "clock-set":
+        this.#around.weather.wallOffsetMs += fault.byMs;
+        return;
+      case "ledger-restored":
+        this.#restore(fault);
+        return;
       case "path-cut":
       case "nginx-refuses":
       case "nginx-deaf":
@@ -96,14 +119,25 @@ export class Fate {
     else if (box.isPowered) blow();
   }
 
-  #endService({ hostId }: FaultOf<"service-ends">): void {
+  #clone({ hostId, forMs }: FaultOf<"host-cloned">): void {
+    this.#clones.clone(hostId);
+    this.#around.timeline.after(forMs, () => this.#clones.end(hostId));
+  }
+
+  /** People learn of it. */
+  #restore({ share, forMs }: FaultOf<"ledger-restored">): void {
+    this.#victims.plane.restore(share, forMs);
+    for (const person of this.#victims.people) person.ledgerRestored();
+  }
+
+  #endService({ hostId, service }: FaultOf<"service-ends">): void {
     const box = this.#boxes.get(hostId);
-    const process = box?.listener;
+    const process = box?.processOf(service);
     if (box && process && !process.stopping) box.endByItself(process);
   }
 
-  #sicken({ hostId, forMs }: FaultOf<"service-sick">): void {
-    const process = this.#boxes.get(hostId)?.listener;
+  #sicken({ hostId, service, forMs }: FaultOf<"service-sick">): void {
+    const process = this.#boxes.get(hostId)?.processOf(service);
     if (process) process.sickUntilMs = this.#around.timeline.nowMs + forMs;
   }
 
@@ -118,7 +152,7 @@ export class Fate {
   /** Its agent looks for that now and then. */
   #killMaster({ edgeId }: FaultOf<"nginx-master-killed">): void {
     const box = this.#boxes.get(edgeId);
-    if (!box?.nginx?.isMasterAlive) return;
+    if (!box?.nginx?.isAlive) return;
     box.nginx.killMaster();
     box.agent?.answer({ least: 1, most: 250 }, () => ({
       kind: "edge-down",

@@ -1,12 +1,13 @@
-import { type AdmitContext, admitRollout } from "@siding/control-plane/orchestrator/admit";
-import { controlRollout } from "@siding/control-plane/orchestrator/control";
-import { declareService, registerRelease } from "@siding/control-plane/orchestrator/declare";
+import type { EventBody } from "@siding/control-plane/ledger/event";
+import type { AdmitContext } from "@siding/control-plane/orchestrator/admit";
 import type { Refusal } from "@siding/control-plane/orchestrator/refusal";
 import type { RolloutRecord } from "@siding/control-plane/rollout/record";
-import type { RolloutId } from "@siding/shared/ids";
+import type { RolloutId, ServiceName } from "@siding/shared/ids";
+import type { Result } from "@siding/shared/result";
+import type { Brain } from "./plane/brain.ts";
 import type { ControlPlane, Desk } from "./plane/control-plane.ts";
 import { artifactOf } from "./scenario/artifact.ts";
-import type { PersonVerb, Wish } from "./scenario/scenario.ts";
+import type { PersonVerb, ServicePlan, Wish } from "./scenario/scenario.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** How often the person looks. */
@@ -14,135 +15,201 @@ const lookEveryMs = 1_500;
 /** A refused wish is given up after so many looks in a healed world; before, it is asked for again and again. */
 const patientLooks = 40;
 
-const me = "person";
-
 /** How a wish ended: as a rollout of this id, or refused for good. */
 export type Fulfilment =
   | { readonly kind: "rollout"; readonly id: RolloutId }
   | { readonly kind: "refused"; readonly code: string };
 
+/** A rollout that is under way or waits; `wish` is null where an old ledger knows of it and the person did not. */
+interface Open {
+  readonly wish: number | null;
+  readonly id: RolloutId;
+  pausedSinceMs: number | null;
+  resumed: number;
+}
+
 /**
- * The one who declares the service, wants releases rolled out one after the other, and says something to a rollout that
+ * The one who declares a service, wants releases rolled out one after the other, and says something to a rollout that
  * has paused. While things go wrong the person also says things at the wrong moment.
  */
 export class Person {
   readonly #around: Surroundings;
   readonly #plane: ControlPlane;
-  readonly fulfilled: Fulfilment[] = [];
-  #current: RolloutId | null = null;
+  readonly #brain: Brain;
+  readonly #plan: ServicePlan;
+  readonly #fulfilled = new Map<number, Fulfilment>();
+  #open: Open[] = [];
   #looks = 0;
-  #pausedSinceMs: number | null = null;
-  #resumed = 0;
+  #restores = 0;
 
-  constructor(around: Surroundings, plane: ControlPlane) {
+  constructor(around: Surroundings, plane: ControlPlane, brain: Brain, plan: ServicePlan) {
     this.#around = around;
     this.#plane = plane;
+    this.#brain = brain;
+    this.#plan = plan;
+  }
+
+  get service(): ServiceName {
+    return this.#plan.spec.name;
+  }
+
+  get fulfilled(): readonly Fulfilment[] {
+    return [...this.#fulfilled.values()];
   }
 
   get isContent(): boolean {
-    return this.fulfilled.length === this.#around.scenario.wishes.length;
+    return this.nextWish === null && this.#open.length === 0;
+  }
+
+  /** The first that is neither fulfilled nor under way; null where there is none. */
+  get nextWish(): Wish | null {
+    return this.#plan.wishes[this.#nextIndex()] ?? null;
   }
 
   begin(): void {
-    const { timeline, scenario } = this.#around;
+    const { timeline } = this.#around;
     this.#look();
-    for (const { atMs, verb } of scenario.person.says) timeline.at(atMs, () => this.#interrupt(verb));
+    for (const { atMs, verb } of this.#plan.person.says) timeline.at(atMs, () => this.#interrupt(verb));
+  }
+
+  /** The newest thing that was done is wanted once more: nobody knows whether the ledger still has it. */
+  ledgerRestored(): void {
+    const newest = Math.max(...this.#fulfilled.keys());
+    this.#fulfilled.delete(newest);
+    this.#restores += 1;
   }
 
   #look(): void {
     this.#around.timeline.after(lookEveryMs, () => {
-      if (this.isContent) return;
-      this.#plane.ask((desk) => this.#lookAt(desk));
+      if (!this.isContent) this.#plane.ask((desk) => this.#lookAt(desk));
       this.#look();
     });
   }
 
   #lookAt(desk: Desk): void {
-    const rollout = this.#current && desk.state.rollouts.get(this.#current);
-    if (!desk.state.services.has(this.#around.scenario.spec.name)) {
-      this.#declare(desk);
-    } else if (!rollout) {
-      this.#wish(desk);
-    } else if (rollout.finishedAt !== null) {
-      this.fulfilled.push({ kind: "rollout", id: rollout.id });
-      this.#current = null;
-    } else {
-      this.#attend(desk, rollout);
+    if (!desk.state.services.has(this.service)) {
+      const { spec, written } = this.#plan;
+      this.#commit(desk, this.#brain.declareService(desk.state, written, spec));
+      return;
+    }
+    this.#review(desk);
+    const wish = this.nextWish;
+    if (wish && (this.#open.length === 0 || wish.isEager)) this.#wish(desk, wish);
+    for (const open of this.#open) {
+      const rollout = desk.state.rollouts.get(open.id);
+      if (rollout) this.#attend(desk, open, rollout);
     }
   }
 
-  #declare(desk: Desk): void {
-    const { spec, written } = this.#around.scenario;
-    const declared = declareService(desk.state, written, spec);
-    if (declared.ok) desk.commit(declared.value, me);
+  /** What has ended, what an older ledger no longer knows, and what it knows that the person did not begin. */
+  #review({ state }: Desk): void {
+    for (const { wish, id } of this.#open) {
+      const ended = (state.rollouts.get(id)?.finishedAt ?? null) !== null;
+      if (ended && wish !== null) this.#fulfilled.set(wish, { kind: "rollout", id });
+    }
+    this.#open = this.#open.filter(({ id }) => state.rollouts.get(id)?.finishedAt === null);
+    const active = state.services.get(this.service)?.activeRollout;
+    const isMine = active && state.rollouts.get(active)?.origin === "person";
+    if (isMine && !this.#open.some(({ id }) => id === active)) this.#follow(active, null);
   }
 
-  #wish(desk: Desk): void {
-    const wish = this.#around.scenario.wishes[this.fulfilled.length];
-    if (!wish) return;
-    const { spec } = this.#around.scenario;
-    const digest = artifactOf(wish.version);
-    if (!desk.state.artifacts.has(digest)) {
-      desk.commit([{ type: "artifact-registered", digest, sizeBytes: 1 }], me);
+  #wish(desk: Desk, wish: Wish): void {
+    const { declares, version } = wish;
+    const { state } = desk;
+    if (declares) {
+      const declared = this.#brain.declareService(state, declares.written, declares.spec);
+      if (!this.#commit(desk, declared)) return;
     }
-    const registered = registerRelease(desk.state, spec.name, { version: wish.version, digest });
-    if (!registered.ok || !desk.commit(registered.value.events, me)) return;
-    const id = `r${this.fulfilled.length + 1}` as RolloutId;
+    const digest = artifactOf(this.service, version);
+    if (!state.artifacts.has(digest)) {
+      desk.commit([{ type: "artifact-registered", digest, sizeBytes: 1 }], "person");
+    }
+    const registered = this.#brain.registerRelease(state, this.service, { version, digest });
+    if (!registered.ok || !desk.commit(registered.value.events, "person")) return;
+    const index = this.#nextIndex();
+    const id = `${this.service}-${index + 1}${"-again".repeat(this.#restores)}` as RolloutId;
     // Taken already: the control plane died before it could say so.
-    if (desk.state.rollouts.has(id)) this.#follow(id);
-    else this.#ask(desk, id, wish);
+    if (state.rollouts.has(id)) this.#follow(id, index);
+    else this.#ask(desk, { wish, index, id });
   }
 
-  #ask(desk: Desk, id: RolloutId, wish: Wish): void {
-    const { name } = this.#around.scenario.spec;
-    const context: AdmitContext = { by: me, at: desk.at, nowMs: desk.nowMs, id, idempotencyKey: null };
-    const admitted = admitRollout(desk.state, desk.live, name, wish.body, context);
+  #ask(desk: Desk, { wish, index, id }: { wish: Wish; index: number; id: RolloutId }): void {
+    const context: AdmitContext = {
+      by: "person",
+      at: desk.at,
+      nowMs: desk.nowMs,
+      id,
+      idempotencyKey: null,
+    };
+    const admitted = this.#admit(desk, wish, context);
     this.#looks += 1;
-    if (!admitted.ok) this.#refused(wish, admitted.error);
-    else if (desk.commit(admitted.value, me)) this.#follow(id);
+    if (!admitted.ok) this.#refused(wish, index, admitted.error);
+    else if (desk.commit(admitted.value, "person")) this.#follow(id, index);
   }
 
-  #follow(id: RolloutId): void {
-    this.#current = id;
+  #admit(
+    { state, live }: Desk,
+    wish: Wish,
+    context: AdmitContext,
+  ): Result<readonly EventBody[], Refusal> {
+    if (wish.kind !== "undo") return this.#brain.admitRollout(state, live, this.service, wish.body, context);
+    const newest = [...state.rollouts.values()].findLast(
+      ({ service, origin, status }) =>
+        service === this.service && origin === "person" && status === "succeeded",
+    );
+    if (newest) return this.#brain.admitRollback(state, live, newest, context);
+    return { ok: false, error: { code: "nothing-to-do", message: "nothing was ever rolled out" } };
+  }
+
+  #follow(id: RolloutId, wish: number | null): void {
+    this.#open.push({ wish, id, pausedSinceMs: null, resumed: 0 });
     this.#looks = 0;
-    this.#resumed = 0;
-    this.#pausedSinceMs = null;
   }
 
-  #refused({ version }: Wish, { code, message }: Refusal): void {
+  #refused({ version }: Wish, index: number, { code, message }: Refusal): void {
     this.#trace(() => `person is refused ${version}: ${message}`);
-    const passes = code === "no-hosts" || code === "no-edges";
+    const passes = code === "no-hosts" || code === "no-edges" || code === "rollout-in-progress";
     if (passes && (!this.#around.weather.healed || this.#looks < patientLooks)) return;
-    this.fulfilled.push({ kind: "refused", code });
+    this.#fulfilled.set(index, { kind: "refused", code });
     this.#looks = 0;
   }
 
   /** A rollout that rests is told what to do after a while: to go on, and when that does not help, to end. */
-  #attend(desk: Desk, rollout: RolloutRecord): void {
-    const { patienceMs, resumes, ending } = this.#around.scenario.person;
-    if (rollout.status !== "paused") {
-      this.#pausedSinceMs = null;
+  #attend(desk: Desk, open: Open, { status }: RolloutRecord): void {
+    const { patienceMs, resumes, ending } = this.#plan.person;
+    if (status !== "paused") {
+      open.pausedSinceMs = null;
       return;
     }
     const { nowMs } = this.#around.timeline;
-    this.#pausedSinceMs ??= nowMs;
-    if (nowMs - this.#pausedSinceMs < patienceMs) return;
-    this.#pausedSinceMs = null;
-    const goesOn = this.#resumed < resumes;
-    if (goesOn) this.#resumed += 1;
-    this.#say(desk, rollout.id, goesOn ? "resume" : ending);
+    open.pausedSinceMs ??= nowMs;
+    if (nowMs - open.pausedSinceMs < patienceMs) return;
+    open.pausedSinceMs = null;
+    const goesOn = open.resumed < resumes;
+    if (goesOn) open.resumed += 1;
+    this.#say(desk, open.id, goesOn ? "resume" : ending);
   }
 
   #interrupt(verb: PersonVerb): void {
-    if (this.#around.weather.healed) return;
-    const id = this.#current;
-    if (id) this.#plane.ask((desk) => this.#say(desk, id, verb));
+    const open = this.#open.at(verb === "abort" ? -1 : 0);
+    if (open && !this.#around.weather.healed) this.#plane.ask((desk) => this.#say(desk, open.id, verb));
   }
 
   #say(desk: Desk, id: RolloutId, verb: PersonVerb): void {
-    const said = controlRollout(desk.state, id, verb, { by: me });
+    const said = this.#brain.controlRollout(desk.state, id, verb, { by: "person" });
     this.#trace(() => `person says ${verb} to ${id}: ${said.ok ? "taken" : said.error.message}`);
-    if (said.ok) desk.commit(said.value, me);
+    this.#commit(desk, said);
+  }
+
+  #commit(desk: Desk, said: Result<readonly EventBody[], Refusal>): boolean {
+    return said.ok && desk.commit(said.value, "person");
+  }
+
+  #nextIndex(): number {
+    const asked = (index: number) =>
+      this.#fulfilled.has(index) || this.#open.some(({ wish }) => wish === index);
+    const index = this.#plan.wishes.findIndex((_, each) => !asked(each));
+    return index === -1 ? this.#plan.wishes.length : index;
   }
 
   #trace(text: () => string): void {

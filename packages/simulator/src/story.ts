@@ -17,7 +17,7 @@ export function storyOfEvent(body: EventBody): string {
       return `${type} [${listed}] watch [${watched}]`;
     }
     case "rollout-created":
-      return `${type} ${body.rollout.id} to ${body.rollout.to.id} ${planStory(body.rollout.plan)} ${JSON.stringify({ strategy: body.rollout.strategy, onFailure: body.rollout.onFailure, maxFailures: body.rollout.maxFailures })}`;
+      return `${type} ${body.rollout.id} to ${body.rollout.to.id} ${planStory(body.rollout.plan)} ${JSON.stringify({ status: body.rollout.status, strategy: body.rollout.strategy, onFailure: body.rollout.onFailure, maxFailures: body.rollout.maxFailures })}`;
     case "rollout-planned":
       return `${type} ${planStory(body.plan)} keep [${body.keep.join(" ")}]`;
     case "status-changed":

@@ -1,5 +1,5 @@
-import type { HostId } from "@siding/shared/ids";
-import type { ServiceProcess } from "./box/process.ts";
+import type { Address, HostId } from "@siding/shared/ids";
+import type { Listener } from "./box/process.ts";
 import type { Traffic } from "./box/traffic.ts";
 import type { Ears } from "./ears.ts";
 import type { Fact } from "./fact.ts";
@@ -23,10 +23,10 @@ export interface Surroundings {
   readonly ears: Ears;
   /** Puts a fact before the judges. */
   readonly record: (fact: Fact) => void;
-  /** The process on the service's port of a host; null where none listens or the host has no power. */
-  readonly processOf: (hostId: HostId) => ServiceProcess | null;
-  /** Who has an address. */
-  readonly hostAt: (address: string) => HostId | null;
+  /** The machine that has an address. */
+  readonly boxAt: (address: Address) => Listener | null;
+  /** How busy a host's processors are, as its agent reads it; null where it can't. */
+  readonly loadOf: (hostId: HostId) => number | null;
   /** Whether the control plane's artifacts can be fetched at present. */
   readonly servesArtifacts: () => boolean;
 }

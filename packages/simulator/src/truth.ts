@@ -1,4 +1,4 @@
-import type { HostId } from "@siding/shared/ids";
+import type { Address, HostId, ServiceName } from "@siding/shared/ids";
 import type { ServiceProcess } from "./box/process.ts";
 import type { RoutedList } from "./box/routed-list.ts";
 
@@ -9,14 +9,17 @@ export interface Truth {
   readonly healed: boolean;
   hostIds(): readonly HostId[];
   edgeIds(): readonly HostId[];
-  /** The process that answers on a host's port. */
-  processOf(hostId: HostId): ServiceProcess | null;
+  /** The process that answers on a host's port of a service. */
+  processOf(hostId: HostId, service: ServiceName): ServiceProcess | null;
+  addressOf(hostId: HostId): Address | null;
   /** The agent lives, and its connection to the bus as well. */
   isReachable(hostId: HostId): boolean;
-  /** Every list that some worker of the edge routes by, newest last; empty while its nginx is down. */
-  listsOf(edgeId: HostId): readonly RoutedList[];
+  /** A second machine claims to be this host, or did: what was believed of it may be true of the other one. */
+  isCloned(hostId: HostId): boolean;
+  /** Every list of a service that some worker of the edge routes by, newest last; empty while its nginx is down. */
+  listsOf(edgeId: HostId, service: ServiceName): readonly RoutedList[];
   /** Requests and probes of the edge reach the host's network. */
   hasPath(edgeId: HostId, hostId: HostId): boolean;
   /** Requests of edges that the host's instance is working on. */
-  inFlight(hostId: HostId): number;
+  inFlight(hostId: HostId, service: ServiceName): number;
 }

@@ -5,6 +5,8 @@ export class Weather {
   readonly #standing = new Map<string, number>();
   readonly #staging = new Map<HostId, "until-deadline" | "few" | "never">();
   #healed = false;
+  /** How wrong the wall clock of the control plane is. */
+  wallOffsetMs = 0;
 
   get healed(): boolean {
     return this.#healed;

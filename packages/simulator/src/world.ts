@@ -1,18 +1,21 @@
 import type { AgentIdentity } from "@siding/agent/machine/state";
-import type { Core } from "@siding/control-plane/orchestrator/decide";
-import type { HostId, Incarnation } from "@siding/shared/ids";
+import type { Address, HostId, Incarnation } from "@siding/shared/ids";
 import { addressOf } from "./box/address.ts";
 import { Agent } from "./box/agent.ts";
 import { Box } from "./box/box.ts";
 import { Traffic } from "./box/traffic.ts";
+import { Clones } from "./clones.ts";
 import { Fate } from "./fate.ts";
 import { Court } from "./judges/court.ts";
 import { Bus } from "./network/bus.ts";
+import { Operator } from "./operator.ts";
 import { Person } from "./person.ts";
+import type { Brain } from "./plane/brain.ts";
 import { ControlPlane } from "./plane/control-plane.ts";
 import { Killer } from "./plane/killer.ts";
 import { MemoryLedger } from "./plane/memory-ledger.ts";
 import { Random } from "./random.ts";
+import { controlPlaneParty } from "./scenario/fault.ts";
 import type { Scenario } from "./scenario/scenario.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Timeline } from "./timeline.ts";
@@ -20,29 +23,40 @@ import type { Trace } from "./trace.ts";
 import type { Truth } from "./truth.ts";
 import { Weather } from "./weather.ts";
 
-/** Everything of one run, wired: a fleet, its control plane, a person, fate and the court. */
+/** What a world is made with. */
+export interface Making {
+  readonly brain: Brain;
+  /** The production checker refuses decisions that break a rule. */
+  readonly checker: boolean;
+  /** Without, nobody judges: for measuring how fast the cores are. */
+  readonly judges: boolean;
+  readonly trace: Trace;
+}
+
+/** Everything of one run, wired: a fleet, its control plane, people, fate and the court. */
 export class World {
   readonly scenario: Scenario;
   readonly timeline = new Timeline();
   readonly court = new Court();
-  readonly ledger = new MemoryLedger();
+  readonly ledger: MemoryLedger;
   readonly boxes: ReadonlyMap<HostId, Box>;
   readonly plane: ControlPlane;
-  readonly person: Person;
+  readonly people: readonly Person[];
+  readonly operator: Operator;
   readonly truth: Truth;
   readonly killer: Killer;
   readonly #fate: Fate;
 
-  constructor(scenario: Scenario, core: Core, trace: Trace) {
+  constructor(scenario: Scenario, { brain, checker, judges, trace }: Making) {
     this.scenario = scenario;
     const { timeline } = this;
     const random = new Random(scenario.seed);
     const boxes = new Map<HostId, Box>();
-    const weather = new Weather();
+    const loads = new Map(scenario.hosts.map(({ hostId, load }) => [hostId, load]));
     const around: Surroundings = {
       scenario,
       timeline,
-      weather,
+      weather: new Weather(),
       trace,
       random: random.fork("world"),
       bus: new Bus(timeline, random.fork("bus"), scenario.weather),
@@ -51,41 +65,61 @@ export class World {
         report: (report) => this.plane.report(report),
         beat: (beat) => this.plane.beat(beat),
       },
-      record: (fact) => this.court.hear(fact, this.truth),
-      processOf: (hostId) => boxes.get(hostId)?.listener ?? null,
-      hostAt: (address) => byAddress.get(address) ?? null,
+      record: judges ? (fact) => this.court.hear(fact, this.truth) : () => {},
+      boxAt: (address) => boxAt(boxes, address),
+      loadOf: (hostId) => loads.get(hostId) ?? null,
       servesArtifacts: () => this.plane.isAlive,
     };
     const awake = (box: Box, incarnation: Incarnation) => new Agent(box, incarnation);
-    for (const identity of identitiesOf(scenario))
+    for (const identity of identitiesOf(scenario)) {
       boxes.set(identity.hostId, new Box(identity, around, awake));
-    const byAddress = new Map([...boxes.keys()].map((hostId) => [addressOf(hostId), hostId]));
+    }
+    const clones = new Clones(around, boxes, awake);
     this.boxes = boxes;
+    this.ledger = new MemoryLedger(brain.fold);
     this.killer = new Killer(scenario.faults.filter((fault) => fault.kind === "control-plane-killed"));
-    this.plane = new ControlPlane(around, this.ledger, core, this.killer, (command) => {
-      boxes.get(command.hostId)?.agent?.hear(command);
+    this.plane = new ControlPlane(around, this.ledger, { brain, checker }, this.killer, (command) => {
+      for (const box of clones.allOf(command.hostId)) {
+        around.bus.send(controlPlaneParty, box.party, () => box.agent?.hear(command));
+      }
     });
-    this.person = new Person(around, this.plane);
-    this.#fate = new Fate(around, boxes, this.plane, this.killer);
-    this.truth = truthOf(around, boxes);
+    this.people = scenario.services.map((plan) => new Person(around, this.plane, brain, plan));
+    this.operator = new Operator(around, boxes, this.plane, brain);
+    this.#fate = new Fate(around, boxes, clones, { ...this, people: this.people });
+    this.truth = truthOf(around, boxes, clones);
+  }
+
+  /** Nothing is wanted any more that has not come to its end. */
+  get isContent(): boolean {
+    return this.operator.isContent && this.people.every((person) => person.isContent);
   }
 
   /** Everybody comes to life. */
   begin(): void {
     const { scenario, timeline, boxes } = this;
     this.plane.start();
-    for (const hostId of scenario.hosts) boxes.get(hostId)?.boot();
-    for (const { hostId, bornAtMs } of scenario.edges) timeline.at(bornAtMs, () => boxes.get(hostId)?.boot());
-    this.person.begin();
+    for (const { hostId, bornAtMs } of [...scenario.hosts, ...scenario.edges]) {
+      timeline.at(bornAtMs, () => boxes.get(hostId)?.boot());
+    }
+    for (const person of this.people) person.begin();
+    this.operator.begin();
     this.#fate.begin();
   }
 }
 
+/** Most are where they always were. */
+function boxAt(boxes: ReadonlyMap<HostId, Box>, address: Address): Box | null {
+  const [, , network, number] = address.split(".");
+  const usual = boxes.get(`${network === "2" ? "e" : "h"}${number}` as HostId);
+  if (usual?.address === address) return usual;
+  return [...boxes.values()].find((box) => box.address === address) ?? null;
+}
+
 function identitiesOf({ hosts, edges, beatIntervalMs }: Scenario): readonly AgentIdentity[] {
-  const identity = (hostId: HostId, role: "host" | "edge"): AgentIdentity => ({
+  const identity = (hostId: HostId, role: "host" | "edge", zone: string): AgentIdentity => ({
     hostId,
     address: addressOf(hostId),
-    labels: { role: role === "host" ? "web" : "edge" },
+    labels: { role: role === "host" ? "web" : "edge", zone },
     roles: [role],
     agentVersion: "simulated",
     hostname: hostId,
@@ -93,11 +127,15 @@ function identitiesOf({ hosts, edges, beatIntervalMs }: Scenario): readonly Agen
     beatIntervalMs,
     inventory: null,
   });
-  return [...hosts.map((id) => identity(id, "host")), ...edges.map(({ hostId }) => identity(hostId, "edge"))];
+  return [
+    ...hosts.map(({ hostId, zone }) => identity(hostId, "host", zone)),
+    ...edges.map(({ hostId }) => identity(hostId, "edge", "edge")),
+  ];
 }
 
-function truthOf(around: Surroundings, boxes: ReadonlyMap<HostId, Box>): Truth {
+function truthOf(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, clones: Clones): Truth {
   const { scenario, timeline, weather, bus, traffic } = around;
+  const hostIds = scenario.hosts.map(({ hostId }) => hostId);
   const edgeIds = scenario.edges.map(({ hostId }) => hostId);
   return {
     get nowMs() {
@@ -106,12 +144,14 @@ function truthOf(around: Surroundings, boxes: ReadonlyMap<HostId, Box>): Truth {
     get healed() {
       return weather.healed;
     },
-    hostIds: () => scenario.hosts,
+    hostIds: () => hostIds,
     edgeIds: () => edgeIds,
-    processOf: around.processOf,
-    isReachable: (hostId) => bus.isUp(hostId) && boxes.get(hostId)?.agent !== null,
-    listsOf: (edgeId) => boxes.get(edgeId)?.nginx?.lists ?? [],
+    processOf: (hostId, service) => boxes.get(hostId)?.processOf(service) ?? null,
+    addressOf: (hostId) => boxes.get(hostId)?.address ?? null,
+    isReachable: (hostId) => bus.isUp(hostId) && (boxes.get(hostId)?.agent ?? null) !== null,
+    isCloned: (hostId) => clones.hasHad(hostId),
+    listsOf: (edgeId, service) => boxes.get(edgeId)?.nginx?.listsOf(service) ?? [],
     hasPath: (edgeId, hostId) => weather.hasPath(edgeId, hostId),
-    inFlight: (hostId) => traffic.leftOn(hostId).length,
+    inFlight: (hostId, service) => traffic.leftOn(hostId, service).length,
   };
 }

@@ -26,8 +26,13 @@ export interface Core {
 const productionCore: Core = { advance: advanceCore, check: checkCore };
 
 /** What the loop asks: the rollouts first, and what the fleet lacks only when they have nothing more to do. */
-export function decideAll(state: LedgerState, live: LiveFleet, nowMs: number): Deliberation {
-  const decided = decide(state, live, nowMs);
+export function decideAll(
+  state: LedgerState,
+  live: LiveFleet,
+  nowMs: number,
+  core: Core = productionCore,
+): Deliberation {
+  const decided = decide(state, live, nowMs, core);
   if (decided.events.length > 0) return decided;
   const converging = reconcile(state, live, nowMs);
   const instants = [decided.wakeAtMs, converging.wakeAtMs].filter((atMs) => atMs !== null);

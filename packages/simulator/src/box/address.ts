@@ -1,8 +1,10 @@
 import type { Address, HostId } from "@siding/shared/ids";
 
-/** `h7` is 10.0.1.7 and edge `e1` is 10.0.2.1. */
-export function addressOf(hostId: HostId): Address {
-  return `10.0.${hostId.startsWith("e") ? 2 : 1}.${hostId.slice(1)}`;
+/** `h7` is 10.0.1.7 and edge `e1` is 10.0.2.1; after each move a host is in another network. */
+export function addressOf(hostId: HostId, moves = 0): Address {
+  const network = hostId.startsWith("e") ? 2 : moves === 0 ? 1 : 2 + moves;
+  const number = Number(hostId.slice(1));
+  return `10.${Math.floor(number / 250)}.${network}.${number % 250}`;
 }
 
 /** A monitoring system, say. */

@@ -41,7 +41,7 @@ export class Agent implements AgentLife {
     const { identity, journal, clockMs, around } = this.box;
     this.box.trace(() => `agent ${this.incarnation} starts`);
     this.#take(resume({ agent: identity, journal, incarnation: this.incarnation, bootId }, clockMs));
-    around.bus.join(identity.hostId, {
+    around.bus.join(this.box.party, {
       connected: () => this.happen({ kind: "connected", beatOffset: around.random.share() }),
       disconnected: () => this.happen({ kind: "disconnected" }),
     });
@@ -50,7 +50,7 @@ export class Agent implements AgentLife {
   die(): void {
     this.#alive = false;
     if (this.#wake) this.#wake.calledOff = true;
-    this.box.around.bus.leave(this.box.identity.hostId);
+    this.box.around.bus.leave(this.box.party);
   }
 
   hear(command: Command): void {
@@ -108,7 +108,7 @@ export class Agent implements AgentLife {
     switch (effect.kind) {
       case "write-journal":
         box.journal = effect.journal;
-        box.around.record({ kind: "journal-written", hostId: box.identity.hostId, journal: effect.journal });
+        box.around.record({ kind: "journal-written", hostId: box.hostId, journal: effect.journal });
         return;
       case "send-report":
         this.#say((ears) => ears.report(effect.report));
@@ -136,16 +136,16 @@ export class Agent implements AgentLife {
   }
 
   #sayBeat({ stateDigest, intervalMs }: Extract<Effect, { kind: "send-beat" }>): void {
-    const { hostId } = this.box.identity;
+    const { hostId } = this.box;
     const { incarnation } = this;
-    const load = { cpu: null, memory: null };
+    const load = { cpu: this.box.around.loadOf(hostId), memory: null };
     const beat: Beat = { v: protocolVersion, hostId, incarnation, stateDigest, intervalMs, load };
     this.#say((ears) => ears.beat(beat));
   }
 
   #say(what: (ears: Ears) => void): void {
     const { bus, ears } = this.box.around;
-    bus.send(this.box.identity.hostId, controlPlaneParty, () => what(ears));
+    bus.send(this.box.party, controlPlaneParty, () => what(ears));
   }
 }
 

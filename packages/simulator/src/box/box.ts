@@ -1,10 +1,12 @@
 import type { FoundRelease } from "@siding/agent/machine/event";
 import { emptyJournal, type Journal } from "@siding/agent/machine/journal";
 import type { AgentIdentity } from "@siding/agent/machine/state";
-import type { Incarnation } from "@siding/shared/ids";
+import type { Address, HostId, Incarnation, ServiceName } from "@siding/shared/ids";
 import type { Target } from "@siding/shared/target";
+import type { Party } from "../scenario/fault.ts";
 import { readyOrEnding } from "../scenario/release.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { addressOf } from "./address.ts";
 import type { AgentLife } from "./agent-life.ts";
 import { Nginx } from "./nginx.ts";
 import type { ServiceProcess } from "./process.ts";
@@ -26,22 +28,26 @@ const clockAtBootMs = 1_000;
  * everything but the disk.
  */
 export class Box {
-  readonly identity: AgentIdentity;
   readonly around: Surroundings;
+  /** Its line to the bus. */
+  readonly party: Party;
   readonly nginx: Nginx | null;
   readonly processes = new Map<string, ServiceProcess>();
   journal: Journal;
   releases: FoundRelease[] = [];
   agent: AgentLife | null = null;
   readonly #awake: (box: Box, incarnation: Incarnation) => AgentLife;
+  readonly #identity: AgentIdentity;
+  #moves = 0;
+  #retired = false;
   #powered = false;
   #boots = 0;
   #bootedAtMs = 0;
   #incarnations = 0;
   #refs = 0;
-  /** How the last process of the service ended. */
-  #lastEnd: "none" | "asked" | "fault" = "none";
-  #diedAlready = false;
+  /** How the last process of each service ended. */
+  readonly #lastEnds = new Map<ServiceName, "asked" | "fault">();
+  readonly #diedAlready = new Set<ServiceName>();
   #healed = false;
 
   /** @param awake makes a new life of this machine's agent */
@@ -49,12 +55,27 @@ export class Box {
     identity: AgentIdentity,
     around: Surroundings,
     awake: (box: Box, incarnation: Incarnation) => AgentLife,
+    party: Party = identity.hostId,
   ) {
-    this.identity = identity;
+    this.#identity = identity;
     this.around = around;
+    this.party = party;
     this.#awake = awake;
     this.journal = emptyJournal("boot-0");
     this.nginx = identity.roles.includes("edge") ? new Nginx(identity.hostId, around) : null;
+  }
+
+  /** What its agent says of itself. */
+  get identity(): AgentIdentity {
+    return { ...this.#identity, address: this.address };
+  }
+
+  get hostId(): HostId {
+    return this.#identity.hostId;
+  }
+
+  get address(): Address {
+    return addressOf(this.hostId, this.#moves);
   }
 
   get isPowered(): boolean {
@@ -66,10 +87,14 @@ export class Box {
     return clockAtBootMs + this.around.timeline.nowMs - this.#bootedAtMs;
   }
 
-  /** The one that listens on the service's port. */
-  get listener(): ServiceProcess | null {
-    const [process] = this.processes.values();
-    return process ?? null;
+  /** The process of a service. */
+  processOf(service: ServiceName): ServiceProcess | null {
+    return [...this.processes.values()].find((process) => process.service === service) ?? null;
+  }
+
+  /** The one that listens on a port. */
+  listenerOn(port: number): ServiceProcess | null {
+    return [...this.processes.values()].find((process) => process.port === port) ?? null;
   }
 
   heal(): void {
@@ -78,8 +103,23 @@ export class Box {
     if (this.agent) this.agent.fuse = null;
   }
 
+  /** It has left the fleet for good. */
+  retire(): void {
+    this.cutPower();
+    this.#retired = true;
+  }
+
+  /** Another network: it comes back with another address. */
+  move(): void {
+    this.cutPower();
+    this.#moves += 1;
+    this.trace(() => `moves to ${this.address}`);
+    this.around.record({ kind: "moved", hostId: this.hostId });
+    this.boot();
+  }
+
   boot(): void {
-    if (this.#powered) return;
+    if (this.#powered || this.#retired) return;
     this.#powered = true;
     this.#boots += 1;
     this.#bootedAtMs = this.around.timeline.nowMs;
@@ -90,7 +130,7 @@ export class Box {
   startAgent(): void {
     if (!this.#powered || this.agent) return;
     this.#incarnations += 1;
-    const incarnation = `${this.identity.hostId}-${this.#incarnations}` as Incarnation;
+    const incarnation = `${this.party}-${this.#incarnations}` as Incarnation;
     const agent = this.#awake(this, incarnation);
     this.agent = agent;
     agent.begin(`boot-${this.#boots}`);
@@ -111,7 +151,7 @@ export class Box {
     this.#powered = false;
     const lost = [...this.processes.values()];
     this.processes.clear();
-    this.around.traffic.cut(this.identity.hostId);
+    for (const { service } of lost) this.around.traffic.cut(this.hostId, service);
     this.nginx?.powerCut();
     for (const process of lost) this.#lost(process);
   }
@@ -119,17 +159,16 @@ export class Box {
   /** Returns null where the port is taken. */
   spawn({ target, startId, port, service, slot }: Birth): ServiceProcess | null {
     const { timeline, scenario } = this.around;
-    if ([...this.processes.values()].some((other) => other.port === port)) return null;
+    if (this.listenerOn(port)) return null;
     this.#refs += 1;
-    const { hostId } = this.identity;
+    const { hostId } = this;
     const conduct = readyOrEnding(
       scenario,
-      target.release.version,
-      hostId,
-      this.#diedAlready || this.#healed,
+      { service, version: target.release.version, hostId },
+      this.#diedAlready.has(service) || this.#healed,
     );
     const process: ServiceProcess = {
-      ref: `${hostId}-p${this.#refs}`,
+      ref: `${this.party}-p${this.#refs}`,
       service,
       slot,
       targetId: target.id,
@@ -137,7 +176,7 @@ export class Box {
       port,
       conduct,
       startedAtMs: timeline.nowMs,
-      afterFault: this.#lastEnd === "fault",
+      afterFault: this.#lastEnds.get(service) === "fault",
       stopping: false,
       sickUntilMs: 0,
     };
@@ -151,14 +190,14 @@ export class Box {
   terminate(process: ServiceProcess): void {
     process.stopping = true;
     this.trace(() => `stops ${process.ref}`);
-    this.around.record({ kind: "process-stopped", hostId: this.identity.hostId, process });
+    this.around.record({ kind: "process-stopped", hostId: this.hostId, process });
   }
 
   /** It has ended because it was asked to. */
   ended(process: ServiceProcess): void {
     if (!this.processes.delete(process.ref)) return;
-    this.around.traffic.cut(this.identity.hostId);
-    this.#lastEnd = "asked";
+    this.around.traffic.cut(this.hostId, process.service);
+    this.#lastEnds.set(process.service, "asked");
     this.trace(() => `${process.ref} has ended`);
     this.agent?.processGone(process, { code: 0, signal: null, output: "" });
   }
@@ -166,21 +205,21 @@ export class Box {
   /** It ends by itself, whoever's fault that is. */
   endByItself(process: ServiceProcess): void {
     if (!this.processes.delete(process.ref)) return;
-    this.around.traffic.cut(this.identity.hostId);
-    if (process.conduct.kind === "dies") this.#diedAlready = true;
-    if (process.stopping) this.#lastEnd = "asked";
+    this.around.traffic.cut(this.hostId, process.service);
+    if (process.conduct.kind === "dies") this.#diedAlready.add(process.service);
+    if (process.stopping) this.#lastEnds.set(process.service, "asked");
     else this.#lost(process);
     this.agent?.processGone(process, { code: 1, signal: null, output: "simulated" });
   }
 
   trace(text: () => string): void {
     const { trace, timeline } = this.around;
-    trace.line(timeline.nowMs, () => `${this.identity.hostId} ${text()}`);
+    trace.line(timeline.nowMs, () => `${this.party} ${text()}`);
   }
 
   #lost(process: ServiceProcess): void {
-    this.#lastEnd = "fault";
+    this.#lastEnds.set(process.service, "fault");
     this.trace(() => `${process.ref} is lost`);
-    this.around.record({ kind: "process-lost", hostId: this.identity.hostId, process });
+    this.around.record({ kind: "process-lost", hostId: this.hostId, process });
   }
 }

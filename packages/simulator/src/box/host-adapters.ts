@@ -4,7 +4,7 @@ import { err, ok } from "@siding/shared/result";
 import type { AgentLife } from "./agent-life.ts";
 import type { Box } from "./box.ts";
 import { endsAfterMs } from "./conduct.ts";
-import { answerOf } from "./process.ts";
+import { answerOf, type ServiceProcess } from "./process.ts";
 
 type Probe = Extract<Effect, { kind: "probe" }>;
 type EffectOf<Kind extends HostEffect["kind"]> = Extract<HostEffect, { kind: Kind }>;
@@ -52,7 +52,7 @@ function prune(box: Box, { keep }: EffectOf<"prune-releases">): void {
 }
 
 function counted(box: Box, { op, service, slot }: EffectOf<"count-connections">): Event {
-  const counts = box.around.traffic.connectionsOf(box.identity.hostId);
+  const counts = box.around.traffic.connectionsOf(box.hostId, service);
   return { kind: "connections-counted", op, service, slot, result: ok(counts) };
 }
 
@@ -67,7 +67,7 @@ function staged(box: Box, { op, service, slot, target }: EffectOf<"stage-release
   const { release } = target;
   const { weather, servesArtifacts } = box.around;
   const there = box.releases.some((each) => each.digest === release.digest);
-  const trouble = weather.stagingTrouble(box.identity.hostId);
+  const trouble = weather.stagingTrouble(box.hostId);
   const retry = there ? null : (trouble ?? (servesArtifacts() ? null : "until-deadline"));
   if (retry !== null) {
     const failure = { code: "fetch-failed", message: "the artifact could not be fetched (simulated)" };
@@ -103,7 +103,7 @@ function stop(box: Box, agent: AgentLife, effect: EffectOf<"stop-process">): voi
   }
   if (!process.stopping) box.terminate(process);
   const { timeline } = box.around;
-  const naturalMs = naturalEndMs(box);
+  const naturalMs = naturalEndMs(box, process);
   timeline.after(naturalMs, () => box.ended(process));
   // Only a living agent says SIGKILL.
   timeline.after(Math.min(naturalMs, graceMs), () => {
@@ -114,22 +114,23 @@ function stop(box: Box, agent: AgentLife, effect: EffectOf<"stop-process">): voi
 }
 
 /** It ends when the last request that it works on has ended. */
-function naturalEndMs(box: Box): number {
+function naturalEndMs(box: Box, { service }: ServiceProcess): number {
   const { traffic, timeline, random } = box.around;
-  const busyUntilMs = Math.max(0, ...traffic.leftOn(box.identity.hostId).map(({ untilMs }) => untilMs));
+  const busyUntilMs = Math.max(0, ...traffic.leftOn(box.hostId, service).map(({ untilMs }) => untilMs));
   return Math.max(random.spread(endMs.least, endMs.most), busyUntilMs - timeline.nowMs);
 }
 
-function probe(box: Box, agent: AgentLife, { op, owner, address, timeoutMs }: Probe): void {
-  const { around, identity } = box;
-  const hostId = around.hostAt(address);
-  const local = hostId === identity.hostId;
-  const cut = hostId !== null && !local && !around.weather.hasPath(identity.hostId, hostId);
-  const process = hostId === null || cut ? null : around.processOf(hostId);
+/** A clone asks itself; nobody else can, since the address is the other one's. */
+function probe(box: Box, agent: AgentLife, { op, owner, address, port, timeoutMs }: Probe): void {
+  const { around } = box;
+  const local = address === box.address;
+  const asked = local ? box : around.boxAt(address);
+  const cut = asked !== null && !local && !around.weather.hasPath(box.hostId, asked.hostId);
+  const process = cut ? null : (asked?.listenerOn(port) ?? null);
   const answer = cut ? ({ kind: "timeout" } as const) : answerOf(process, local, around.timeline.nowMs);
-  if (hostId !== null) {
+  if (asked !== null) {
     const good = answer.kind === "status" && answer.status === 200;
-    around.record({ kind: "probed", by: identity.hostId, hostId, process, good });
+    around.record({ kind: "probed", by: box.hostId, hostId: asked.hostId, process, good });
   }
   const takes = answer.kind === "timeout" ? { least: timeoutMs, most: timeoutMs } : probeMs;
   agent.answer(takes, () => ({ kind: "probed", op, owner, answer }));

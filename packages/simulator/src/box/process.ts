@@ -1,5 +1,5 @@
 import type { ProbeAnswer } from "@siding/agent/machine/event";
-import type { ServiceName, Slot, TargetId } from "@siding/shared/ids";
+import type { HostId, ServiceName, Slot, TargetId } from "@siding/shared/ids";
 import { type Conduct, readyAfterMs } from "./conduct.ts";
 
 /** A process of the service on one host, as it really is. */
@@ -18,6 +18,12 @@ export interface ServiceProcess {
   stopping: boolean;
   /** A fault makes it answer 500 until then. */
   sickUntilMs: number;
+}
+
+/** A machine, as whoever asks one of its ports knows it. */
+export interface Listener {
+  readonly hostId: HostId;
+  listenerOn(port: number): ServiceProcess | null;
 }
 
 /** Whether it has ever answered well; what goes wrong after that is not for want of verification. */

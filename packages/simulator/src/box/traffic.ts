@@ -1,5 +1,5 @@
 import type { PeerCount } from "@siding/agent/machine/event";
-import type { HostId } from "@siding/shared/ids";
+import type { HostId, ServiceName } from "@siding/shared/ids";
 import type { Random } from "../random.ts";
 import type { TrafficPlan } from "../scenario/scenario.ts";
 import type { Timeline } from "../timeline.ts";
@@ -23,8 +23,9 @@ export class Traffic {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #plan: TrafficPlan;
-  readonly #left = new Map<HostId, Request[]>();
-  readonly #routes = new Map<HostId, Map<HostId, number>>();
+  /** Both by host and service. */
+  readonly #left = new Map<string, Request[]>();
+  readonly #routes = new Map<string, Map<HostId, number>>();
   #calm = false;
 
   constructor(timeline: Timeline, random: Random, plan: TrafficPlan) {
@@ -39,52 +40,53 @@ export class Traffic {
     this.#left.clear();
   }
 
-  open(edgeId: HostId, list: RoutedList): void {
-    for (const { hostId } of list.members) {
-      const routes = this.#routes.get(hostId) ?? new Map<HostId, number>();
-      this.#routes.set(hostId, routes.set(edgeId, (routes.get(edgeId) ?? 0) + 1));
+  open(edgeId: HostId, { service, members }: RoutedList): void {
+    for (const { hostId } of members) {
+      const key = keyOf(hostId, service);
+      const routes = this.#routes.get(key) ?? new Map<HostId, number>();
+      this.#routes.set(key, routes.set(edgeId, (routes.get(edgeId) ?? 0) + 1));
     }
   }
 
   /** Workers of a list are gone, and with `cut` the requests that they had. */
-  close(edgeId: HostId, list: RoutedList, cut: boolean): void {
-    for (const { hostId } of list.members) {
-      const routes = this.#routes.get(hostId);
+  close(edgeId: HostId, { service, members }: RoutedList, cut: boolean): void {
+    for (const { hostId } of members) {
+      const routes = this.#routes.get(keyOf(hostId, service));
       const left = (routes?.get(edgeId) ?? 0) - 1;
       if (left > 0) routes?.set(edgeId, left);
       else {
         routes?.delete(edgeId);
-        if (!cut) this.#leaveBehind(edgeId, hostId);
+        if (!cut) this.#leaveBehind(edgeId, hostId, service);
       }
     }
     if (!cut) return;
-    for (const [hostId, requests] of this.#left) {
-      this.#left.set(
-        hostId,
-        requests.filter((request) => request.edgeId !== edgeId),
-      );
+    for (const [key, requests] of this.#left) {
+      const others = requests.filter((request) => request.edgeId !== edgeId);
+      this.#left.set(key, others);
     }
   }
 
-  /** The host's power is cut: so are the requests on it. */
-  cut(hostId: HostId): void {
-    this.#left.delete(hostId);
+  /** The instance is gone: so are the requests on it. */
+  cut(hostId: HostId, service: ServiceName): void {
+    this.#left.delete(keyOf(hostId, service));
   }
 
-  routes(edgeId: HostId, hostId: HostId): boolean {
-    return this.#routes.get(hostId)?.has(edgeId) ?? false;
+  /** How many edges route to a host at present, whatever service. */
+  routesTo(hostId: HostId, service: ServiceName): number {
+    return this.#routes.get(keyOf(hostId, service))?.size ?? 0;
   }
 
   /** Requests that an instance still works on though no edge routes to it any more. */
-  leftOn(hostId: HostId): readonly Request[] {
-    return (this.#left.get(hostId) ?? []).filter(({ untilMs }) => untilMs > this.#timeline.nowMs);
+  leftOn(hostId: HostId, service: ServiceName): readonly Request[] {
+    const left = this.#left.get(keyOf(hostId, service)) ?? [];
+    return left.filter(({ untilMs }) => untilMs > this.#timeline.nowMs);
   }
 
   /** What counting the connections of an instance finds. */
-  connectionsOf(hostId: HostId): readonly PeerCount[] {
+  connectionsOf(hostId: HostId, service: ServiceName): readonly PeerCount[] {
     const counts = new Map<HostId, number>();
-    for (const { edgeId } of this.leftOn(hostId)) counts.set(edgeId, (counts.get(edgeId) ?? 0) + 1);
-    for (const edgeId of this.#routes.get(hostId)?.keys() ?? []) {
+    for (const { edgeId } of this.leftOn(hostId, service)) counts.set(edgeId, (counts.get(edgeId) ?? 0) + 1);
+    for (const edgeId of this.#routes.get(keyOf(hostId, service))?.keys() ?? []) {
       counts.set(edgeId, (counts.get(edgeId) ?? 0) + this.#random.int(0, mostAtOnce));
     }
     const edges = [...counts].map(([edgeId, count]) => ({ address: addressOf(edgeId), count }));
@@ -92,13 +94,17 @@ export class Traffic {
     return [...edges, ...strangers];
   }
 
-  #leaveBehind(edgeId: HostId, hostId: HostId): void {
+  #leaveBehind(edgeId: HostId, hostId: HostId, service: ServiceName): void {
     const endless = !this.#calm && this.#plan.endless.includes(hostId);
     const longestMs = this.#calm ? 50 : this.#plan.longestRequestMs;
     const requests = Array.from({ length: this.#random.int(endless ? 1 : 0, mostAtOnce) }, () => ({
       edgeId,
       untilMs: this.#timeline.nowMs + (endless ? endlessRequestMs : this.#random.spread(2, longestMs)),
     }));
-    this.#left.set(hostId, [...this.leftOn(hostId), ...requests]);
+    this.#left.set(keyOf(hostId, service), [...this.leftOn(hostId, service), ...requests]);
   }
+}
+
+function keyOf(hostId: HostId, service: ServiceName): string {
+  return `${hostId}/${service}`;
 }

@@ -1,7 +1,11 @@
+import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
+import { behindFleet } from "./behind-fleet.ts";
 import { checkerRefused } from "./checker.ts";
-import { Evidence } from "./evidence.ts";
+import { clock } from "./clock.ts";
+import { Evidence } from "../evidence/evidence.ts";
+import { identity } from "./identity.ts";
 import type { Judge, Verdict } from "./judge.ts";
 import { lostRequest } from "./lost-request.ts";
 import { minimum } from "./rule-1-minimum.ts";
@@ -11,6 +15,7 @@ import { confirmed } from "./rule-4-confirmed.ts";
 import { subtracts } from "./rule-5-subtracts.ts";
 import { silence } from "./rule-6-silence.ts";
 import { oneRollout } from "./rule-7-one-rollout.ts";
+import { holds } from "./rule-8-holds.ts";
 import { rest } from "./rule-8-rest.ts";
 import { rolledBack } from "./rule-9-rolled-back.ts";
 import { once } from "./rule-10-once.ts";
@@ -27,16 +32,24 @@ const judges = [
   silence,
   oneRollout,
   rest,
+  holds,
   rolledBack,
   once,
   budget,
+  behindFleet,
+  identity,
+  clock,
 ];
 
 /** Puts every fact before every judge. The first verdict ends the run. */
 export class Court {
-  readonly evidence = new Evidence();
+  #evidence = new Evidence();
   readonly #judges: readonly Judge[] = judges.map((make) => make());
   #verdict: Verdict | null = null;
+
+  get evidence(): Evidence {
+    return this.#evidence;
+  }
 
   get verdict(): Verdict | null {
     return this.#verdict;
@@ -44,12 +57,19 @@ export class Court {
 
   hear(fact: Fact, truth: Truth): void {
     if (this.#verdict) return;
+    if (fact.kind === "ledger-restored") this.#readAgain(fact.kept);
     for (const judge of this.#judges) {
-      const message = judge.observe(fact, truth, this.evidence);
+      const message = judge.observe(fact, truth, this.#evidence);
       if (message === null) continue;
       this.#verdict = { judge: judge.name, rule: judge.rule, atMs: truth.nowMs, message };
       return;
     }
-    if (fact.kind === "event") this.evidence.take(fact.event);
+    if (fact.kind === "event") this.#evidence.take(fact.event);
+  }
+
+  /** The log is another one from here on: what it said after the backup was never said. */
+  #readAgain(kept: readonly LedgerEvent[]): void {
+    this.#evidence = new Evidence();
+    for (const event of kept) this.#evidence.take(event);
   }
 }

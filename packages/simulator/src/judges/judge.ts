@@ -1,6 +1,6 @@
+import type { Evidence } from "../evidence/evidence.ts";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
-import type { Evidence } from "./evidence.ts";
 
 /**
  * Watches one rule of design section 2. It is told every fact in order and says what is wrong, or null. It looks at what

@@ -1,4 +1,6 @@
-import { hasBeenWell, type ServiceProcess } from "../box/process.ts";
+import type { Member } from "@siding/shared/command";
+import { hasBeenWell } from "../box/process.ts";
+import type { Evidence } from "../evidence/evidence.ts";
 import type { FactOf } from "../fact.ts";
 import type { Truth } from "../truth.ts";
 import type { JudgeMaker } from "./judge.ts";
@@ -13,10 +15,13 @@ export const lostRequest: JudgeMaker = () => {
     name: "lost-request",
     rule: "no lost request",
     observe(fact, truth, evidence) {
-      if (fact.kind === "process-lost") faulty.add(fact.hostId);
-      if (fact.kind === "process-started" && !fact.process.afterFault) faulty.delete(fact.hostId);
-      if (fact.kind === "process-stopped") return stopped(fact, truth, evidence.countedEdges());
-      if (fact.kind !== "routed" || !evidence.countedEdges().includes(fact.edgeId)) return null;
+      if (fact.kind === "process-lost") faulty.add(`${fact.hostId}/${fact.process.service}`);
+      if (fact.kind === "process-started" && !fact.process.afterFault) {
+        faulty.delete(`${fact.hostId}/${fact.process.service}`);
+      }
+      if (fact.kind === "process-stopped") return stopped(fact, truth, evidence);
+      const service = fact.kind === "routed" ? evidence.services.get(fact.list.service) : null;
+      if (fact.kind !== "routed" || !service?.countedEdges().includes(fact.edgeId)) return null;
       return routed(fact, truth, faulty);
     },
   };
@@ -25,11 +30,14 @@ export const lostRequest: JudgeMaker = () => {
 function stopped(
   { hostId, process }: FactOf<"process-stopped">,
   truth: Truth,
-  counted: readonly string[],
+  evidence: Evidence,
 ): string | null {
-  for (const edgeId of truth.edgeIds()) {
-    const list = truth.listsOf(edgeId).find(({ members }) => members.some((each) => each.hostId === hostId));
-    if (list && counted.includes(edgeId)) {
+  if (truth.isCloned(hostId)) return null;
+  for (const edgeId of evidence.services.get(process.service)?.countedEdges() ?? []) {
+    const list = truth
+      .listsOf(edgeId, process.service)
+      .find(({ members }) => members.some((each) => each.hostId === hostId));
+    if (list) {
       return `${hostId} stops ${process.ref} while workers of edge ${edgeId} route to it by revision ${list.revision}`;
     }
   }
@@ -41,22 +49,32 @@ function routed(
   truth: Truth,
   faulty: ReadonlySet<string>,
 ): string | null {
-  const before = truth.listsOf(edgeId).filter(({ generation }) => generation !== list.generation);
-  for (const { hostId, targetId } of list.members) {
+  const before = truth
+    .listsOf(edgeId, list.service)
+    .filter(({ generation }) => generation !== list.generation);
+  for (const member of list.members) {
+    const { hostId, targetId } = member;
     const known = before.some(({ members }) =>
       members.some((each) => each.hostId === hostId && each.targetId === targetId),
     );
-    if (known || faulty.has(hostId) || !truth.hasPath(edgeId, hostId)) continue;
-    const why = whyNot(truth.processOf(hostId), targetId, truth.nowMs);
+    const excused = faulty.has(`${hostId}/${list.service}`) || truth.isCloned(hostId);
+    if (known || excused || !truth.hasPath(edgeId, hostId)) continue;
+    const why = whyNot(member, truth, list.service);
     if (why) return `edge ${edgeId} begins to route to ${hostId} as ${targetId}, where ${why}`;
   }
   return null;
 }
 
-/** Why a process does not answer as that target; null where it does. */
-function whyNot(process: ServiceProcess | null, targetId: string, nowMs: number): string | null {
+/** Why a member does not answer as that target; null where it does. */
+function whyNot(
+  { hostId, targetId, address }: Member,
+  truth: Truth,
+  service: FactOf<"routed">["list"]["service"],
+): string | null {
+  const process = truth.processOf(hostId, service);
   if (!process) return "nothing runs";
+  if (truth.addressOf(hostId) !== address) return `the address is ${truth.addressOf(hostId)}, not ${address}`;
   if (process.targetId !== targetId) return `${process.targetId} runs`;
   if (process.stopping) return "it is being stopped";
-  return hasBeenWell(process, nowMs) ? null : "it has never answered well";
+  return hasBeenWell(process, truth.nowMs) ? null : "it has never answered well";
 }

@@ -17,6 +17,7 @@ export const once: JudgeMaker = () => {
     name: "once",
     rule: "rule 10",
     observe(fact) {
+      if (fact.kind === "ledger-restored") for (const revision of fact.forgotten) log.delete(revision);
       if (fact.kind === "event") {
         const taken = log.has(fact.event.sequence);
         log.set(fact.event.sequence, fact.event.body);
@@ -49,10 +50,11 @@ function unfounded(command: Command, log: ReadonlyMap<number, LedgerEvent["body"
     : `${what} is published, and the log has no such command`;
 }
 
-/** The same number, told again, says the same. */
+/** The same number, told again by the same start of the control plane, says the same. */
 function changed(command: Command, said: Map<string, string>): string | null {
   if (command.kind === "sync") return null;
-  const key = `${command.hostId}/${command.kind === "apply-revision" ? "upstream" : "instance"}/${command.revision}`;
+  const what = command.kind === "apply-revision" ? `upstream ${command.content.upstream}` : command.service;
+  const key = `${command.controlPlaneId}/${command.epoch}/${command.hostId}/${what}/${command.revision}`;
   const text =
     command.kind === "apply-revision"
       ? command.digest

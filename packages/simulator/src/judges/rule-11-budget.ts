@@ -4,8 +4,9 @@ import type { JudgeMaker } from "./judge.ts";
 export const budget: JudgeMaker = () => ({
   name: "budget",
   rule: "rule 11",
-  observe(fact, _truth, { rollout }) {
+  observe(fact, _truth, evidence) {
     if (fact.kind !== "event" || fact.event.body.type !== "batch-started") return null;
+    const rollout = evidence.rollouts.get(fact.event.body.rolloutId);
     if (rollout?.planKind !== "forward") return null;
     const allowed = Math.max(rollout.maxFailures, rollout.accepted);
     if (rollout.failed.size <= allowed) return null;

@@ -1,4 +1,3 @@
-import type { HostId } from "@siding/shared/ids";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
@@ -6,23 +5,25 @@ import type { JudgeMaker } from "./judge.ts";
  * `proceed`.
  */
 export const drained: JudgeMaker = () => {
-  const drainSaidAtMs = new Map<HostId, number>();
+  /** By host and service. */
+  const drainSaidAtMs = new Map<string, number>();
   return {
     name: "drained",
     rule: "rule 3",
     observe(fact, truth, evidence) {
       if (fact.kind === "event" && fact.event.body.type === "command-issued") {
-        const { hostId, body } = fact.event.body;
-        if (body.kind === "drain") drainSaidAtMs.set(hostId, truth.nowMs);
+        const { hostId, service, body } = fact.event.body;
+        if (body.kind === "drain") drainSaidAtMs.set(`${hostId}/${service}`, truth.nowMs);
       }
       if (fact.kind !== "process-stopped") return null;
-      const inFlight = truth.inFlight(fact.hostId);
+      const { hostId, process } = fact;
+      const inFlight = truth.inFlight(hostId, process.service);
       if (inFlight === 0) return null;
-      const drain = evidence.host(fact.hostId).drainIssued?.body.target.spec.drain;
-      const saidAtMs = drainSaidAtMs.get(fact.hostId);
+      const drain = evidence.host(hostId).of(process.service).drainIssued?.body.target.spec.drain;
+      const saidAtMs = drainSaidAtMs.get(`${hostId}/${process.service}`);
       const passed = drain && saidAtMs !== undefined && truth.nowMs - saidAtMs >= drain.deadlineMs;
       if (passed && drain.onDeadline === "proceed") return null;
-      return `${fact.hostId} stops ${fact.process.ref} with ${inFlight} requests of edges in flight`;
+      return `${hostId} stops ${process.ref} with ${inFlight} requests of edges in flight`;
     },
   };
 };

@@ -1,6 +1,6 @@
 import type { HostId } from "@siding/shared/ids";
+import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { Truth } from "../truth.ts";
-import type { Evidence } from "./evidence.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
@@ -13,32 +13,38 @@ export const confirmed: JudgeMaker = () => ({
   observe(fact, truth, evidence) {
     if (fact.kind !== "event") return null;
     const { body } = fact.event;
+    const service = evidence.serviceOf(body);
+    if (!service) return null;
     if (body.type === "command-issued" && ["drain", "update", "revert"].includes(body.body.kind)) {
-      const edgeId = stillRouting(body.hostId, truth, evidence);
+      const edgeId = stillRouting(body.hostId, truth, service);
       return edgeId ? `${body.hostId} is told to ${body.body.kind} while edge ${edgeId} routes to it` : null;
     }
     if (body.type !== "batch-started") return null;
-    const leaves = body.hosts.filter((hostId) => evidence.isListed(hostId));
+    const leaves = body.hosts.filter((hostId) => service.isListed(hostId));
     if (leaves.length === 0) return null;
-    const missing = notYetIn(truth, evidence);
+    const missing = notYetIn(truth, service);
     return missing ? `${leaves.join(", ")} leave while ${missing}` : null;
   },
 });
 
-function stillRouting(hostId: HostId, truth: Truth, evidence: Evidence): HostId | undefined {
-  return evidence
+function stillRouting(hostId: HostId, truth: Truth, service: ServiceEvidence): HostId | undefined {
+  return service
     .countedEdges()
     .find((edgeId) =>
-      truth.listsOf(edgeId).some(({ members }) => members.some((each) => each.hostId === hostId)),
+      truth.listsOf(edgeId, service.name).some(({ members }) =>
+        members.some((each) => each.hostId === hostId),
+      ),
     );
 }
 
 /** An edge whose nginx is down routes to nobody, and takes nobody's place. */
-function notYetIn(truth: Truth, evidence: Evidence): string | null {
-  for (const edgeId of evidence.countedEdges()) {
+function notYetIn(truth: Truth, service: ServiceEvidence): string | null {
+  for (const edgeId of service.countedEdges()) {
     // Whom an edge has ejected it leaves out of a list that names it.
-    const lists = truth.listsOf(edgeId).map((list) => evidence.lists.get(list.revision) ?? list.members);
-    for (const { hostId } of evidence.wanted.members) {
+    const lists = truth
+      .listsOf(edgeId, service.name)
+      .map((list) => service.lists.get(list.revision) ?? list.members);
+    for (const { hostId } of service.wanted.members) {
       const missing = lists.some((members) => !members.some((each) => each.hostId === hostId));
       if (missing) return `workers of edge ${edgeId} do not route to ${hostId} yet, which is listed`;
     }

@@ -2,7 +2,8 @@ import { defaults } from "@siding/shared/defaults";
 import type { HostId } from "@siding/shared/ids";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence } from "../evidence/evidence.ts";
+import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /** The ledger's clock counts whole milliseconds. */
@@ -20,47 +21,56 @@ export const silence: JudgeMaker = () => {
     observe(fact, truth, evidence) {
       ears.hear(fact, truth.nowMs);
       if (fact.kind !== "event" || fact.event.by !== "orchestrator") return null;
-      return judged(fact.event.body, ears, truth, evidence);
+      const service = evidence.serviceOf(fact.event.body);
+      return service && judged(fact.event.body, ears, truth, { evidence, service });
     },
   };
 };
 
 type Body = Extract<Fact, { kind: "event" }>["event"]["body"];
+interface Known {
+  readonly evidence: Evidence;
+  readonly service: ServiceEvidence;
+}
 
-function judged(body: Body, ears: Ears, truth: Truth, evidence: Evidence): string | null {
-  if (body.type === "batch-started") return unseen(ears, truth, evidence);
+function judged(body: Body, ears: Ears, truth: Truth, known: Known): string | null {
+  const { service } = known;
+  if (body.type === "batch-started") return unseen(ears, truth, known);
   if (body.type === "host-failed" && body.counts) {
-    return isReported(body.hostId, evidence)
+    return isReported(body.hostId, service)
       ? null
       : `${body.hostId} is counted as failed (${body.failure.message}), which nobody reported`;
   }
   if (body.type !== "intent-set" || (body.intent !== "rollback" && body.intent !== "stop")) return null;
-  const refused = [...evidence.edges.values()].some((edge) => edge.refused !== null);
-  if ((evidence.rollout?.failed.size ?? 0) > 0 || refused) return null;
+  const refused = [...service.edges.values()].some((edge) => edge.refused !== null);
+  if ((service.rollout?.failed.size ?? 0) > 0 || refused) return null;
   return `${body.intent} is begun (${body.cause?.message ?? "?"}) though nothing has failed`;
 }
 
-function unseen(ears: Ears, truth: Truth, evidence: Evidence): string | null {
+function unseen(ears: Ears, truth: Truth, { evidence, service }: Known): string | null {
   if (ears.sinceMs === null) return "a batch leaves while the control plane hears nobody";
-  const known = [...evidence.hosts].filter(([, host]) => host.isKnown).map(([hostId]) => hostId);
+  // Whom a person has taken out may be switched off.
+  const known = [...evidence.hosts]
+    .filter(([hostId, host]) => host.isKnown && (host.hold === null || service.isListed(hostId)))
+    .map(([hostId]) => hostId);
   const silent = known.filter((hostId) => !ears.hears(hostId, truth.nowMs));
   const lost = known.filter((hostId) => ears.hasLost(hostId, truth.nowMs));
   if (lost.length >= 3 && lost.length * 10 > known.length * 3) {
     return `a batch leaves while ${lost.length} of ${known.length} agents are silent together`;
   }
-  const { rollout } = evidence;
+  const { rollout } = service;
   if (rollout?.planKind !== "forward") return null;
   const matters = silent.find((hostId) => rollout.from.has(hostId) && !rollout.absent.includes(hostId));
   return matters ? `a batch leaves while ${matters} is not heard` : null;
 }
 
 /** Somebody said so: the agent of a failed step or an ill or ended service, an edge of what it can't reach. */
-function isReported(hostId: HostId, evidence: Evidence): boolean {
-  const { report } = evidence.host(hostId);
+function isReported(hostId: HostId, service: ServiceEvidence): boolean {
+  const report = service.instance(hostId)?.report ?? null;
   const failed = report?.command?.status === "failed";
   const ill = report !== null && (report.health === "bad" || report.running === null);
   const restarted = report?.command?.kind === "verify" && report.running !== report.command.targetId;
-  return failed || ill || restarted || evidence.probesOf(hostId).some((probe) => probe.state === "bad");
+  return failed || ill || restarted || service.probesOf(hostId).some((probe) => probe.state === "bad");
 }
 
 /** When each host was last heard, in this life and connection of the control plane. */

@@ -1,12 +1,13 @@
 import { isWell } from "../box/process.ts";
+import type { RolloutEvidence } from "../evidence/rollout-evidence.ts";
+import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
-import type { Evidence } from "./evidence.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
- * Rule 8: no rollout rests, paused or finished, with a healthy instance out of traffic by our action; and whatever waits
- * or rests says for what. Left aside are hosts that nobody could reach.
+ * Rule 8: no rollout rests, paused or finished, with a healthy instance out of traffic by our action, unless a person
+ * holds it; and whatever waits or rests says for what. Left aside are hosts that nobody could reach.
  */
 export const rest: JudgeMaker = () => ({
   name: "rest",
@@ -19,7 +20,9 @@ export const rest: JudgeMaker = () => ({
       (body.status === "paused" || body.status === "waiting") &&
       body.waiting.length === 0;
     if (nameless) return `the rollout is ${body.status} and does not say for what`;
-    return rests(fact) ? forgotten(truth, evidence) : null;
+    const rollout = "rolloutId" in body ? evidence.rollouts.get(body.rolloutId) : undefined;
+    const service = evidence.serviceOf(body);
+    return rollout && service && rests(fact) ? forgotten(rollout, service, truth) : null;
   },
 });
 
@@ -28,21 +31,21 @@ function rests({ event }: Extract<Fact, { kind: "event" }>): boolean {
   return body.type === "rollout-finished" || (body.type === "status-changed" && body.status === "paused");
 }
 
-function forgotten(truth: Truth, evidence: Evidence): string | null {
-  const { rollout } = evidence;
-  if (!rollout) return null;
+function forgotten(rollout: RolloutEvidence, service: ServiceEvidence, truth: Truth): string | null {
   for (const hostId of rollout.touched) {
-    const host = evidence.host(hostId);
-    const process = truth.processOf(hostId);
-    const well = process !== null && isWell(process, truth.nowMs) && host.report?.health === "good";
+    const instance = service.instance(hostId);
+    const process = truth.processOf(hostId, service.name);
+    const well = process !== null && isWell(process, truth.nowMs) && instance?.report?.health === "good";
     const reachable = truth.edgeIds().every((edgeId) => truth.hasPath(edgeId, hostId));
     const excused =
       rollout.unreachable.has(hostId) ||
-      evidence.leftOut.has(hostId) ||
-      evidence.isUnseen(hostId) ||
+      service.leftOut.has(hostId) ||
+      service.hold(hostId) !== null ||
+      service.isUnseen(hostId) ||
+      truth.isCloned(hostId) ||
       !truth.isReachable(hostId) ||
       process?.conduct.kind === "loopback-only";
-    if (well && reachable && !excused && host.isIdle() && !evidence.isListed(hostId)) {
+    if (well && reachable && !excused && instance?.isIdle() && !service.isListed(hostId)) {
       return `the rollout rests while ${hostId} runs ${process.targetId} well and is out of traffic`;
     }
   }

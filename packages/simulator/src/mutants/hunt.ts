@@ -1,5 +1,5 @@
-import type { Core } from "@siding/control-plane/orchestrator/decide";
 import type { Verdict } from "../judges/judge.ts";
+import type { Brain } from "../plane/brain.ts";
 import { run } from "../run.ts";
 import { scenarioOf } from "../scenario/generate.ts";
 
@@ -9,9 +9,9 @@ export interface Catch {
 }
 
 /** Tries seeds in order until a judge objects to the core; null where none does within `seeds`. */
-export function hunt(advance: Core["advance"], checker: boolean, seeds: number): Catch | null {
+export function hunt(brain: Brain, checker: boolean, seeds: number): Catch | null {
   for (let seed = 1; seed <= seeds; seed += 1) {
-    const { verdict } = run(scenarioOf(seed, { hosts: null, faults: true }), { advance, checker });
+    const { verdict } = run(scenarioOf(seed, { hosts: null, faults: true }), { brain, checker });
     if (verdict) return { seed, verdict };
   }
   return null;

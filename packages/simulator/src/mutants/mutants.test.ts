@@ -13,7 +13,7 @@ describe("a mistake planted in the core", () => {
   for (const mutant of mutants) {
     it(`is caught: ${mutant.name}`, { timeout: timeoutMs }, async () => {
       using planted = await plant(mutant);
-      const caught = hunt(planted.advance, false, seeds);
+      const caught = hunt(planted.brain, false, seeds);
       expect(mutant.judges, `${caught?.verdict.message ?? "nobody objected"}`).toContain(
         caught?.verdict.judge,
       );
@@ -21,7 +21,7 @@ describe("a mistake planted in the core", () => {
 
     it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
       using planted = await plant(mutant);
-      const refused = hunt(planted.advance, true, seeds);
+      const refused = hunt(planted.brain, true, seeds);
       expect(refused?.verdict.judge, refused?.verdict.message).toBe("checker");
       expect(refused?.verdict.message).toContain(`rule ${mutant.checkerRule}:`);
     });

@@ -1,4 +1,4 @@
-/** A deliberate mistake in the core: one exact replacement in one file of packages/control-plane/src/rollout. */
+/** A deliberate mistake in the core: one exact replacement in one file of packages/control-plane/src. */
 export interface Mutant {
   readonly name: string;
   readonly file: string;
@@ -14,7 +14,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   {
     name: "capacity is off by one",
-    file: "capacity.ts",
+    file: "rollout/capacity.ts",
     from: "return serving >= Math.max(minServing, 1)",
     to: "return serving + 1 >= Math.max(minServing, 1)",
     judges: ["minimum"],
@@ -22,7 +22,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a percentage is rounded down",
-    file: "capacity.ts",
+    file: "rollout/capacity.ts",
     from: "const wanted = Math.ceil((amount.percent / 100) * base - rounding);",
     to: "const wanted = Math.floor((amount.percent / 100) * base - rounding);",
     judges: ["minimum"],
@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "capacity forgets what the edges serve by",
-    file: "capacity.ts",
+    file: "rollout/capacity.ts",
     from: "const serving = Math.min(remaining, servingNow(snapshot));",
     to: "const serving = snapshot.hosts.length;",
     judges: ["minimum"],
@@ -38,7 +38,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a host is drained before the edges confirm that it has left",
-    file: "position.ts",
+    file: "rollout/position.ts",
     from: "if (edges.length === 0) return null;",
     to: "if (edges.length >= 0) return null;",
     judges: ["confirmed", "lost-request"],
@@ -46,7 +46,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "only one edge's word is waited for",
-    file: "position.ts",
+    file: "rollout/position.ts",
     from: "mayServe(snapshot, edge, hostId, slot));\n  if (edges.length === 0) return null;",
     to: "edge === countedEdges(snapshot)[0] && mayServe(snapshot, edge, hostId, slot));\n  if (edges.length === 0) return null;",
     judges: ["confirmed", "lost-request"],
@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a host is stopped without a drain",
-    file: "position.ts",
+    file: "rollout/position.ts",
     from: 'return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };',
     to: 'return { kind: "drained" };',
     judges: ["drained"],
@@ -62,7 +62,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a host joins without the word of the edges",
-    file: "position.ts",
+    file: "rollout/position.ts",
     from: 'return edges.length === 0 ? { kind: "ready", command } : { kind: "probing", command, edges };',
     to: 'return edges.length >= 0 ? { kind: "ready", command } : { kind: "probing", command, edges };',
     judges: ["verified", "lost-request"],
@@ -70,7 +70,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a host joins without the word of its agent",
-    file: "position.ts",
+    file: "rollout/position.ts",
     from: "if (active) return { kind: phase, command };",
     to: 'if (active && phase === "updating") return { kind: phase, command };',
     judges: ["verified", "lost-request"],
@@ -78,7 +78,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the failure budget is never looked at",
-    file: "interventions.ts",
+    file: "rollout/interventions.ts",
     from: "budgetSpent(survey) ??",
     to: "",
     judges: ["budget"],
@@ -86,7 +86,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "silence does not stop the next batch",
-    file: "gates.ts",
+    file: "rollout/gates.ts",
     from: "? [unknownGate(snapshot), silenceGate(survey), conflictGate(survey), bakeGate(survey)]",
     to: "? [conflictGate(survey), bakeGate(survey)]",
     judges: ["silence"],
@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "silence is a failure",
-    file: "interventions.ts",
+    file: "rollout/interventions.ts",
     from: 'if (rollout.intent === "forward") return setIntent(survey, "pause", overdueCause(survey, first));',
     to: 'if (rollout.intent === "forward") return setIntent(survey, "rollback", overdueCause(survey, first));',
     judges: ["silence"],
@@ -102,7 +102,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a rollback says that it is complete, whatever is left",
-    file: "completion.ts",
+    file: "rollout/completion.ts",
     from: "if (lost.length === 0) return finish",
     to: "if (lost.length >= 0) return finish",
     judges: ["rolled-back"],
@@ -110,7 +110,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a rollout ends while hosts are out",
-    file: "completion.ts",
+    file: "rollout/completion.ts",
     from: "if (going(survey).length > 0) return [];",
     to: "",
     judges: ["rest", "rolled-back"],
@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "who leaves is still counted",
-    file: "capacity.ts",
+    file: "rollout/capacity.ts",
     from: "const remaining = servingOn(snapshot, edge, next);",
     to: "const remaining = servingOn(snapshot, edge, [...next, ...before]);",
     judges: ["minimum"],

@@ -2,9 +2,8 @@ import { BeatStore } from "@siding/control-plane/fleet/beats";
 import type { LiveFleet } from "@siding/control-plane/fleet/live";
 import type { EventBody } from "@siding/control-plane/ledger/event";
 import type { LedgerState } from "@siding/control-plane/ledger/state";
-import { intake } from "@siding/control-plane/messaging/intake";
 import { emptySentLog, outbox, type SentLog } from "@siding/control-plane/messaging/outbox";
-import { type Core, decide } from "@siding/control-plane/orchestrator/decide";
+import type { Core } from "@siding/control-plane/orchestrator/decide";
 import type { Command } from "@siding/shared/command";
 import type { ControlPlaneId, HostId, Incarnation } from "@siding/shared/ids";
 import type { Beat, Report } from "@siding/shared/report";
@@ -12,6 +11,7 @@ import { controlPlaneParty } from "../scenario/fault.ts";
 import { storyOfCommand, storyOfEvent, storyOfReport } from "../story.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { Appointment } from "../timeline.ts";
+import type { Brain } from "./brain.ts";
 import { Killed, type Killer } from "./killer.ts";
 import type { MemoryLedger, OpenLedger } from "./memory-ledger.ts";
 
@@ -19,7 +19,7 @@ import type { MemoryLedger, OpenLedger } from "./memory-ledger.ts";
 const maxPassesPerRound = 200;
 /** Between attempts to write to a full disk. */
 const storageRetryMs = 250;
-/** 2026-01-01: nothing depends on the wall clock. */
+/** 2026-01-01, until somebody sets it: nothing depends on the wall clock. */
 const wallAtBirthMs = 1_767_225_600_000;
 
 /** One life: everything here is lost when the process dies. */
@@ -49,6 +49,7 @@ export interface Desk {
 export class ControlPlane {
   readonly #around: Surroundings;
   readonly #durable: MemoryLedger;
+  readonly #brain: Brain;
   readonly #core: Core;
   readonly #killer: Killer;
   readonly #deliver: (command: Command) => void;
@@ -58,13 +59,15 @@ export class ControlPlane {
   constructor(
     around: Surroundings,
     durable: MemoryLedger,
-    core: Core,
+    thinking: { readonly brain: Brain; readonly checker: boolean },
     killer: Killer,
     deliver: (command: Command) => void,
   ) {
     this.#around = around;
     this.#durable = durable;
-    this.#core = core;
+    const { brain, checker } = thinking;
+    this.#brain = brain;
+    this.#core = { advance: brain.advance, check: checker ? brain.check : () => [] };
     this.#killer = killer;
     this.#deliver = deliver;
   }
@@ -75,8 +78,11 @@ export class ControlPlane {
 
   start(): void {
     if (this.#life) return;
-    const { timeline, bus } = this.#around;
-    const time = { monotonicMs: () => timeline.nowMs, wallMs: () => wallAtBirthMs + timeline.nowMs };
+    const { timeline, bus, weather } = this.#around;
+    const time = {
+      monotonicMs: () => timeline.nowMs,
+      wallMs: () => wallAtBirthMs + timeline.nowMs + weather.wallOffsetMs,
+    };
     const ledger = this.#durable.open(time);
     const beats = new BeatStore(ledger.clock);
     const life: Life = { ledger, beats, newest: new Map(), sent: emptySentLog(), wake: null, round: null };
@@ -105,6 +111,17 @@ export class ControlPlane {
     this.#around.bus.leave(controlPlaneParty);
   }
 
+  /** The process is stopped, an old backup takes the ledger's place, and it is started again. */
+  restore(share: number, downMs: number): void {
+    this.kill();
+    const lost = this.#durable.restore(share);
+    const kept = this.#durable.events;
+    this.#trace(() => `an older ledger is restored: ${kept.length} events, ${lost.length} are lost`);
+    const forgotten = lost.map(({ sequence }) => sequence);
+    this.#around.record({ kind: "ledger-restored", kept: [...kept], forgotten });
+    this.#around.timeline.after(downMs, () => this.start());
+  }
+
   report(report: Report): void {
     this.#living((life) => {
       const { hostId, incarnation, sequence } = report;
@@ -112,7 +129,7 @@ export class ControlPlane {
       if (sequence <= (lives.get(incarnation) ?? 0)) return;
       this.#trace(() => `control plane hears ${storyOfReport(report)}`);
       life.beats.reported(hostId);
-      const taken = this.#commit(intake(life.ledger.state, report), hostId);
+      const taken = this.#commit(this.#brain.intake(life.ledger.state, report), hostId);
       // What could not be made durable was not heard.
       if (taken) life.newest.set(hostId, lives.set(incarnation, sequence));
       this.#wake();
@@ -121,7 +138,7 @@ export class ControlPlane {
 
   beat(beat: Beat): void {
     this.#living((life) => {
-      this.#around.record({ kind: "beat-heard", hostId: beat.hostId });
+      this.#around.record({ kind: "beat-heard", hostId: beat.hostId, incarnation: beat.incarnation });
       if (life.beats.accept(beat)) this.#wake();
     });
   }
@@ -207,7 +224,12 @@ export class ControlPlane {
 
   #settle({ ledger, beats }: Life): { kind: "settled"; wakeAtMs: number | null } | { kind: "disk-full" } {
     for (let pass = 0; pass < maxPassesPerRound; pass += 1) {
-      const { events, wakeAtMs } = decide(ledger.state, beats.view(), ledger.clock.nowMs(), this.#core);
+      const { events, wakeAtMs } = this.#brain.decideAll(
+        ledger.state,
+        beats.view(),
+        ledger.clock.nowMs(),
+        this.#core,
+      );
       if (events.length === 0) return { kind: "settled", wakeAtMs };
       if (!this.#commit(events, "orchestrator")) return { kind: "disk-full" };
     }
@@ -238,7 +260,7 @@ export class ControlPlane {
     for (const command of outgoing.commands) {
       this.#trace(() => `control plane tells ${storyOfCommand(command)}`);
       this.#around.record({ kind: "published", command });
-      this.#around.bus.send(controlPlaneParty, command.hostId, () => this.#deliver(command));
+      this.#deliver(command);
       this.#killer.at("within-publish");
     }
     if (outgoing.commands.length > 0) this.#killer.at("after-publish");

@@ -1,7 +1,7 @@
 import { contentDigest } from "@siding/shared/digest";
-import type { Digest, Version } from "@siding/shared/ids";
+import type { Digest, ServiceName, Version } from "@siding/shared/ids";
 
 /** The digest of a release's artifact. */
-export function artifactOf(version: Version): Digest {
-  return contentDigest(`artifact of ${version}`);
+export function artifactOf(service: ServiceName, version: Version): Digest {
+  return contentDigest(`artifact of ${service} ${version}`);
 }

@@ -1,4 +1,4 @@
-import type { HostId } from "@siding/shared/ids";
+import type { HostId, ServiceName } from "@siding/shared/ids";
 
 /** Where within its work the control plane is killed. */
 export const killPoints = ["before-commit", "before-publish", "within-publish", "after-publish"] as const;
@@ -16,13 +16,23 @@ export type Fault =
       readonly afterEffects: number;
       readonly forMs: number;
     }
-  | { readonly kind: "service-ends"; readonly atMs: number; readonly hostId: HostId }
+  | {
+      readonly kind: "service-ends";
+      readonly atMs: number;
+      readonly hostId: HostId;
+      readonly service: ServiceName;
+    }
   | {
       readonly kind: "service-sick";
       readonly atMs: number;
       readonly hostId: HostId;
+      readonly service: ServiceName;
       readonly forMs: number;
     }
+  /** The machine comes back in another network. */
+  | { readonly kind: "host-moved"; readonly atMs: number; readonly hostId: HostId }
+  /** A second machine with a copy of the host's disk claims to be it. */
+  | { readonly kind: "host-cloned"; readonly atMs: number; readonly hostId: HostId; readonly forMs: number }
   /** `noticed`: the party is told that it is cut off; else its messages just vanish. */
   | {
       readonly kind: "link-cut";
@@ -54,6 +64,15 @@ export type Fault =
       readonly retry: "until-deadline" | "few" | "never";
       readonly forMs: number;
     }
+  /** Somebody sets the control plane's wall clock. */
+  | { readonly kind: "clock-set"; readonly atMs: number; readonly byMs: number }
+  /** The control plane's ledger is replaced by a backup that was made after a share of its commits. */
+  | {
+      readonly kind: "ledger-restored";
+      readonly atMs: number;
+      readonly share: number;
+      readonly forMs: number;
+    }
   /** The disk of the control plane is full. */
   | { readonly kind: "ledger-full"; readonly atMs: number; readonly forMs: number }
   | {
@@ -66,5 +85,5 @@ export type Fault =
     };
 
 /** Who has a connection to the bus. */
-export type Party = HostId | typeof controlPlaneParty;
+export type Party = HostId | `${HostId}-clone` | typeof controlPlaneParty;
 export const controlPlaneParty = "control-plane";

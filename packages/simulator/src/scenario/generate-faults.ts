@@ -1,4 +1,4 @@
-import type { HostId } from "@siding/shared/ids";
+import type { HostId, ServiceName } from "@siding/shared/ids";
 import type { Random } from "../random.ts";
 import { controlPlaneParty, type Fault, killPoints, type Party } from "./fault.ts";
 import type { Scenario } from "./scenario.ts";
@@ -10,6 +10,7 @@ type Make = (random: Random, draft: Draft, atMs: number) => Fault;
 const shortestMs = 200;
 const longestMs = 300_000;
 const mostFaults = 14;
+const dayMs = 86_400_000;
 
 /** What goes wrong in one run: a few kinds of trouble, each perhaps more than once. */
 export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
@@ -19,19 +20,35 @@ export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
     const atMs = random.int(1_000, draft.healAtMs);
     return random.pick(kinds)(random, draft, atMs);
   });
-  return draft.edges.length > 0 ? faults : [];
+  return [...faults, ...rareFaultsOf(random, draft)];
+}
+
+/** What happens once in years, and then to one who remembers nothing of this page. */
+function rareFaultsOf(random: Random, draft: Draft): readonly Fault[] {
+  const atMs = random.int(10_000, draft.healAtMs);
+  if (random.chance(0.08)) {
+    return [{ kind: "ledger-restored", atMs, share: random.share(), forMs: random.spread(50, 60_000) }];
+  }
+  if (!random.chance(0.06)) return [];
+  return [{ kind: "host-cloned", atMs, hostId: anyHost(random, draft), forMs: random.int(30_000, 300_000) }];
 }
 
 const makers: readonly Make[] = [
   (random, draft, atMs) => dying("agent-killed", random, anyAgent(random, draft), atMs),
-  (random, draft, atMs) => dying("agent-killed", random, random.pick(draft.hosts), atMs),
+  (random, draft, atMs) => dying("agent-killed", random, anyHost(random, draft), atMs),
   (random, draft, atMs) => dying("agent-killed", random, anyEdge(random, draft), atMs),
   (random, draft, atMs) => dying("power-cut", random, anyAgent(random, draft), atMs),
-  (random, draft, atMs) => ({ kind: "service-ends", atMs, hostId: random.pick(draft.hosts) }),
+  (random, draft, atMs) => ({
+    kind: "service-ends",
+    atMs,
+    hostId: anyHost(random, draft),
+    service: anyService(random, draft),
+  }),
   (random, draft, atMs) => ({
     kind: "service-sick",
     atMs,
-    hostId: random.pick(draft.hosts),
+    hostId: anyHost(random, draft),
+    service: anyService(random, draft),
     forMs: random.spread(1_000, 60_000),
   }),
   (random, draft, atMs) => ({
@@ -45,7 +62,7 @@ const makers: readonly Make[] = [
     kind: "path-cut",
     atMs,
     edgeId: anyEdge(random, draft),
-    hostId: random.pick(draft.hosts),
+    hostId: anyHost(random, draft),
     forMs: outageMs(random),
   }),
   (random, draft, atMs) => ({
@@ -58,11 +75,13 @@ const makers: readonly Make[] = [
   (random, draft, atMs) => ({
     kind: "staging-fails",
     atMs,
-    hostId: random.pick(draft.hosts),
+    hostId: anyHost(random, draft),
     retry: random.pick(["until-deadline", "few", "never"] as const),
     forMs: outageMs(random),
   }),
   (random, _draft, atMs) => ({ kind: "ledger-full", atMs, forMs: random.spread(100, 20_000) }),
+  (random, draft, atMs) => ({ kind: "host-moved", atMs, hostId: anyHost(random, draft) }),
+  (random, _draft, atMs) => ({ kind: "clock-set", atMs, byMs: random.pick([-dayMs, dayMs, dayMs]) }),
   (random) => ({
     kind: "control-plane-killed",
     commit: random.spread(3, 300),
@@ -84,12 +103,21 @@ function anyEdge(random: Random, { edges }: Draft): HostId {
   return random.pick(edges).hostId;
 }
 
+function anyHost(random: Random, { hosts }: Draft): HostId {
+  return random.pick(hosts).hostId;
+}
+
+function anyService(random: Random, { services }: Draft): ServiceName {
+  return random.pick(services).spec.name;
+}
+
 function anyAgent(random: Random, draft: Draft): HostId {
-  return random.chance(0.3) ? anyEdge(random, draft) : random.pick(draft.hosts);
+  return random.chance(0.3) ? anyEdge(random, draft) : anyHost(random, draft);
 }
 
 /** One agent, many, all of them, the control plane, or NATS itself. */
-function cutOff(random: Random, { hosts, edges }: Draft): readonly Party[] {
+function cutOff(random: Random, { hosts: plans, edges }: Draft): readonly Party[] {
+  const hosts = plans.map(({ hostId }) => hostId);
   const edgeIds = edges.map(({ hostId }) => hostId);
   return random.pick<readonly Party[]>([
     [random.pick(hosts)],

@@ -3,31 +3,46 @@ import type { RolloutBody } from "@siding/shared/rest";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { z } from "zod";
 import type { Conduct } from "../box/conduct.ts";
+import type { Deeds } from "./deed.ts";
 import type { Fault } from "./fault.ts";
 
-/** Everything that one seed decides before anything happens: the fleet, the wishes of a person, and what goes wrong. */
+/** Everything that one seed decides before anything happens: the fleet, the wishes of people, and what goes wrong. */
 export interface Scenario {
   readonly seed: number;
-  readonly hosts: readonly HostId[];
-  readonly edges: readonly EdgePlan[];
+  readonly hosts: readonly HostPlan[];
+  readonly edges: readonly AgentPlan[];
   readonly beatIntervalMs: number;
-  readonly spec: ServiceSpec;
-  readonly written: Record<string, unknown>;
-  readonly releases: readonly ReleasePlan[];
-  /** Rolled out one after the other. */
-  readonly wishes: readonly Wish[];
+  /** On the same hosts, behind the same edges. */
+  readonly services: readonly ServicePlan[];
+  /** What a person does to hosts and edges by hand, meanwhile. */
+  readonly deeds: readonly Deeds[];
   readonly faults: readonly Fault[];
   readonly weather: NetworkWeather;
   readonly traffic: TrafficPlan;
-  readonly person: PersonPlan;
   /** From here on nothing goes wrong any more, and everything must come to its end. */
   readonly healAtMs: number;
 }
 
-export interface EdgePlan {
+export interface AgentPlan {
   readonly hostId: HostId;
   /** When it is switched on for the first time. */
   readonly bornAtMs: number;
+}
+
+export interface HostPlan extends AgentPlan {
+  /** The value of its label `zone`. */
+  readonly zone: string;
+  /** The share of its processors that is busy; null where its agent can't tell. */
+  readonly load: number | null;
+}
+
+export interface ServicePlan {
+  readonly spec: ServiceSpec;
+  readonly written: Record<string, unknown>;
+  readonly releases: readonly ReleasePlan[];
+  /** Asked for one after the other. */
+  readonly wishes: readonly Wish[];
+  readonly person: PersonPlan;
 }
 
 /** How a release behaves: on every host alike, but for those that are named. */
@@ -37,9 +52,16 @@ export interface ReleasePlan {
   readonly elsewhere: ReadonlyMap<HostId, Conduct>;
 }
 
+/** A rollout that a person wants. */
 export interface Wish {
+  /** What it is a rollout of; `undo`: whatever the newest finished rollout of a person came from. */
+  readonly kind: "release" | "spec" | "undo";
   readonly version: Version;
   readonly body: z.output<typeof RolloutBody>;
+  /** Declared just before; null where the spec stays as it is. */
+  readonly declares: { readonly spec: ServiceSpec; readonly written: Record<string, unknown> } | null;
+  /** Asked for while the one before is still under way: it waits in the queue. */
+  readonly isEager: boolean;
 }
 
 /** What happens to messages before everything heals. */

@@ -1,20 +1,26 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { RolloutRecord } from "@siding/control-plane/rollout/record";
-import type { HostId, TargetId } from "@siding/shared/ids";
+import type { HostId, ServiceName, TargetId } from "@siding/shared/ids";
 
 type Body = LedgerEvent["body"];
 type OfRollout = Extract<Body, { rolloutId: string }>;
 
-/** What the log has of the newest rollout. */
+/** What the log has of one rollout. */
 export class RolloutEvidence {
   readonly id: string;
+  readonly service: ServiceName;
+  readonly origin: RolloutRecord["origin"];
   readonly to: TargetId;
   readonly maxFailures: number;
+  /** A person said that the service may be down for a moment. */
+  readonly allowsDowntime: boolean;
   readonly from = new Map<HostId, TargetId | null>();
   absent: readonly HostId[];
   /** Hosts that some plan of this rollout left aside, since they could not be commanded. */
   readonly leftAside = new Set<HostId>();
   planKind: "forward" | "return" | "rollback";
+  /** Where the newest plan sends each of its hosts. */
+  readonly goals = new Map<HostId, TargetId | null>();
   isFinished = false;
   status: string;
   /** Hosts that were taken out of traffic at some time. */
@@ -22,16 +28,23 @@ export class RolloutEvidence {
   /** Hosts that were counted as failed, and those that could not be reached. */
   readonly failed = new Set<HostId>();
   readonly unreachable = new Set<HostId>();
+  /** Hosts that this rollout gave up on: it ends with them out of traffic. */
+  readonly givenUp = new Set<HostId>();
   accepted = 0;
 
   constructor(rollout: RolloutRecord) {
     this.id = rollout.id;
+    this.service = rollout.service;
+    this.origin = rollout.origin;
     this.to = rollout.to.id;
     this.maxFailures = rollout.maxFailures;
+    const { strategy } = rollout;
+    this.allowsDowntime = strategy.kind !== "in-place" && strategy.allowDowntime;
     this.absent = rollout.plan.absent;
     this.planKind = rollout.plan.kind;
     this.status = rollout.status;
     for (const host of rollout.plan.hosts) this.from.set(host.hostId, host.from?.id ?? null);
+    this.#plans(rollout.plan);
   }
 
   take(body: OfRollout, by: string): void {
@@ -40,12 +53,17 @@ export class RolloutEvidence {
         this.planKind = body.plan.kind;
         this.absent = body.plan.absent;
         for (const hostId of this.absent) this.leftAside.add(hostId);
+        this.#plans(body.plan);
         return;
       case "batch-started":
         for (const hostId of body.hosts) this.touched.add(hostId);
         return;
       case "host-failed":
         (body.counts ? this.failed : this.unreachable).add(body.hostId);
+        if (!body.back) this.givenUp.add(body.hostId);
+        return;
+      case "host-settled":
+        if (!body.on) this.givenUp.add(body.hostId);
         return;
       case "intent-set":
         if (body.intent === "forward" && by !== "orchestrator") this.accepted = this.failed.size;
@@ -57,12 +75,16 @@ export class RolloutEvidence {
         this.status = body.status;
         this.isFinished = true;
         return;
-      case "host-settled":
       case "rollout-promoted":
       case "batch-finished":
       case "command-issued":
       case "phase-changed":
         return;
     }
+  }
+
+  #plans({ hosts }: RolloutRecord["plan"]): void {
+    this.goals.clear();
+    for (const { hostId, goal } of hosts) this.goals.set(hostId, goal?.id ?? null);
   }
 }

@@ -1,61 +1,68 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Member } from "@siding/shared/command";
-import type { HostId, TargetId } from "@siding/shared/ids";
+import type { HostId, ServiceName, TargetId } from "@siding/shared/ids";
 import type { ProbeReport } from "@siding/shared/report";
 import type { ServiceSpec } from "@siding/shared/spec";
-import { EdgeEvidence, HostEvidence } from "./host-evidence.ts";
-import { RolloutEvidence } from "./rollout-evidence.ts";
+import type { HostEvidence, InstanceEvidence } from "./host-evidence.ts";
+import { EdgeEvidence } from "./host-evidence.ts";
+import type { RolloutEvidence } from "./rollout-evidence.ts";
 
 type Body = LedgerEvent["body"];
 type BodyOf<Type extends Body["type"]> = Extract<Body, { type: Type }>;
 
-function planOf(body: Body) {
-  if (body.type === "rollout-created") return body.rollout.plan;
-  return body.type === "rollout-planned" ? body.plan : null;
-}
-
-/**
- * What the log says, read by the judges' own eyes: a second, plain reading of the events, so that a mistake in the
- * production fold is not repeated here. It is up to date with every event before the one that is being judged.
- */
-export class Evidence {
-  spec: ServiceSpec | null = null;
+/** What the log says of one service: its spec, its lists and who has served. */
+export class ServiceEvidence {
+  readonly name: ServiceName;
+  spec: ServiceSpec;
+  specRevision: number;
   /** The list that the ledger wants, and every list by its revision. */
   wanted: { readonly revision: number; readonly members: readonly Member[] } = { revision: 0, members: [] };
   readonly lists = new Map<number, readonly Member[]>();
-  readonly hosts = new Map<HostId, HostEvidence>();
   readonly edges = new Map<HostId, EdgeEvidence>();
-  /** The target that each host last joined with: these are the hosts over which capacity is counted. */
+  /** The target that each host last joined with. */
   readonly served = new Map<HostId, TargetId>();
+  /** What it came to by a person's rollout that succeeded. */
+  target: TargetId | null = null;
+  /** The rollout that runs, or the last one that did; and the one that waits for it. */
   rollout: RolloutEvidence | null = null;
+  queued: RolloutEvidence | null = null;
+  /** The newest rollout of a person that has come to its turn. */
+  newestWish: RolloutEvidence | null = null;
   /** Hosts that a rollout gave up, or could not command, and that have not been listed since. */
   readonly leftOut = new Set<HostId>();
+  readonly #hosts: ReadonlyMap<HostId, HostEvidence>;
 
-  take({ sequence, body, by }: LedgerEvent): void {
-    if (body.type === "service-declared") this.spec = body.spec;
-    if (body.type === "upstream-revised") this.#revised(sequence, body);
-    if (body.type === "host-reported") this.#reported(sequence, body);
-    if (body.type === "command-issued") this.host(body.hostId).issued(sequence, body);
-    if (body.type === "rollout-created") this.rollout = new RolloutEvidence(body.rollout);
-    if (body.type === "host-settled" && body.on) this.served.set(body.hostId, body.on.id);
-    const plan = planOf(body);
-    for (const hostId of plan?.absent ?? []) this.leftOut.add(hostId);
-    if (body.type === "host-failed" && !body.back) this.leftOut.add(body.hostId);
-    if (body.type === "host-settled" && !body.on) this.leftOut.add(body.hostId);
-    if ("rolloutId" in body) this.rollout?.take(body, by);
+  constructor({ spec, specRevision }: BodyOf<"service-declared">, hosts: ReadonlyMap<HostId, HostEvidence>) {
+    this.name = spec.name;
+    this.spec = spec;
+    this.specRevision = specRevision;
+    this.#hosts = hosts;
   }
 
-  host(hostId: HostId): HostEvidence {
-    const known = this.hosts.get(hostId) ?? new HostEvidence();
-    this.hosts.set(hostId, known);
+  instance(hostId: HostId): InstanceEvidence | null {
+    return this.#hosts.get(hostId)?.of(this.name) ?? null;
+  }
+
+  hold(hostId: HostId): HostEvidence["hold"] {
+    return this.#hosts.get(hostId)?.hold ?? null;
+  }
+
+  edge(edgeId: HostId): EdgeEvidence {
+    const known = this.edges.get(edgeId) ?? new EdgeEvidence(edgeId);
+    this.edges.set(edgeId, known);
     return known;
+  }
+
+  /** How many hosts capacity is counted over: those that have served, less the removed. */
+  get base(): number {
+    return [...this.served.keys()].filter((hostId) => this.hold(hostId) !== "removed").length;
   }
 
   /** Edges count from when they first serve what is wanted on; before any has confirmed, all do. */
   countedEdges(): readonly HostId[] {
-    const all = [...this.edges];
-    const counted = all.filter(([, edge]) => edge.countedSince !== null);
-    return (counted.length > 0 ? counted : all).map(([hostId]) => hostId);
+    const all = [...this.edges.values()].filter((edge) => !edge.isExcluded);
+    const counted = all.filter((edge) => edge.countedSince !== null);
+    return (counted.length > 0 ? counted : all).map(({ edgeId }) => edgeId);
   }
 
   /** Whether a list was decided on when the edge's word was needed for it. */
@@ -75,7 +82,7 @@ export class Evidence {
 
   /** Well for its agent, and some counted edge has not said that it sees it: rule 2 keeps it out. */
   isUnseen(hostId: HostId): boolean {
-    const { command } = this.host(hostId);
+    const command = this.instance(hostId)?.command;
     if (command?.body.kind !== "verify") return false;
     const { attempt } = command.body;
     const seenBy = (edgeId: HostId) =>
@@ -91,7 +98,7 @@ export class Evidence {
     return [...this.edges.values()].flatMap((edge) => edge.probes.filter((probe) => probe.hostId === hostId));
   }
 
-  #revised(sequence: number, { content }: BodyOf<"upstream-revised">): void {
+  revised(sequence: number, { content }: BodyOf<"upstream-revised">): void {
     for (const { hostId } of content.members) {
       // One that stays listed for a moment longer is not back.
       if (!this.isListed(hostId)) this.leftOut.delete(hostId);
@@ -100,11 +107,19 @@ export class Evidence {
     this.lists.set(sequence, content.members);
   }
 
-  #reported(sequence: number, body: BodyOf<"host-reported">): void {
-    this.host(body.hostId).reported(body);
-    if (!body.facts.roles.includes("edge")) return;
-    const edge = this.edges.get(body.hostId) ?? new EdgeEvidence();
-    this.edges.set(body.hostId, edge);
-    edge.reported(sequence, this.wanted.revision, body);
+  /** A rollout is there: its turn has come, or it waits. */
+  began(rollout: RolloutEvidence): void {
+    if (rollout.status === "queued") {
+      this.queued = rollout;
+      return;
+    }
+    if (this.queued?.id === rollout.id) this.queued = null;
+    this.rollout = rollout;
+    if (rollout.origin === "person") this.newestWish = rollout;
+  }
+
+  finished(rollout: RolloutEvidence): void {
+    if (this.queued?.id === rollout.id) this.queued = null;
+    if (rollout.status === "succeeded" && rollout.origin === "person") this.target = rollout.to;
   }
 }

@@ -1,0 +1,60 @@
+import type { HostId, TargetId, Version } from "@siding/shared/ids";
+import type { ServiceEvidence } from "../evidence/service-evidence.ts";
+import { conductOf } from "../scenario/release.ts";
+import type { World } from "../world.ts";
+
+/**
+ * A reachable host that is not where it should be, long after everything has healed; null where there is none. Whom nobody
+ * holds is listed, at its address, on what it runs; when the last rollout has succeeded, on what that brought. What a
+ * rollout of a person has left out is that person's to mend, and a release that can't run there can't be listed.
+ */
+export function astray(world: World): string | null {
+  for (const service of world.court.evidence.services.values()) {
+    for (const hostId of world.truth.hostIds()) {
+      const why = whyAstray(world, service, hostId);
+      if (why) return `${hostId} ${why} at the end (${service.name})`;
+    }
+  }
+  return null;
+}
+
+function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): string | null {
+  const { truth, court } = world;
+  const { evidence } = court;
+  if (!evidence.host(hostId).isKnown || !truth.isReachable(hostId)) return null;
+  const member = service.wanted.members.find((each) => each.hostId === hostId);
+  if (service.hold(hostId)) return member ? `is ${service.hold(hostId)} by hand and listed` : null;
+  if (!member) return missing(world, service, hostId);
+  const process = truth.processOf(hostId, service.name);
+  if (member.address !== truth.addressOf(hostId)) return `is listed at ${member.address}, where it is no more`;
+  if (process && process.targetId !== member.targetId) {
+    return `runs ${process.targetId} and is listed on ${member.targetId}`;
+  }
+  const { newestWish } = service;
+  const succeeded = newestWish?.status === "succeeded";
+  const excused = newestWish?.failed.has(hostId) || newestWish?.unreachable.has(hostId);
+  if (!succeeded || excused || member.targetId === newestWish.to) return null;
+  return `is listed on ${member.targetId} and should be on ${newestWish.to}`;
+}
+
+/** Out of traffic: is it to be in? */
+function missing(world: World, service: ServiceEvidence, hostId: HostId): string | null {
+  const { newestWish, target } = service;
+  if (target === null || !canRun(world, service, hostId, target)) return null;
+  // Nobody but a person takes it up again.
+  const leftOut = [newestWish, service.rollout].some(
+    (rollout) => rollout?.origin === "person" && rollout.givenUp.has(hostId),
+  );
+  return leftOut ? null : `is out of traffic and should serve ${target}`;
+}
+
+function canRun(
+  { scenario }: World,
+  service: ServiceEvidence,
+  hostId: HostId,
+  target: TargetId,
+): boolean {
+  const version = target.slice(0, target.indexOf("@")) as Version;
+  const { kind } = conductOf(scenario, { service: service.name, version, hostId });
+  return kind === "sound" || kind === "dies";
+}
