@@ -20,6 +20,6 @@ export interface Truth {
   listsOf(edgeId: HostId, service: ServiceName): readonly RoutedList[];
   /** Requests and probes of the edge reach the host's network. */
   hasPath(edgeId: HostId, hostId: HostId): boolean;
-  /** Requests of edges that the host's instance is working on. */
-  inFlight(hostId: HostId, service: ServiceName): number;
+  /** Requests of these edges that the host's instance is working on. */
+  inFlight(hostId: HostId, service: ServiceName, edges: readonly HostId[]): number;
 }

@@ -152,6 +152,7 @@ function truthOf(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, clones: 
     isCloned: (hostId) => clones.hasHad(hostId),
     listsOf: (edgeId, service) => boxes.get(edgeId)?.nginx?.listsOf(service) ?? [],
     hasPath: (edgeId, hostId) => weather.hasPath(edgeId, hostId),
-    inFlight: (hostId, service) => traffic.leftOn(hostId, service).length,
+    inFlight: (hostId, service, edges) =>
+      traffic.leftOn(hostId, service).filter(({ edgeId }) => edges.includes(edgeId)).length,
   };
 }

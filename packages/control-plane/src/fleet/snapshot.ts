@@ -37,9 +37,17 @@ export function snapshotOf(
   };
 }
 
-/** Every host that has ever reported: whose silence can mean something. */
+/** Every host that has ever reported, less those that a person has taken out: whose silence can mean something. */
 export function knownHosts(state: LedgerState): readonly HostId[] {
-  return [...state.hosts.values()].filter((host) => host.facts !== null).map((host) => host.hostId);
+  return [...state.hosts.values()]
+    .filter((host) => host.facts !== null && (host.hold === null || isListed(state, host.hostId)))
+    .map((host) => host.hostId);
+}
+
+function isListed({ upstreams }: LedgerState, hostId: HostId): boolean {
+  return [...upstreams.values()].some(({ content }) =>
+    content.members.some((member) => member.hostId === hostId),
+  );
 }
 
 function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {

@@ -35,9 +35,14 @@ export function fold(state: LedgerState, event: LedgerEvent): readonly Touched[]
   return foldBody(state, event);
 }
 
+/** What a person says to a rollout that is paused, besides resuming it. */
+const personsCauses: ReadonlySet<string> = new Set(["aborted-by-person", "rolled-back-by-person"]);
+
 /** A person goes on, with the fleet as it is. */
 function isGoAhead(body: LedgerEvent["body"]): boolean {
-  return body.type === "rollout-created" || (body.type === "intent-set" && body.intent === "forward");
+  if (body.type === "rollout-created") return body.rollout.origin === "person";
+  if (body.type !== "intent-set") return false;
+  return body.intent === "forward" || personsCauses.has(body.cause?.code ?? "");
 }
 
 function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {

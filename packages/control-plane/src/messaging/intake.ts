@@ -9,10 +9,12 @@ import { behindOf, observedIn } from "../orchestrator/behind.ts";
  * dropped reports that are older than the newest of their incarnation.
  */
 export function intake(state: LedgerState, report: Report): readonly EventBody[] {
-  return [...behindOf(state, report), ...newsOf(state, report)];
+  const behind = behindOf(state, report);
+  // The report that shows it is imported with it: its agent need not say that again.
+  return [...behind, ...newsOf(state, report, state.behind !== null || behind.length > 0)];
 }
 
-function newsOf(state: LedgerState, report: Report): readonly EventBody[] {
+function newsOf(state: LedgerState, report: Report, isBehind: boolean): readonly EventBody[] {
   if (report.kind === "refused") return refusal(state, report);
   const host = state.hosts.get(report.hostId);
   const incarnated = host?.incarnation !== report.incarnation;
@@ -21,7 +23,7 @@ function newsOf(state: LedgerState, report: Report): readonly EventBody[] {
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
   const facts = canonicalJson(host?.facts) !== canonicalJson(report.facts);
   const gone = report.full && forgets(host, report);
-  const observed = observedIn(state, report);
+  const observed = isBehind ? observedIn(state, report) : [];
   if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
   return [
     ...observed,

@@ -155,7 +155,7 @@ export function startQueued(
 ): readonly EventBody[] {
   const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
-  if (!rollout || !snapshot || record.activeRollout) return [];
+  if (!rollout || !snapshot || record.activeRollout || state.behind !== null) return [];
   const plan = forwardPlan(snapshot, rollout, null, []);
   const [refusal] = refusalsOf(snapshot, plan, rollout.to);
   if (refusal) {

@@ -1,8 +1,9 @@
 import type { TargetId } from "@siding/shared/ids";
-import type { InstanceReport, Report, StateReport } from "@siding/shared/report";
+import type { Report, StateReport } from "@siding/shared/report";
 import { makeTarget, type Target } from "@siding/shared/target";
 import type { EventBody } from "../ledger/event.ts";
 import { instanceSlotKey, type LedgerState } from "../ledger/state.ts";
+import { isInTraffic } from "./restate.ts";
 
 /**
  * What follows where a report shows that the fleet has seen more than this ledger ever said: it was restored from a
@@ -15,12 +16,12 @@ export function behindOf(state: LedgerState, report: Report): readonly EventBody
   const { hostId } = report;
   const epoch = Math.max(seen.epochSeen, state.epoch) + 1;
   const message = `${hostId} has seen epoch ${seen.epochSeen}, revision ${seen.revisionSeen}: this ledger is older than its fleet. Look at what the hosts run, then resume, abort or roll back`;
-  const forward = [...state.services.values()]
+  const underWay = [...state.services.values()]
     .flatMap(({ activeRollout }) => (activeRollout ? (state.rollouts.get(activeRollout) ?? []) : []))
-    .filter(({ intent }) => intent === "forward");
+    .filter(({ intent }) => intent !== "pause");
   return [
     { type: "fleet-ahead", hostId, ...seen, epoch },
-    ...forward.map(
+    ...underWay.map(
       ({ id }): EventBody => ({
         type: "intent-set",
         rolloutId: id,
@@ -42,22 +43,18 @@ function seenBy(state: LedgerState, report: Report) {
 }
 
 /**
- * As long as the ledger is behind, what serves according to an agent is taken for what serves: instances that were
- * moved since the backup. A target that this ledger has never heard of can't be taken; it is shown as what runs.
+ * To a ledger that is behind, what serves according to an agent is what serves: instances that were moved since the
+ * backup. A target that this ledger has never heard of can't be taken; it is shown as what runs.
  */
 export function observedIn(state: LedgerState, report: StateReport): readonly EventBody[] {
-  if (state.behind === null) return [];
   return report.instances.flatMap((instance): readonly EventBody[] => {
     const { service, slot, running } = instance;
     const known = state.hosts.get(report.hostId)?.instances[instanceSlotKey(service, slot)];
-    if (!isSettled(instance) || running === null || known?.target?.id === running) return [];
+    const serves = isInTraffic(instance) && instance.health === "good";
+    if (!serves || running === null || known?.target?.id === running) return [];
     const target = targetOf(state, running);
     return target ? [{ type: "instance-observed", hostId: report.hostId, service, slot, target }] : [];
   });
-}
-
-function isSettled({ command, health }: InstanceReport): boolean {
-  return command?.status !== "running" && health === "good";
 }
 
 /** From whatever still has it whole: a rollout that went there or came from there, or a release with the present spec. */

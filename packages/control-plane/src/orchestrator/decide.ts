@@ -12,6 +12,7 @@ import type { Snapshot } from "../rollout/snapshot.ts";
 import { startQueued } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
 import { reconcile } from "./reconcile.ts";
+import { restate } from "./restate.ts";
 
 /** The pure core that decides: production's, or one with a planted mistake in the simulator's tests. */
 export interface Core {
@@ -25,13 +26,18 @@ export interface Core {
 
 const productionCore: Core = { advance: advanceCore, check: checkCore };
 
-/** What the loop asks: the rollouts first, and what the fleet lacks only when they have nothing more to do. */
+/**
+ * What the loop asks: what a restored ledger must say anew, then the rollouts, and what the fleet lacks only when they
+ * have nothing more to do.
+ */
 export function decideAll(
   state: LedgerState,
   live: LiveFleet,
   nowMs: number,
   core: Core = productionCore,
 ): Deliberation {
+  const restated = [...state.services.values()].flatMap((service) => restate(state, service));
+  if (restated.length > 0) return { events: restated, wakeAtMs: null };
   const decided = decide(state, live, nowMs, core);
   if (decided.events.length > 0) return decided;
   const converging = reconcile(state, live, nowMs);
@@ -68,6 +74,7 @@ function decideOne(
   core: Core,
 ): Deliberation {
   const rollout = state.rollouts.get(id);
+  if (rollout && state.behind !== null) return { events: atRest(rollout), wakeAtMs: null };
   const snapshot = rollout && snapshotOf(state, live, rollout.service, nowMs);
   if (!rollout || !snapshot || isFinished(rollout.status) || isFrozen(rollout)) {
     return { events: [], wakeAtMs: null };
@@ -76,6 +83,13 @@ function decideOne(
   const violations = core.check(rollout, snapshot, decision.actions);
   if (violations.length === 0) return { events: decision.actions, wakeAtMs: decision.wakeAtMs };
   return { events: refused(rollout, violations), wakeAtMs: decision.wakeAtMs };
+}
+
+/** A ledger that is behind its fleet moves nobody: what it believes may long be otherwise. */
+function atRest({ id, status, cause }: RolloutRecord): readonly EventBody[] {
+  if (status === "paused") return [];
+  const waiting = [{ code: "paused" as const, message: cause?.message ?? "paused" }];
+  return [{ type: "status-changed", rolloutId: id, status: "paused", waiting }];
 }
 
 /** A rule was about to be broken, and nobody has looked yet: to go on deciding would end at the same rule. */

@@ -7,7 +7,7 @@ import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
 import { oneByOne, singlePlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
-import type { HostView, Snapshot } from "../rollout/snapshot.ts";
+import { type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
 import { edgeReloads, newRollout } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
 
@@ -17,12 +17,22 @@ import type { Deliberation } from "./deliberation.ts";
  * to one of a person. Of two targets (after an abort) it prefers none: only hosts out of traffic are brought in.
  */
 export function reconcile(state: LedgerState, live: LiveFleet, nowMs: number): Deliberation {
-  const found = [...state.services.values()].map((service) => reconcileService(state, live, service, nowMs));
-  const instants = found.flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
-  return {
-    events: found.flatMap(({ events }) => events),
-    wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
-  };
+  if (state.behind !== null) return nothing;
+  const events: EventBody[] = [];
+  const instants: number[] = [];
+  for (const service of state.services.values()) {
+    const sequence = state.sequence + events.length + 1;
+    const found = reconcileService(state, live, service, { sequence, nowMs });
+    events.push(...found.events);
+    if (found.wakeAtMs !== null) instants.push(found.wakeAtMs);
+  }
+  return { events, wakeAtMs: instants.length > 0 ? Math.min(...instants) : null };
+}
+
+/** When a rollout begins: its event's own place in the log names it, and on the ledger's clock. */
+interface Beginning {
+  readonly sequence: number;
+  readonly nowMs: number;
 }
 
 const nothing: Deliberation = { events: [], wakeAtMs: null };
@@ -31,8 +41,9 @@ function reconcileService(
   state: LedgerState,
   live: LiveFleet,
   service: ServiceRecord,
-  nowMs: number,
+  beginning: Beginning,
 ): Deliberation {
+  const { nowMs } = beginning;
   const snapshot = snapshotOf(state, live, service.spec.name, nowMs);
   if (!snapshot || service.activeRollout || service.queuedRollout || !canSee(snapshot)) return nothing;
   let wakeAtMs: number | null = null;
@@ -41,7 +52,7 @@ function reconcileService(
     if (!move) continue;
     const atMs = retryAtMs(state, service, host);
     if (atMs === null) continue;
-    if (atMs <= nowMs) return { events: [begin(state, service, snapshot, move, nowMs)], wakeAtMs: null };
+    if (atMs <= nowMs) return { events: [begin(state, service, snapshot, move, beginning)], wakeAtMs: null };
     wakeAtMs = Math.min(wakeAtMs ?? atMs, atMs);
   }
   return { events: [], wakeAtMs };
@@ -69,6 +80,11 @@ function moveOf(snapshot: Snapshot, { target }: ServiceRecord, host: HostView): 
   if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
+  const { running, command } = host.instance;
+  // Behind our back: a machine that was put back to an older state, or a clone that was taken for it.
+  if (running !== null && running !== member.targetId && !(command && isActive(command))) {
+    return target && { host, goal: target, why: `${host.hostId} runs ${running}, not ${member.targetId}` };
+  }
   const goal = host.instance.target;
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
@@ -103,13 +119,13 @@ function begin(
   service: ServiceRecord,
   snapshot: Snapshot,
   { host, goal, why }: Move,
-  nowMs: number,
+  { sequence, nowMs }: Beginning,
 ): EventBody {
   const plan = singlePlan(snapshot, host, goal);
   const to = goal ?? host.instance.target ?? service.target;
   if (!to) throw new Error(`${host.hostId} is listed and has no target`);
   const context = {
-    id: `r-converge-${state.sequence + 1}` as RolloutId,
+    id: `r-converge-${sequence}` as RolloutId,
     by: "reconciler",
     at: "",
     nowMs,

@@ -208,8 +208,12 @@ function checkConfirmed(snapshot: Snapshot, action: ActionOf<"batch-started">): 
 function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violation[] {
   if (snapshot.blind) return [{ rule: 6, message: "a batch would start while the control plane is blind" }];
   if (rollout.plan.kind !== "forward") return [];
+  const { members } = snapshot.upstream.content;
   const unseen = snapshot.hosts.find(
-    (host) => host.liveness.kind !== "alive" && !rollout.plan.absent.includes(host.hostId),
+    (host) =>
+      host.liveness.kind !== "alive" &&
+      !rollout.plan.absent.includes(host.hostId) &&
+      (host.hold === null || names(members, host.hostId)),
   );
   if (!unseen) return [];
   return [{ rule: 6, message: `a batch would start while ${unseen.hostId} is ${unseen.liveness.kind}` }];

@@ -3,7 +3,7 @@ import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import { silenceDeadlineMs } from "./limits.ts";
 import type { Cause } from "./record.ts";
-import { countedEdges, type HostView, type LivenessView, type Snapshot } from "./snapshot.ts";
+import { countedEdges, type HostView, isHeldOut, type LivenessView, type Snapshot } from "./snapshot.ts";
 import type { Survey } from "./survey.ts";
 
 /** A gate that stands between two batches. Past `pauseAtMs` the rollout pauses with `cause`: no gate waits for ever. */
@@ -33,7 +33,9 @@ function blindGate(snapshot: Snapshot): ClosedGate | null {
 }
 
 function unknownGate(snapshot: Snapshot): ClosedGate | null {
-  const unknown = snapshot.hosts.filter((host) => host.liveness.kind === "unknown");
+  const unknown = snapshot.hosts.filter(
+    (host) => host.liveness.kind === "unknown" && !isHeldOut(snapshot, host),
+  );
   if (unknown.length === 0) return null;
   const message = `not heard from ${names(unknown)} since the control plane connected; a host that stays silent is named`;
   return { reason: { code: "hosts-unknown", message }, pause: null };
@@ -42,7 +44,10 @@ function unknownGate(snapshot: Snapshot): ClosedGate | null {
 /** Silence stops new removals; it spends no budget. Hosts that this plan leaves aside do not count. */
 function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
   const silent = snapshot.hosts.filter(
-    (host) => host.liveness.kind === "silent" && !rollout.plan.absent.includes(host.hostId),
+    (host) =>
+      host.liveness.kind === "silent" &&
+      !rollout.plan.absent.includes(host.hostId) &&
+      !isHeldOut(snapshot, host),
   );
   const first = silent[0];
   if (!first) return null;

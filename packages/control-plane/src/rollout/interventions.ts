@@ -124,7 +124,7 @@ function replanned(survey: Survey): readonly Action[] | null {
   if (intent === "pause" && plan.kind === "forward" && cannotFinish(survey)) {
     return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
   }
-  if (intent === "forward" && plan.kind === "return" && isGivenBack(survey)) {
+  if (intent === "forward" && plan.kind !== "forward" && isGivenBack(survey)) {
     const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
     return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
   }

@@ -128,6 +128,8 @@ function stillOnFrom({ rollout, snapshot }: Survey): boolean {
 
 function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): Target | null {
   const { position, planned, goal } = host;
+  // Whom a person holds by now stays out; one that is listed already leaves like any other.
+  if (host.host?.hold && position.kind !== "joining" && position.kind !== "listed") return null;
   const running = host.host?.instance.running;
   const verified = position.kind === "ready" || position.kind === "probing" || position.kind === "joining";
   if (verified && goal && !(mixes && goal.id === rollout.to.id)) return goal;

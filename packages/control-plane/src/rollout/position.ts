@@ -116,10 +116,14 @@ function listingPosition(snapshot: Snapshot, host: HostView, goal: Target): Posi
     : { kind: "leaving", edges };
 }
 
-/** What an edge routes to it by is the address that it has now: another one was never verified. */
+/**
+ * What an edge routes to it by is the address that it has now: another one was never verified. An edge whose list this
+ * ledger does not know may route to it or not.
+ */
 function isRoutedAt(snapshot: Snapshot, edges: readonly EdgeView[], { hostId, address }: HostView): boolean {
   const lists = edges.flatMap((edge) => possibleLists(snapshot, edge));
-  return lists.flat().every((member) => member.hostId !== hostId || member.address === address);
+  const named = lists.flat().filter((member) => member.hostId === hostId);
+  return named.length > 0 && named.every((member) => member.address === address);
 }
 
 /** True where every list that the edge may be serving names the instance, on that target. */

@@ -152,6 +152,11 @@ export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (rea
     .map((list) => list.members);
 }
 
+/** Whom a person has taken out of traffic may be switched off: its silence says nothing. */
+export function isHeldOut({ upstream }: Snapshot, { hostId, hold }: HostView): boolean {
+  return hold !== null && !upstream.content.members.some((member) => member.hostId === hostId);
+}
+
 /** Not answered for good: the agent may be at it. */
 export function isActive(command: CommandView): boolean {
   return command.status === "issued" || command.status === "running";

@@ -76,7 +76,7 @@ export class Evidence {
     rollout?.take(body, by);
     if (!rollout || !service) return;
     if (body.type === "rollout-planned") this.#leaves(service, body.plan.absent);
-    if (body.type === "intent-set" && body.intent === "forward") this.isBehind = false;
+    if (body.type === "intent-set" && by === "person") this.isBehind = false;
     if (body.type === "host-settled" && body.on) service.served.set(body.hostId, body.on.id);
     const givenUp =
       (body.type === "host-failed" && !body.back) || (body.type === "host-settled" && !body.on);

@@ -31,12 +31,15 @@ export class RolloutEvidence {
   /** Hosts that this rollout gave up on: it ends with them out of traffic. */
   readonly givenUp = new Set<HostId>();
   accepted = 0;
+  /** It takes an earlier rollout back: of those hosts only that came from somewhere. */
+  readonly isUndo: boolean;
 
   constructor(rollout: RolloutRecord) {
     this.id = rollout.id;
     this.service = rollout.service;
     this.origin = rollout.origin;
     this.to = rollout.to.id;
+    this.isUndo = rollout.comment?.startsWith("rollback of") ?? false;
     this.maxFailures = rollout.maxFailures;
     const { strategy } = rollout;
     this.allowsDowntime = strategy.kind !== "in-place" && strategy.allowDowntime;

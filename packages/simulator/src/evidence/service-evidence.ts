@@ -28,6 +28,8 @@ export class ServiceEvidence {
   queued: RolloutEvidence | null = null;
   /** The newest rollout of a person that has come to its turn. */
   newestWish: RolloutEvidence | null = null;
+  /** The newest rollout that had each host in its plan. */
+  readonly newestWith = new Map<HostId, RolloutEvidence>();
   /** Hosts that a rollout gave up, or could not command, and that have not been listed since. */
   readonly leftOut = new Set<HostId>();
   readonly #hosts: ReadonlyMap<HostId, HostEvidence>;
@@ -115,6 +117,7 @@ export class ServiceEvidence {
     }
     if (this.queued?.id === rollout.id) this.queued = null;
     this.rollout = rollout;
+    for (const hostId of rollout.goals.keys()) this.newestWith.set(hostId, rollout);
     if (rollout.origin === "person") this.newestWish = rollout;
   }
 

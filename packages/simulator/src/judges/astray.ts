@@ -32,20 +32,22 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   }
   const { newestWish } = service;
   const succeeded = newestWish?.status === "succeeded";
-  const excused = newestWish?.failed.has(hostId) || newestWish?.unreachable.has(hostId);
+  const excused =
+    newestWish?.failed.has(hostId) ||
+    newestWish?.unreachable.has(hostId) ||
+    (newestWish?.isUndo && !newestWish.from.has(hostId));
   if (!succeeded || excused || member.targetId === newestWish.to) return null;
   return `is listed on ${member.targetId} and should be on ${newestWish.to}`;
 }
 
 /** Out of traffic: is it to be in? */
 function missing(world: World, service: ServiceEvidence, hostId: HostId): string | null {
-  const { newestWish, target } = service;
+  const { target } = service;
   if (target === null || !canRun(world, service, hostId, target)) return null;
-  // Nobody but a person takes it up again.
-  const leftOut = [newestWish, service.rollout].some(
-    (rollout) => rollout?.origin === "person" && rollout.givenUp.has(hostId),
-  );
-  return leftOut ? null : `is out of traffic and should serve ${target}`;
+  // What a person's rollout has given up, nobody but a person takes up again.
+  const newest = service.newestWith.get(hostId);
+  if (newest?.origin === "person" && newest.givenUp.has(hostId)) return null;
+  return `is out of traffic and should serve ${target}`;
 }
 
 function canRun(

@@ -17,13 +17,15 @@ export const drained: JudgeMaker = () => {
       }
       if (fact.kind !== "process-stopped") return null;
       const { hostId, process } = fact;
-      const inFlight = truth.inFlight(hostId, process.service);
+      if (truth.isCloned(hostId)) return null;
+      const edges = evidence.services.get(process.service)?.countedEdges() ?? [];
+      const inFlight = truth.inFlight(hostId, process.service, edges);
       if (inFlight === 0) return null;
       const drain = evidence.host(hostId).of(process.service).drainIssued?.body.target.spec.drain;
       const saidAtMs = drainSaidAtMs.get(`${hostId}/${process.service}`);
       const passed = drain && saidAtMs !== undefined && truth.nowMs - saidAtMs >= drain.deadlineMs;
       if (passed && drain.onDeadline === "proceed") return null;
-      return `${hostId} stops ${process.ref} with ${inFlight} requests of edges in flight`;
+      return `${hostId} stops ${process.ref} with ${inFlight} requests of counted edges in flight`;
     },
   };
 };

@@ -1,0 +1,74 @@
+import type { Member, UpstreamContent } from "@siding/shared/command";
+import { weightOf } from "@siding/shared/ids";
+import type { InstanceReport } from "@siding/shared/report";
+import { portOf } from "@siding/shared/target";
+import { edgesOf, hostsOf, servingSlot } from "../fleet/snapshot.ts";
+import type { EventBody } from "../ledger/event.ts";
+import { confirmedRevision } from "../ledger/fold-upstream.ts";
+import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+
+/**
+ * After a backup was restored the edges serve a list that this ledger has never said. As soon as a person has looked and
+ * goes on, the list is said anew, above all that was seen: everybody who serves by the word of its own agent, and nobody
+ * whom it has taken out since. Empty where every edge is where the ledger is.
+ */
+export function restate(state: LedgerState, service: ServiceRecord): readonly EventBody[] {
+  const { spec } = service;
+  const upstream = state.upstreams.get(spec.edge.upstream);
+  if (!upstream || state.behind !== null) return [];
+  const isAhead = (edge: HostRecord) => confirmedRevision(edge, spec.edge.upstream) > upstream.revision;
+  if (!edgesOf(state, spec).some((edge) => edge.excluded === null && isAhead(edge))) return [];
+  const found = hostsOf(state, service).flatMap((host) => memberOf(service, upstream.content, host) ?? []);
+  const members = found.length > 0 ? found : upstream.content.members;
+  const sorted = members.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
+  const content = { ...upstream.content, members: sorted, watch: [] };
+  return [
+    {
+      type: "upstream-revised",
+      service: spec.name,
+      content: { ...content, checks: checksOf(state, service, content) },
+    },
+  ];
+}
+
+/** What the host is listed with; null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
+function memberOf({ spec }: ServiceRecord, content: UpstreamContent, host: HostRecord): Member | null {
+  const listed = content.members.find(({ hostId }) => hostId === host.hostId) ?? null;
+  const instance = host.instances[instanceSlotKey(spec.name, servingSlot)];
+  const report = instance?.report;
+  if (!report || !host.facts || (host.hold && !listed)) return listed;
+  if (!isInTraffic(report)) return null;
+  if (report.running === null || report.health === "bad") return listed;
+  // A release that was registered after the backup is known by its id alone.
+  const known = instance.target?.id === report.running ? instance.target.spec : spec.target;
+  const port = portOf(known.ports, servingSlot);
+  if (port === null) return listed;
+  const weight = weightOf(host.facts.labels);
+  return {
+    hostId: host.hostId,
+    slot: servingSlot,
+    targetId: report.running,
+    address: host.facts.address,
+    port,
+    ...(weight === 1 ? {} : { weight }),
+  };
+}
+
+/** By its newest command: it was told that it had joined, or nothing since that would take it out. */
+export function isInTraffic({ command }: InstanceReport): boolean {
+  return command === null || command.kind === "rejoin" || command.kind === "stage";
+}
+
+function checksOf(
+  { hosts }: LedgerState,
+  { spec }: ServiceRecord,
+  { members, checks: before }: UpstreamContent,
+): UpstreamContent["checks"] {
+  const checks: UpstreamContent["checks"] = {};
+  for (const { hostId, targetId } of members) {
+    const target = hosts.get(hostId)?.instances[instanceSlotKey(spec.name, servingSlot)]?.target;
+    const own = target?.id === targetId ? target.spec.health : undefined;
+    checks[targetId] = checks[targetId] ?? own ?? before[targetId] ?? spec.target.health;
+  }
+  return checks;
+}
