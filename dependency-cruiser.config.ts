@@ -104,7 +104,7 @@ const config = {
           `${CONTROL_PLANE}(rollout|fleet)/`,
           `${CONTROL_PLANE}ledger/(clock|event|state|fold[^/]*)\\.ts$`,
           `${CONTROL_PLANE}messaging/(intake|outbox)\\.ts$`,
-          `${CONTROL_PLANE}orchestrator/(admit|control|decide|declare|refusal)\\.ts$`,
+          `${CONTROL_PLANE}orchestrator/(admit|control|decide|declare|edges|holds|refusal)\\.ts$`,
           `${AGENT}machine/`,
         ],
       },
@@ -119,7 +119,7 @@ const config = {
       comment: "Deciding and folding work on values; reading and writing is their caller's part.",
       severity: "error",
       from: {
-        path: `${CONTROL_PLANE}(ledger/(fold|event|state)|fleet/(live|snapshot)|orchestrator/(decide|admit|behind|control|declare)|messaging/(intake|outbox))`,
+        path: `${CONTROL_PLANE}(ledger/(fold|event|state)|fleet/(live|snapshot)|orchestrator/(decide|admit|behind|control|declare|edges|holds|reconcile|restate)|messaging/(intake|outbox))`,
         pathNot: TESTS,
       },
       to: { dependencyTypes: ["core"] },

@@ -20,12 +20,7 @@ export class Operator {
   readonly #brain: Brain;
   #busy = 0;
 
-  constructor(
-    around: Surroundings,
-    boxes: ReadonlyMap<HostId, Box>,
-    plane: ControlPlane,
-    brain: Brain,
-  ) {
+  constructor(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, plane: ControlPlane, brain: Brain) {
     this.#around = around;
     this.#boxes = boxes;
     this.#plane = plane;

@@ -147,11 +147,7 @@ export class Person {
     else if (desk.commit(admitted.value, "person")) this.#follow(id, index);
   }
 
-  #admit(
-    { state, live }: Desk,
-    wish: Wish,
-    context: AdmitContext,
-  ): Result<readonly EventBody[], Refusal> {
+  #admit({ state, live }: Desk, wish: Wish, context: AdmitContext): Result<readonly EventBody[], Refusal> {
     if (wish.kind !== "undo") return this.#brain.admitRollout(state, live, this.service, wish.body, context);
     const newest = [...state.rollouts.values()].findLast(
       ({ service, origin, status }) =>

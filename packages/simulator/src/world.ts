@@ -85,7 +85,7 @@ export class World {
     });
     this.people = scenario.services.map((plan) => new Person(around, this.plane, brain, plan));
     this.operator = new Operator(around, boxes, this.plane, brain);
-    this.#fate = new Fate(around, boxes, clones, { ...this, people: this.people });
+    this.#fate = new Fate(around, boxes, clones, this);
     this.truth = truthOf(around, boxes, clones);
   }
 
@@ -152,7 +152,10 @@ function truthOf(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, clones: 
     isCloned: (hostId) => clones.hasHad(hostId),
     listsOf: (edgeId, service) => boxes.get(edgeId)?.nginx?.listsOf(service) ?? [],
     hasPath: (edgeId, hostId) => weather.hasPath(edgeId, hostId),
-    inFlight: (hostId, service, edges) =>
-      traffic.leftOn(hostId, service).filter(({ edgeId }) => edges.includes(edgeId)).length,
+    inFlight: (hostId, service, edges) => {
+      const box = boxes.get(hostId);
+      const left = box ? traffic.leftOn(box.address, service) : [];
+      return left.filter(({ edgeId }) => edges.includes(edgeId)).length;
+    },
   };
 }

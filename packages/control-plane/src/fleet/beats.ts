@@ -10,6 +10,8 @@ export class BeatStore {
   readonly #beats = new Map<HostId, BeatRecord>();
   /** Hosts whose next beat proves, or does not, that their last report was the last one that they sent. */
   readonly #unproven = new Set<HostId>();
+  /** What was last known of each host: some of it changes with time alone. */
+  readonly #standings = new Map<HostId, string>();
   #connectedSinceMs: number | null = null;
 
   constructor(clock: LedgerClock) {
@@ -51,7 +53,10 @@ export class BeatStore {
     };
     this.#beats.set(hostId, withBeat(this.#beats.get(hostId), beat));
     const proves = this.#unproven.delete(hostId);
-    return proves || before !== this.#standing(hostId, nowMs);
+    const standing = this.#standing(hostId, nowMs);
+    const known = this.#standings.get(hostId);
+    this.#standings.set(hostId, standing);
+    return proves || before !== standing || known !== standing;
   }
 
   /** All of a host that decisions and syncs depend on, as one comparable text. */

@@ -28,10 +28,16 @@ export function snapshotOf(
   return {
     service,
     spec: record.spec,
-    hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
+    hosts: hostsOf(state, record).map((host) => ({
+      ...hostView(live, service, host, nowMs),
+      heard: hasAnswered(state, host),
+    })),
     edges: edgesOf(state, record.spec)
       .filter((edge) => edge.excluded === null)
-      .map((edge) => edgeView(live, record.spec, edge, nowMs)),
+      .map((edge) => ({
+        ...edgeView(live, record.spec, edge, nowMs),
+        heard: hasAnswered(state, edge),
+      })),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };
@@ -48,6 +54,10 @@ function isListed({ upstreams }: LedgerState, hostId: HostId): boolean {
   return [...upstreams.values()].some(({ content }) =>
     content.members.some((member) => member.hostId === hostId),
   );
+}
+
+function hasAnswered({ epoch }: LedgerState, { facts }: HostRecord): boolean {
+  return (facts?.epochSeen ?? 0) >= epoch;
 }
 
 function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
@@ -76,7 +86,12 @@ function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
   return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 
-function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs: number): HostView {
+function hostView(
+  live: LiveFleet,
+  service: ServiceName,
+  host: HostRecord,
+  nowMs: number,
+): Omit<HostView, "heard"> {
   const liveness = livenessOf(live, host.hostId, nowMs);
   return {
     hostId: host.hostId,
@@ -125,7 +140,12 @@ function commandView(record: NonNullable<HostRecord["instances"][string]>): Comm
   };
 }
 
-function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: number): EdgeView {
+function edgeView(
+  live: LiveFleet,
+  spec: ServiceSpec,
+  edge: HostRecord,
+  nowMs: number,
+): Omit<EdgeView, "heard"> {
   const report = edge.upstreams[spec.edge.upstream];
   return {
     hostId: edge.hostId,

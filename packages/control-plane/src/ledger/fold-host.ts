@@ -61,10 +61,14 @@ export function foldCommandRefused(
   if (!host || !found?.[1].command || found[1].command.status !== "issued") return [];
   const [key, instance] = found;
   const failure = { code: body.code, message: body.message };
+  // It has accepted a higher one, which this ledger does not know: it was restored from a backup.
+  const isOutrun = body.code === "stale-revision";
   const never = body.code === "wrong-host" || body.code === "wrong-role" || body.code === "not-available-yet";
-  const command = never
-    ? settle(found[1].command, "failed", event.elapsedMs, failure)
-    : { ...found[1].command, failure };
+  const open = found[1].command;
+  const command =
+    never || isOutrun
+      ? settle(open, isOutrun ? "void" : "failed", event.elapsedMs, failure)
+      : { ...open, failure };
   state.hosts.set(body.hostId, {
     ...host,
     instances: { ...host.instances, [key]: { ...instance, command } },

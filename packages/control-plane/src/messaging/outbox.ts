@@ -115,7 +115,8 @@ function upstreamCommands(
       const answered = done?.revision === revision || report?.refused?.revision === revision;
       // What a restored ledger said long ago is no news to it.
       const isAhead = confirmedRevision(edge, spec.edge.upstream) > revision;
-      if (answered || isAhead || edge.incarnation === null || hasConflict(live, edge.hostId, nowMs)) return [];
+      if (answered || isAhead || edge.incarnation === null || hasConflict(live, edge.hostId, nowMs))
+        return [];
       const frame = envelope(
         edge,
         stamp,

@@ -18,6 +18,7 @@ import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
+import { givesWay } from "./holds.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
 export interface AdmitContext extends RequestContext {
@@ -118,16 +119,16 @@ function admitTarget(
     { type: "rollout-created" }
   >["idempotencyKey"];
   return ok([
-    ...(gives ? givesWay(state, activeRollout) : []),
+    ...(gives ? endConverging(state, activeRollout) : []),
     ...superseded(record, rollout),
     { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
   ]);
 }
 
 /** What the fleet does of itself never keeps a person waiting for longer than its step in hand. */
-function givesWay(state: LedgerState, id: RolloutId): readonly EventBody[] {
+function endConverging(state: LedgerState, id: RolloutId): readonly EventBody[] {
   if (state.rollouts.get(id)?.intent === "abort") return [];
-  const cause = { code: "gives-way", message: "gives way to a rollout of a person" };
+  const cause = { code: givesWay, message: "gives way to a rollout of a person" };
   return [{ type: "intent-set", rolloutId: id, intent: "abort", cause }];
 }
 

@@ -1,4 +1,4 @@
-import type { TargetId } from "@siding/shared/ids";
+import type { HostId, ServiceName, TargetId } from "@siding/shared/ids";
 import type { Report, StateReport } from "@siding/shared/report";
 import { makeTarget, type Target } from "@siding/shared/target";
 import type { EventBody } from "../ledger/event.ts";
@@ -22,10 +22,10 @@ export function behindOf(state: LedgerState, report: Report): readonly EventBody
   return [
     { type: "fleet-ahead", hostId, ...seen, epoch },
     ...underWay.map(
-      ({ id }): EventBody => ({
+      ({ id, origin }): EventBody => ({
         type: "intent-set",
         rolloutId: id,
-        intent: "pause",
+        intent: origin === "person" ? "pause" : "abort",
         cause: { code: "behind-fleet", message },
       }),
     ),
@@ -50,11 +50,18 @@ export function observedIn(state: LedgerState, report: StateReport): readonly Ev
   return report.instances.flatMap((instance): readonly EventBody[] => {
     const { service, slot, running } = instance;
     const known = state.hosts.get(report.hostId)?.instances[instanceSlotKey(service, slot)];
-    const serves = isInTraffic(instance) && instance.health === "good";
+    const wasListed = isListed(state, service, report.hostId);
+    const serves = isInTraffic(instance, wasListed) && instance.health === "good";
     if (!serves || running === null || known?.target?.id === running) return [];
     const target = targetOf(state, running);
     return target ? [{ type: "instance-observed", hostId: report.hostId, service, slot, target }] : [];
   });
+}
+
+function isListed({ services, upstreams }: LedgerState, service: ServiceName, hostId: HostId): boolean {
+  const upstream = services.get(service)?.spec.edge.upstream;
+  const members = (upstream && upstreams.get(upstream)?.content.members) ?? [];
+  return members.some((member) => member.hostId === hostId);
 }
 
 /** From whatever still has it whole: a rollout that went there or came from there, or a release with the present spec. */

@@ -2,6 +2,7 @@ import type { HostId } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { EventBody } from "../ledger/event.ts";
 import type { HostRecord, LedgerState } from "../ledger/state.ts";
+import type { RolloutRecord } from "../rollout/record.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -18,28 +19,45 @@ export function holdHost(
   const host = state.hosts.get(hostId);
   if (!host) return err(unknownHost(hostId));
   if (host.hold?.kind === kind) return ok([]);
-  // One that waits in the queue is planned anew when its turn comes.
-  const having = [...state.services.values()]
-    .flatMap(({ activeRollout }) => (activeRollout ? (state.rollouts.get(activeRollout) ?? []) : []))
-    .filter(({ plan }) => plan.hosts.some((planned) => planned.hostId === hostId && planned.goal !== null));
+  const having = underWay(state, hostId);
   const busy = having.find(({ origin }) => origin === "person");
   if (busy) {
     const message = `rollout ${busy.id} of ${busy.service} has ${hostId} in its plan; wait for it, or abort it`;
     return err({ code: "rollout-in-progress", message });
   }
-  const cause = { code: "gives-way", message: `${hostId} is ${kind} by hand` };
-  const converging = having.filter(({ intent }) => intent !== "abort");
-  return ok([
-    { type: "host-held", hostId, kind, comment },
-    ...converging.map(({ id }): EventBody => ({ type: "intent-set", rolloutId: id, intent: "abort", cause })),
-  ]);
+  const held: EventBody = { type: "host-held", hostId, kind, comment };
+  return ok([held, ...having.flatMap((rollout) => endConverging(rollout, hostId, `is ${kind} by hand`))]);
 }
 
 /** The host may serve again: the reconciler brings it to the service's target and back into traffic. */
 export function releaseHost(state: LedgerState, hostId: HostId): Result<readonly EventBody[], Refusal> {
   const host = state.hosts.get(hostId);
   if (!host) return err(unknownHost(hostId));
-  return ok(host.hold ? [{ type: "host-released", hostId }] : []);
+  if (!host.hold) return ok([]);
+  const ended = underWay(state, hostId).flatMap((rollout) =>
+    endConverging(rollout, hostId, "may serve again"),
+  );
+  return ok([{ type: "host-released", hostId }, ...ended]);
+}
+
+/** Rollouts that have the host in their plan. One that waits in the queue is planned anew when its turn comes. */
+function underWay({ services, rollouts }: LedgerState, hostId: HostId): readonly RolloutRecord[] {
+  return [...services.values()]
+    .flatMap(({ activeRollout }) => (activeRollout ? (rollouts.get(activeRollout) ?? []) : []))
+    .filter(({ plan }) => plan.hosts.some((planned) => planned.hostId === hostId));
+}
+
+/** The code of a cause: what the fleet was doing of itself ends for what a person wants, and is no failure. */
+export const givesWay = "gives-way";
+
+function endConverging(
+  { id, origin, intent }: RolloutRecord,
+  hostId: HostId,
+  why: string,
+): readonly EventBody[] {
+  if (origin === "person" || intent === "abort") return [];
+  const cause = { code: givesWay, message: `gives way: ${hostId} ${why}` };
+  return [{ type: "intent-set", rolloutId: id, intent: "abort", cause }];
 }
 
 /** Out of the fleet, and out of every list: shown no more. */

@@ -1,3 +1,4 @@
+import type { Member } from "@siding/shared/command";
 import type { RolloutId } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
@@ -10,6 +11,7 @@ import type { RolloutRecord } from "../rollout/record.ts";
 import { type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
 import { edgeReloads, newRollout } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
+import { givesWay } from "./holds.ts";
 
 /**
  * Between rollouts the fleet converges by the same steps, one host at a time: a new matching host, one that was away,
@@ -46,16 +48,17 @@ function reconcileService(
   const { nowMs } = beginning;
   const snapshot = snapshotOf(state, live, service.spec.name, nowMs);
   if (!snapshot || service.activeRollout || service.queuedRollout || !canSee(snapshot)) return nothing;
-  let wakeAtMs: number | null = null;
-  for (const host of snapshot.hosts) {
-    const move = moveOf(snapshot, service, host);
-    if (!move) continue;
-    const atMs = retryAtMs(state, service, host);
-    if (atMs === null) continue;
-    if (atMs <= nowMs) return { events: [begin(state, service, snapshot, move, beginning)], wakeAtMs: null };
-    wakeAtMs = Math.min(wakeAtMs ?? atMs, atMs);
-  }
-  return { events: [], wakeAtMs };
+  const moves = snapshot.hosts.flatMap((host) => {
+    const move = moveOf(state, snapshot, service, host);
+    const attempt = move && attemptOf(state, service, host);
+    return move && attempt ? [{ ...attempt, move }] : [];
+  });
+  // Whoever was tried least comes first: one that can't be moved must not keep the others waiting for ever.
+  const [next] = moves
+    .filter(({ atMs }) => atMs <= nowMs)
+    .toSorted((left, right) => left.tries - right.tries);
+  if (next) return { events: [begin(state, service, snapshot, next.move, beginning)], wakeAtMs: null };
+  return { events: [], wakeAtMs: moves.length > 0 ? Math.min(...moves.map(({ atMs }) => atMs)) : null };
 }
 
 /** Who can't see leaves everything as it is: no blindness, every edge and every listed host heard. */
@@ -75,38 +78,73 @@ interface Move {
   readonly why: string;
 }
 
-function moveOf(snapshot: Snapshot, { target }: ServiceRecord, host: HostView): Move | null {
+function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, host: HostView): Move | null {
+  const { target } = service;
   const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === host.hostId);
   if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
-  const { running, command } = host.instance;
-  // Behind our back: a machine that was put back to an older state, or a clone that was taken for it.
-  if (running !== null && running !== member.targetId && !(command && isActive(command))) {
-    return target && { host, goal: target, why: `${host.hostId} runs ${running}, not ${member.targetId}` };
-  }
   const goal = host.instance.target;
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
-  return moved ? { host, goal, why: `${host.hostId} has another address: ${host.address}` } : null;
+  return (
+    strayed(state, service, host, member) ??
+    (moved ? { host, goal, why: `${host.hostId} has another address: ${host.address}` } : null)
+  );
+}
+
+/** Listed, and not on what it should be: what the last rollout brought to the others, or what it is listed with. */
+function strayed(
+  state: LedgerState,
+  service: ServiceRecord,
+  host: HostView,
+  { targetId }: Member,
+): Move | null {
+  const { target: goal } = service;
+  if (!goal) return null;
+  const { running, command, target } = host.instance;
+  // Behind our back: a machine that was put back to an older state, or a clone that was taken for it.
+  if (running !== null && running !== targetId && !(command && isActive(command))) {
+    return { host, goal, why: `${host.hostId} runs ${running}, not ${targetId}` };
+  }
+  if (!target || target.id === goal.id || !wasPassedOver(state, service, host)) return null;
+  return { host, goal, why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}` };
+}
+
+/** The newest rollout of a person succeeded and had nothing to do with the host: a person held it, say. */
+function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { hostId }: HostView): boolean {
+  const newest = [...state.rollouts.values()].findLast(
+    ({ service, origin, status }) => service === spec.name && origin === "person" && status !== "queued",
+  );
+  return newest?.status === "succeeded" && newest.to.id === target?.id && newest.hosts[hostId] === undefined;
 }
 
 /** What went wrong here is tried again ever more slowly; what a person's rollout left out is that person's to mend. */
 const firstRetryMs = 30_000;
 const longestRetryMs = 600_000;
 
-/** Null: not by itself. */
-function retryAtMs(state: LedgerState, service: ServiceRecord, host: HostView): number | null {
+/** How often it was tried in vain, and when it is tried next; null: not by itself. */
+function attemptOf(
+  state: LedgerState,
+  service: ServiceRecord,
+  host: HostView,
+): { readonly tries: number; readonly atMs: number } | null {
   const mine = [...state.rollouts.values()]
     .filter((rollout) => rollout.service === service.spec.name && rollout.hosts[host.hostId] !== undefined)
     .toSorted((left, right) => right.createdAtMs - left.createdAtMs);
-  const failures = mine.findIndex((rollout) => !leftOut(rollout, host));
+  const failures = mine.findIndex((rollout) => !leftOut(rollout, host) && !cameToNothing(rollout));
   const tries = failures === -1 ? mine.length : failures;
   const [newest] = mine;
-  if (tries === 0 || !newest) return 0;
+  if (tries === 0 || !newest) return { tries, atMs: 0 };
   if (newest.origin === "person") return null;
   const sinceMs = newest.hosts[host.hostId]?.phaseSinceMs ?? 0;
-  return sinceMs + Math.min(firstRetryMs * 2 ** (tries - 1), longestRetryMs);
+  return { tries, atMs: sinceMs + Math.min(firstRetryMs * 2 ** (tries - 1), longestRetryMs) };
+}
+
+/** The fleet tried it of itself, and could not: capacity, an edge or an agent that did not answer. */
+function cameToNothing({ origin, status, cause }: RolloutRecord): boolean {
+  const tried = origin === "reconciler" && (status === "aborted" || status === "failed");
+  return tried && cause?.code !== givesWay;
 }
 
 function leftOut({ hosts, failed, status }: RolloutRecord, { hostId }: HostView): boolean {

@@ -37,7 +37,7 @@ function memberOf({ spec }: ServiceRecord, content: UpstreamContent, host: HostR
   const instance = host.instances[instanceSlotKey(spec.name, servingSlot)];
   const report = instance?.report;
   if (!report || !host.facts || (host.hold && !listed)) return listed;
-  if (!isInTraffic(report)) return null;
+  if (!isInTraffic(report, listed !== null)) return null;
   if (report.running === null || report.health === "bad") return listed;
   // A release that was registered after the backup is known by its id alone.
   const known = instance.target?.id === report.running ? instance.target.spec : spec.target;
@@ -54,9 +54,12 @@ function memberOf({ spec }: ServiceRecord, content: UpstreamContent, host: HostR
   };
 }
 
-/** By its newest command: it was told that it had joined, or nothing since that would take it out. */
-export function isInTraffic({ command }: InstanceReport): boolean {
-  return command === null || command.kind === "rejoin" || command.kind === "stage";
+/**
+ * By its newest command: it was told that it had joined, or nothing that would take it out. One that has only staged since
+ * is where it was.
+ */
+export function isInTraffic({ command }: InstanceReport, wasListed: boolean): boolean {
+  return command?.kind === "rejoin" || (wasListed && (command === null || command.kind === "stage"));
 }
 
 function checksOf(

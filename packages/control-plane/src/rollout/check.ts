@@ -68,6 +68,10 @@ function listsOf(snapshot: Snapshot, edge: EdgeView): readonly (readonly Member[
   return lists;
 }
 
+function isSaid(snapshot: Snapshot, revision: number): boolean {
+  return snapshot.upstream.history.some((entry) => entry.revision === revision);
+}
+
 function runs(snapshot: Snapshot, member: Member): boolean {
   const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
   return host?.instance.running === member.targetId && host.instance.health !== "bad";
@@ -138,6 +142,10 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
     const command = host?.instance.command;
     const byAgent =
       command?.kind === "verify" && command.status === "done" && command.targetId === member.targetId;
+    const watched = snapshot.upstream.content.watch.find(
+      (each) => each.hostId === member.hostId && each.attempt === command?.attempt,
+    );
+    const elsewhere = watched !== undefined && watched.address !== member.address;
     const blind = edgesThatCount(snapshot).filter(
       (edge) =>
         !edge.probes.some(
@@ -145,8 +153,12 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
             probe.hostId === member.hostId && probe.attempt === command?.attempt && probe.state === "good",
         ),
     );
-    if (byAgent && runs(snapshot, member) && blind.length === 0) return [];
-    const missing = byAgent ? `from ${blind.map((edge) => edge.hostId).join(", ") || "now"}` : "by its agent";
+    if (byAgent && runs(snapshot, member) && blind.length === 0 && !elsewhere) return [];
+    const missing = elsewhere
+      ? `at ${member.address}`
+      : byAgent
+        ? `from ${blind.map((edge) => edge.hostId).join(", ") || "now"}`
+        : "by its agent";
     return [
       { rule: 2, message: `${member.hostId} would be listed on ${member.targetId}, not verified ${missing}` },
     ];
@@ -193,11 +205,13 @@ function checkStop(
 function checkConfirmed(snapshot: Snapshot, action: ActionOf<"batch-started">): readonly Violation[] {
   const taken = snapshot.upstream.content.members.filter(({ hostId }) => action.hosts.includes(hostId));
   if (!taken.some((member) => runs(snapshot, member))) return [];
-  const behind = edgesThatCount(snapshot).find((edge) =>
-    listsOf(snapshot, edge).some((list) =>
-      snapshot.upstream.content.members.some(({ hostId }) => !names(list, hostId)),
-    ),
-  );
+  const { members } = snapshot.upstream.content;
+  const behind = edgesThatCount(snapshot).find((edge) => {
+    const lists = listsOf(snapshot, edge);
+    // After a backup was restored an edge serves by a list that nobody here knows.
+    const unknown = edge.confirmed > 0 && !isSaid(snapshot, edge.confirmed);
+    return unknown || lists.some((list) => members.some(({ hostId }) => !names(list, hostId)));
+  });
   if (!behind) return [];
   return [
     { rule: 4, message: `a batch would leave before edge ${behind.hostId} serves the hosts that came in` },

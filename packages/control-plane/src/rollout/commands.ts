@@ -2,16 +2,20 @@ import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
-import { countedEdges, isActive } from "./snapshot.ts";
+import { countedEdges, isActive, isYetToAnswer } from "./snapshot.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
 
-/** The next command of each host that is on its way: one step after the other, each once. */
+/**
+ * The next command of each host that is on its way: one step after the other, each once. Nobody is stopped before
+ * everybody whom it concerns has answered us: what we believe of them may come from a backup.
+ */
 export function nextCommands(survey: Survey): readonly ActionOf<"command-issued">[] {
   if (survey.snapshot.blind) return [];
+  const edgesAnswer = countedEdges(survey.snapshot).every((edge) => !isYetToAnswer(edge));
   return survey.hosts.flatMap((host) => {
-    if (!host.host || host.host.conflict) return [];
+    if (!host.host || host.host.conflict || isYetToAnswer(host.host)) return [];
     const body = bodyFor(survey, host);
-    return body ? [commandOf(survey, host, body)] : [];
+    return body && (edgesAnswer || body.kind === "stage") ? [commandOf(survey, host, body)] : [];
   });
 }
 

@@ -23,7 +23,9 @@ export function interventionsOf(survey: Survey): readonly Action[] {
   );
 }
 
-function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly Action[] {
+/** What the fleet does of itself never rests: nobody would come to resume it. It ends, and is begun anew later. */
+function setIntent({ rollout }: Survey, wanted: Intent, cause: Cause): readonly Action[] {
+  const intent = wanted === "pause" && rollout.origin === "reconciler" ? "abort" : wanted;
   return [{ type: "intent-set", rolloutId: rollout.id, intent, cause }];
 }
 
@@ -128,7 +130,18 @@ function replanned(survey: Survey): readonly Action[] | null {
     const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
     return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
   }
-  return null;
+  return intent === "forward" && plan.kind === "forward" ? replannedInTraffic(survey) : null;
+}
+
+/** After a backup was restored, who was in hand by the ledger may serve again: it takes its turn anew. */
+function replannedInTraffic(survey: Survey): readonly Action[] | null {
+  const { rollout, snapshot } = survey;
+  const hand = going(survey);
+  const out = hand.filter(({ position }) => position.kind !== "listed");
+  if (out.length === hand.length) return null;
+  const again = forwardPlan(snapshot, rollout, rollout.plan, rollout.failed);
+  const keep = rollout.plan.whole ? [] : out.map(({ planned }) => planned.hostId);
+  return [{ type: "rollout-planned", rolloutId: rollout.id, plan: again, keep }];
 }
 
 /** Who resumes goes on when the batch in hand is back: a new plan would forget those of it that have failed. */

@@ -8,7 +8,7 @@ import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
-import { countedEdges, possibleLists, type Snapshot } from "./snapshot.ts";
+import { countedEdges, isListKnown, possibleLists, type Snapshot } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -92,10 +92,12 @@ function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
 function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
   const { snapshot } = survey;
   const { members } = snapshot.upstream.content;
-  const behind = countedEdges(snapshot).find((edge) =>
-    possibleLists(snapshot, edge).some((list) =>
-      members.some((member) => !list.some(({ hostId }) => hostId === member.hostId)),
-    ),
+  const behind = countedEdges(snapshot).find(
+    (edge) =>
+      !isListKnown(snapshot, edge) ||
+      possibleLists(snapshot, edge).some((list) =>
+        members.some((member) => !list.some(({ hostId }) => hostId === member.hostId)),
+      ),
   );
   if (!behind) return null;
   if (going(survey).some((host) => host.position.kind === "joining")) return [];

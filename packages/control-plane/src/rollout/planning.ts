@@ -134,6 +134,7 @@ function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): T
   const verified = position.kind === "ready" || position.kind === "probing" || position.kind === "joining";
   if (verified && goal && !(mixes && goal.id === rollout.to.id)) return goal;
   const unstopped = [planned.from, rollout.to].find((target) => target && target.id === running);
+  if (unstopped && position.kind === "listed") return unstopped;
   if (unstopped && unstopped.id === planned.from?.id) return unstopped;
   return planned.from ?? (verified ? goal : null);
 }
@@ -146,7 +147,8 @@ function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): T
 export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
   const { rollout, snapshot } = survey;
   const own = rollout.plan.hosts;
-  const hand = [...outOfTraffic(survey), ...takenBack(survey)].map(
+  const back = takenBack(survey).filter((host) => !isChanged(survey, host.planned));
+  const hand = [...outOfTraffic(survey), ...back].map(
     (host): PlannedHost => ({ ...host.planned, goal: host.planned.from ?? returnGoal(rollout, host, false) }),
   );
   const keep = hand.map((host) => host.hostId);

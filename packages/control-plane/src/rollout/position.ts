@@ -11,6 +11,7 @@ import {
   type EdgeView,
   type HostView,
   isActive,
+  isListKnown,
   possibleLists,
   type Snapshot,
 } from "./snapshot.ts";
@@ -144,8 +145,7 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
 
 /** An edge that serves a list which this ledger does not know (it was restored from a backup) may serve anybody. */
 function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
-  const isKnown = snapshot.upstream.history.some((list) => list.revision === edge.confirmed);
-  if (edge.confirmed > 0 && !isKnown) return true;
+  if (!isListKnown(snapshot, edge)) return true;
   return possibleLists(snapshot, edge).some((members) =>
     members.some((member) => member.hostId === hostId && member.slot === slot),
   );
@@ -193,7 +193,7 @@ function commandPosition(
   const phase = command.kind === "verify" ? "verifying" : "updating";
   if (command.status === "failed") return { kind: "broken", phase, failure: failureOf(command) };
   if (active) return { kind: phase, command };
-  return command.kind === "verify"
+  return command.kind === "verify" && !isToBeVerifiedAnew(snapshot, host, command)
     ? verifiedPosition(snapshot, host, command, goal)
     : { kind: "started", attempt };
 }
@@ -205,6 +205,14 @@ function drainPosition(host: HostView, command: CommandView, goal: Target, attem
     return { kind: "broken", phase: "draining", failure: failureOf(command) };
   }
   return isActive(command) ? { kind: "draining", command } : null;
+}
+
+/** It was started again since, or has another address: what was seen then was another instance. */
+function isToBeVerifiedAnew({ upstream }: Snapshot, host: HostView, command: CommandView): boolean {
+  const watched = upstream.content.watch.find(
+    (each) => each.hostId === host.hostId && each.attempt === command.attempt,
+  );
+  return host.instance.health === "unknown" || (watched !== undefined && watched.address !== host.address);
 }
 
 /** The agent's half is done; the edges' half, and whether it has stayed well since. */

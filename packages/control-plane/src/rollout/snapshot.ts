@@ -39,6 +39,8 @@ export type LivenessView =
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  /** It has answered this start of the control plane, so what the ledger says of it is no older than that. */
+  readonly heard: boolean;
   /** A person holds it out of traffic, or out of the fleet. */
   readonly hold: "drained" | "removed" | null;
   /** Two living agents claim this id: nothing may be done to it. */
@@ -88,6 +90,8 @@ export interface CommandView {
 export interface EdgeView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  /** As of a host. */
+  readonly heard: boolean;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;
   /** The newest revision that it serves for certain, every older worker gone; 0 before the first. */
@@ -150,6 +154,16 @@ export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (rea
   return snapshot.upstream.history
     .filter((list) => list.revision >= edge.confirmed)
     .map((list) => list.members);
+}
+
+/** False where the edge serves a list that this ledger never said: it was restored from a backup. */
+export function isListKnown(snapshot: Snapshot, { confirmed }: EdgeView): boolean {
+  return confirmed === 0 || snapshot.upstream.history.some((list) => list.revision === confirmed);
+}
+
+/** We have just started, and it may yet tell us something that we do not know: a restored ledger is older than it. */
+export function isYetToAnswer({ heard, liveness }: HostView | EdgeView): boolean {
+  return !heard && liveness.kind === "unknown";
 }
 
 /** Whom a person has taken out of traffic may be switched off: its silence says nothing. */

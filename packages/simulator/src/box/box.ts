@@ -151,7 +151,7 @@ export class Box {
     this.#powered = false;
     const lost = [...this.processes.values()];
     this.processes.clear();
-    for (const { service } of lost) this.around.traffic.cut(this.hostId, service);
+    for (const { service } of lost) this.around.traffic.cut(this.address, service);
     this.nginx?.powerCut();
     for (const process of lost) this.#lost(process);
   }
@@ -196,7 +196,7 @@ export class Box {
   /** It has ended because it was asked to. */
   ended(process: ServiceProcess): void {
     if (!this.processes.delete(process.ref)) return;
-    this.around.traffic.cut(this.hostId, process.service);
+    this.around.traffic.cut(this.address, process.service);
     this.#lastEnds.set(process.service, "asked");
     this.trace(() => `${process.ref} has ended`);
     this.agent?.processGone(process, { code: 0, signal: null, output: "" });
@@ -205,7 +205,7 @@ export class Box {
   /** It ends by itself, whoever's fault that is. */
   endByItself(process: ServiceProcess): void {
     if (!this.processes.delete(process.ref)) return;
-    this.around.traffic.cut(this.hostId, process.service);
+    this.around.traffic.cut(this.address, process.service);
     if (process.conduct.kind === "dies") this.#diedAlready.add(process.service);
     if (process.stopping) this.#lastEnds.set(process.service, "asked");
     else this.#lost(process);

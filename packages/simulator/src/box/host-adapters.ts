@@ -52,7 +52,7 @@ function prune(box: Box, { keep }: EffectOf<"prune-releases">): void {
 }
 
 function counted(box: Box, { op, service, slot }: EffectOf<"count-connections">): Event {
-  const counts = box.around.traffic.connectionsOf(box.hostId, service);
+  const counts = box.around.traffic.connectionsOf(box.address, service);
   return { kind: "connections-counted", op, service, slot, result: ok(counts) };
 }
 
@@ -116,7 +116,7 @@ function stop(box: Box, agent: AgentLife, effect: EffectOf<"stop-process">): voi
 /** It ends when the last request that it works on has ended. */
 function naturalEndMs(box: Box, { service }: ServiceProcess): number {
   const { traffic, timeline, random } = box.around;
-  const busyUntilMs = Math.max(0, ...traffic.leftOn(box.hostId, service).map(({ untilMs }) => untilMs));
+  const busyUntilMs = Math.max(0, ...traffic.leftOn(box.address, service).map(({ untilMs }) => untilMs));
   return Math.max(random.spread(endMs.least, endMs.most), busyUntilMs - timeline.nowMs);
 }
 

@@ -1,5 +1,6 @@
 import type { PeerCount } from "@siding/agent/machine/event";
-import type { HostId, ServiceName } from "@siding/shared/ids";
+import type { Member } from "@siding/shared/command";
+import type { Address, HostId, ServiceName } from "@siding/shared/ids";
 import type { Random } from "../random.ts";
 import type { TrafficPlan } from "../scenario/scenario.ts";
 import type { Timeline } from "../timeline.ts";
@@ -23,7 +24,7 @@ export class Traffic {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #plan: TrafficPlan;
-  /** Both by host and service. */
+  /** Both by address and service: what is sent to an address that a host had before reaches nobody. */
   readonly #left = new Map<string, Request[]>();
   readonly #routes = new Map<string, Map<HostId, number>>();
   #calm = false;
@@ -41,8 +42,8 @@ export class Traffic {
   }
 
   open(edgeId: HostId, { service, members }: RoutedList): void {
-    for (const { hostId } of members) {
-      const key = keyOf(hostId, service);
+    for (const { address } of members) {
+      const key = keyOf(address, service);
       const routes = this.#routes.get(key) ?? new Map<HostId, number>();
       this.#routes.set(key, routes.set(edgeId, (routes.get(edgeId) ?? 0) + 1));
     }
@@ -50,13 +51,13 @@ export class Traffic {
 
   /** Workers of a list are gone, and with `cut` the requests that they had. */
   close(edgeId: HostId, { service, members }: RoutedList, cut: boolean): void {
-    for (const { hostId } of members) {
-      const routes = this.#routes.get(keyOf(hostId, service));
+    for (const { hostId, address } of members) {
+      const routes = this.#routes.get(keyOf(address, service));
       const left = (routes?.get(edgeId) ?? 0) - 1;
       if (left > 0) routes?.set(edgeId, left);
       else {
         routes?.delete(edgeId);
-        if (!cut) this.#leaveBehind(edgeId, hostId, service);
+        if (!cut) this.#leaveBehind(edgeId, { hostId, address }, service);
       }
     }
     if (!cut) return;
@@ -67,26 +68,21 @@ export class Traffic {
   }
 
   /** The instance is gone: so are the requests on it. */
-  cut(hostId: HostId, service: ServiceName): void {
-    this.#left.delete(keyOf(hostId, service));
-  }
-
-  /** How many edges route to a host at present, whatever service. */
-  routesTo(hostId: HostId, service: ServiceName): number {
-    return this.#routes.get(keyOf(hostId, service))?.size ?? 0;
+  cut(address: Address, service: ServiceName): void {
+    this.#left.delete(keyOf(address, service));
   }
 
   /** Requests that an instance still works on though no edge routes to it any more. */
-  leftOn(hostId: HostId, service: ServiceName): readonly Request[] {
-    const left = this.#left.get(keyOf(hostId, service)) ?? [];
+  leftOn(address: Address, service: ServiceName): readonly Request[] {
+    const left = this.#left.get(keyOf(address, service)) ?? [];
     return left.filter(({ untilMs }) => untilMs > this.#timeline.nowMs);
   }
 
   /** What counting the connections of an instance finds. */
-  connectionsOf(hostId: HostId, service: ServiceName): readonly PeerCount[] {
+  connectionsOf(address: Address, service: ServiceName): readonly PeerCount[] {
     const counts = new Map<HostId, number>();
-    for (const { edgeId } of this.leftOn(hostId, service)) counts.set(edgeId, (counts.get(edgeId) ?? 0) + 1);
-    for (const edgeId of this.#routes.get(keyOf(hostId, service))?.keys() ?? []) {
+    for (const { edgeId } of this.leftOn(address, service)) counts.set(edgeId, (counts.get(edgeId) ?? 0) + 1);
+    for (const edgeId of this.#routes.get(keyOf(address, service))?.keys() ?? []) {
       counts.set(edgeId, (counts.get(edgeId) ?? 0) + this.#random.int(0, mostAtOnce));
     }
     const edges = [...counts].map(([edgeId, count]) => ({ address: addressOf(edgeId), count }));
@@ -94,17 +90,21 @@ export class Traffic {
     return [...edges, ...strangers];
   }
 
-  #leaveBehind(edgeId: HostId, hostId: HostId, service: ServiceName): void {
+  #leaveBehind(
+    edgeId: HostId,
+    { hostId, address }: Pick<Member, "hostId" | "address">,
+    service: ServiceName,
+  ): void {
     const endless = !this.#calm && this.#plan.endless.includes(hostId);
     const longestMs = this.#calm ? 50 : this.#plan.longestRequestMs;
     const requests = Array.from({ length: this.#random.int(endless ? 1 : 0, mostAtOnce) }, () => ({
       edgeId,
       untilMs: this.#timeline.nowMs + (endless ? endlessRequestMs : this.#random.spread(2, longestMs)),
     }));
-    this.#left.set(keyOf(hostId, service), [...this.leftOn(hostId, service), ...requests]);
+    this.#left.set(keyOf(address, service), [...this.leftOn(address, service), ...requests]);
   }
 }
 
-function keyOf(hostId: HostId, service: ServiceName): string {
-  return `${hostId}/${service}`;
+function keyOf(address: Address, service: ServiceName): string {
+  return `${address}/${service}`;
 }

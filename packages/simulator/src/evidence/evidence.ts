@@ -1,7 +1,7 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { HostId, ServiceName } from "@siding/shared/ids";
 import { HostEvidence, type Reported } from "./host-evidence.ts";
-import { RolloutEvidence } from "./rollout-evidence.ts";
+import { givesUp, type OfRollout, RolloutEvidence } from "./rollout-evidence.ts";
 import { ServiceEvidence } from "./service-evidence.ts";
 
 type Body = LedgerEvent["body"];
@@ -65,23 +65,25 @@ export class Evidence {
   #rollout(body: Body, by: string): void {
     if (body.type === "rollout-created" || body.type === "rollout-started") {
       const rollout = new RolloutEvidence(body.rollout);
+      const service = this.services.get(rollout.service);
       this.rollouts.set(rollout.id, rollout);
-      this.services.get(rollout.service)?.began(rollout);
-      this.#leaves(this.services.get(rollout.service), body.rollout.plan.absent);
+      service?.began(rollout);
+      this.#leaves(service, body.rollout.plan.absent);
       if (rollout.origin === "person") this.isBehind = false;
     }
     if (!("rolloutId" in body)) return;
-    const rollout = this.rollouts.get(body.rolloutId);
-    const service = rollout && this.services.get(rollout.service);
-    rollout?.take(body, by);
-    if (!rollout || !service) return;
-    if (body.type === "rollout-planned") this.#leaves(service, body.plan.absent);
     if (body.type === "intent-set" && by === "person") this.isBehind = false;
-    if (body.type === "host-settled" && body.on) service.served.set(body.hostId, body.on.id);
-    const givenUp =
-      (body.type === "host-failed" && !body.back) || (body.type === "host-settled" && !body.on);
-    if (givenUp) service.leftOut.add(body.hostId);
-    if (body.type === "rollout-finished") service.finished(rollout);
+    const rollout = this.rollouts.get(body.rolloutId);
+    rollout?.take(body, by);
+    if (rollout) this.#course(body, rollout);
+  }
+
+  #course(body: OfRollout, rollout: RolloutEvidence): void {
+    const service = this.services.get(rollout.service);
+    if (body.type === "rollout-planned") this.#leaves(service, body.plan.absent);
+    if (body.type === "host-settled" && body.on) service?.served.set(body.hostId, body.on.id);
+    if (givesUp(body)) this.#leaves(service, [body.hostId]);
+    if (body.type === "rollout-finished") service?.finished(rollout);
   }
 
   #leaves(service: ServiceEvidence | undefined, absent: readonly HostId[]): void {

@@ -3,7 +3,14 @@ import type { RolloutRecord } from "@siding/control-plane/rollout/record";
 import type { HostId, ServiceName, TargetId } from "@siding/shared/ids";
 
 type Body = LedgerEvent["body"];
-type OfRollout = Extract<Body, { rolloutId: string }>;
+export type OfRollout = Extract<Body, { rolloutId: string }>;
+
+/** From here on the host is left out of traffic. */
+export function givesUp(
+  body: OfRollout,
+): body is Extract<OfRollout, { type: "host-failed" | "host-settled" }> {
+  return (body.type === "host-failed" && !body.back) || (body.type === "host-settled" && !body.on);
+}
 
 /** What the log has of one rollout. */
 export class RolloutEvidence {
@@ -31,15 +38,14 @@ export class RolloutEvidence {
   /** Hosts that this rollout gave up on: it ends with them out of traffic. */
   readonly givenUp = new Set<HostId>();
   accepted = 0;
-  /** It takes an earlier rollout back: of those hosts only that came from somewhere. */
-  readonly isUndo: boolean;
+  /** Why it does not go on, or why it ended, in codes. */
+  reasons: readonly string[] = [];
 
   constructor(rollout: RolloutRecord) {
     this.id = rollout.id;
     this.service = rollout.service;
     this.origin = rollout.origin;
     this.to = rollout.to.id;
-    this.isUndo = rollout.comment?.startsWith("rollback of") ?? false;
     this.maxFailures = rollout.maxFailures;
     const { strategy } = rollout;
     this.allowsDowntime = strategy.kind !== "in-place" && strategy.allowDowntime;
@@ -51,6 +57,7 @@ export class RolloutEvidence {
   }
 
   take(body: OfRollout, by: string): void {
+    if (givesUp(body)) this.givenUp.add(body.hostId);
     switch (body.type) {
       case "rollout-planned":
         this.planKind = body.plan.kind;
@@ -63,21 +70,20 @@ export class RolloutEvidence {
         return;
       case "host-failed":
         (body.counts ? this.failed : this.unreachable).add(body.hostId);
-        if (!body.back) this.givenUp.add(body.hostId);
-        return;
-      case "host-settled":
-        if (!body.on) this.givenUp.add(body.hostId);
         return;
       case "intent-set":
         if (body.intent === "forward" && by !== "orchestrator") this.accepted = this.failed.size;
         return;
       case "status-changed":
         this.status = body.status;
+        this.reasons = body.waiting.map(({ code }) => code);
         return;
       case "rollout-finished":
         this.status = body.status;
+        this.reasons = body.cause ? [body.cause.code] : [];
         this.isFinished = true;
         return;
+      case "host-settled":
       case "rollout-promoted":
       case "batch-finished":
       case "command-issued":

@@ -23,21 +23,27 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   const { evidence } = court;
   if (!evidence.host(hostId).isKnown || !truth.isReachable(hostId)) return null;
   const member = service.wanted.members.find((each) => each.hostId === hostId);
+  if (member && waits(service, hostId)) return null;
   if (service.hold(hostId)) return member ? `is ${service.hold(hostId)} by hand and listed` : null;
   if (!member) return missing(world, service, hostId);
   const process = truth.processOf(hostId, service.name);
-  if (member.address !== truth.addressOf(hostId)) return `is listed at ${member.address}, where it is no more`;
+  if (member.address !== truth.addressOf(hostId))
+    return `is listed at ${member.address}, where it is no more`;
   if (process && process.targetId !== member.targetId) {
     return `runs ${process.targetId} and is listed on ${member.targetId}`;
   }
   const { newestWish } = service;
   const succeeded = newestWish?.status === "succeeded";
-  const excused =
-    newestWish?.failed.has(hostId) ||
-    newestWish?.unreachable.has(hostId) ||
-    (newestWish?.isUndo && !newestWish.from.has(hostId));
+  const excused = newestWish?.failed.has(hostId) || newestWish?.unreachable.has(hostId);
   if (!succeeded || excused || member.targetId === newestWish.to) return null;
   return `is listed on ${member.targetId} and should be on ${newestWish.to}`;
+}
+
+/** It can't be taken out, as capacity or load do not allow it: that was said, and is tried again. */
+function waits(service: ServiceEvidence, hostId: HostId): boolean {
+  const newest = service.newestWith.get(hostId);
+  const reasons = ["capacity", "load-headroom", "no-progress"];
+  return newest?.origin === "reconciler" && newest.reasons.some((reason) => reasons.includes(reason));
 }
 
 /** Out of traffic: is it to be in? */
@@ -50,12 +56,7 @@ function missing(world: World, service: ServiceEvidence, hostId: HostId): string
   return `is out of traffic and should serve ${target}`;
 }
 
-function canRun(
-  { scenario }: World,
-  service: ServiceEvidence,
-  hostId: HostId,
-  target: TargetId,
-): boolean {
+function canRun({ scenario }: World, service: ServiceEvidence, hostId: HostId, target: TargetId): boolean {
   const version = target.slice(0, target.indexOf("@")) as Version;
   const { kind } = conductOf(scenario, { service: service.name, version, hostId });
   return kind === "sound" || kind === "dies";

@@ -20,7 +20,8 @@ export const behindFleet: JudgeMaker = () => {
       if (fact.kind === "ledger-restored") known = new KnownTargets(fact.kept);
       if (fact.kind !== "event") return null;
       const { sequence, body } = fact.event;
-      const verdict = tooLow(sequence, body, evidence) ?? moves(fact, evidence) ?? dropped(body, evidence, known);
+      const verdict =
+        tooLow(sequence, body, evidence) ?? moves(fact, evidence) ?? dropped(body, evidence, known);
       known.take(body);
       return verdict;
     },
@@ -52,7 +53,8 @@ function moves({ event }: Extract<Fact, { kind: "event" }>, evidence: Evidence):
 function dropped(body: Body, evidence: Evidence, known: KnownTargets): string | null {
   if (body.type !== "host-reported" || !evidence.isBehind) return null;
   for (const { service, running, health, command } of body.instances) {
-    const settled = health === "good" && command?.status !== "running";
+    // It was told that it had joined, and nothing since.
+    const settled = health === "good" && command?.kind === "rejoin";
     const served = evidence.services.get(service)?.served.get(body.hostId);
     if (!settled || running === null || served === running || !known.has(running)) continue;
     return `${body.hostId} serves ${running}, the log goes on with ${served ?? "nothing"}`;

@@ -1,10 +1,10 @@
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
+import { Evidence } from "../evidence/evidence.ts";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
 import { behindFleet } from "./behind-fleet.ts";
 import { checkerRefused } from "./checker.ts";
 import { clock } from "./clock.ts";
-import { Evidence } from "../evidence/evidence.ts";
 import { identity } from "./identity.ts";
 import type { Judge, Verdict } from "./judge.ts";
 import { lostRequest } from "./lost-request.ts";

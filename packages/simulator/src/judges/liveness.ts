@@ -29,8 +29,8 @@ function unfinished({ people, operator, plane }: World): string | null {
   return `${what} of ${person.service} never ended; ${doing ?? "the control plane is away"}`;
 }
 
-function unanswered({ plane }: World): string | null {
-  const commands = plane.unanswered();
+function unanswered({ plane, truth }: World): string | null {
+  const commands = plane.unanswered().filter(({ hostId }) => truth.isReachable(hostId));
   const [first] = commands;
   return first ? `${commands.length} commands are never answered, as ${first.kind} to ${first.hostId}` : null;
 }

@@ -3,6 +3,7 @@ import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Command } from "@siding/shared/command";
 import { canonicalJson } from "@siding/shared/digest";
 import type { HostId } from "@siding/shared/ids";
+import type { FactOf } from "../fact.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
@@ -17,20 +18,30 @@ export const once: JudgeMaker = () => {
     name: "once",
     rule: "rule 10",
     observe(fact) {
-      if (fact.kind === "ledger-restored") for (const revision of fact.forgotten) log.delete(revision);
+      if (fact.kind === "ledger-restored") forget(log, fact.forgotten);
       if (fact.kind === "event") {
         const taken = log.has(fact.event.sequence);
         log.set(fact.event.sequence, fact.event.body);
         return taken ? `the log has two events ${fact.event.sequence}` : null;
       }
       if (fact.kind === "published") return unfounded(fact.command, log) ?? changed(fact.command, said);
-      if (fact.kind !== "journal-written") return null;
-      const before = journals.get(fact.hostId);
-      journals.set(fact.hostId, fact.journal);
-      return before ? wentBack(fact.hostId, before, fact.journal) : null;
+      return fact.kind === "journal-written" ? written(journals, fact) : null;
     },
   };
 };
+
+function written(
+  journals: Map<HostId, Journal>,
+  { hostId, journal }: FactOf<"journal-written">,
+): string | null {
+  const before = journals.get(hostId);
+  journals.set(hostId, journal);
+  return before ? wentBack(hostId, before, journal) : null;
+}
+
+function forget(log: Map<number, unknown>, revisions: readonly number[]): void {
+  for (const revision of revisions) log.delete(revision);
+}
 
 function unfounded(command: Command, log: ReadonlyMap<number, LedgerEvent["body"]>): string | null {
   if (command.kind === "sync") return null;

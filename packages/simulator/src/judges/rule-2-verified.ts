@@ -49,25 +49,23 @@ function forget(instances: Instances, hostId: HostId): void {
 }
 
 function listed(instances: Instances, { edgeId, list }: FactOf<"routed">, truth: Truth): string | null {
-  const before = truth
-    .listsOf(edgeId, list.service)
-    .filter(({ generation }) => generation < list.generation);
+  const before = truth.listsOf(edgeId, list.service).filter(({ generation }) => generation < list.generation);
   // An nginx that has just been started serves again what it served.
   if (before.length === 0) return null;
   for (const member of list.members) {
     const { hostId, targetId } = member;
     const known = before.some(({ members }) => members.some((each) => isSame(each, member)));
     const asWhat = instances.get(keyOf(hostId, list.service));
-    const missing = known || truth.isCloned(hostId) ? null : missingFor(asWhat, targetId, hostId, edgeId);
+    // At an address that it had before there is nobody.
+    const excused = known || truth.isCloned(hostId) || truth.addressOf(hostId) !== member.address;
+    const missing = excused ? null : missingFor(asWhat, targetId, hostId, edgeId);
     if (missing) return `edge ${edgeId} lists ${hostId} as ${targetId}, which was not verified ${missing}`;
   }
   return null;
 }
 
 function isSame(left: Member, right: Member): boolean {
-  return (
-    left.hostId === right.hostId && left.targetId === right.targetId && left.address === right.address
-  );
+  return left.hostId === right.hostId && left.targetId === right.targetId && left.address === right.address;
 }
 
 /** What an edge has routed to, it knows: delisted and never stopped, it may come back without another word. */

@@ -1,3 +1,6 @@
+import type { Evidence } from "../evidence/evidence.ts";
+import type { FactOf } from "../fact.ts";
+import type { Truth } from "../truth.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
@@ -15,17 +18,24 @@ export const drained: JudgeMaker = () => {
         const { hostId, service, body } = fact.event.body;
         if (body.kind === "drain") drainSaidAtMs.set(`${hostId}/${service}`, truth.nowMs);
       }
-      if (fact.kind !== "process-stopped") return null;
-      const { hostId, process } = fact;
-      if (truth.isCloned(hostId)) return null;
-      const edges = evidence.services.get(process.service)?.countedEdges() ?? [];
-      const inFlight = truth.inFlight(hostId, process.service, edges);
-      if (inFlight === 0) return null;
-      const drain = evidence.host(hostId).of(process.service).drainIssued?.body.target.spec.drain;
-      const saidAtMs = drainSaidAtMs.get(`${hostId}/${process.service}`);
-      const passed = drain && saidAtMs !== undefined && truth.nowMs - saidAtMs >= drain.deadlineMs;
-      if (passed && drain.onDeadline === "proceed") return null;
-      return `${hostId} stops ${process.ref} with ${inFlight} requests of counted edges in flight`;
+      if (fact.kind !== "process-stopped" || truth.isCloned(fact.hostId)) return null;
+      const saidAtMs = drainSaidAtMs.get(`${fact.hostId}/${fact.process.service}`) ?? null;
+      return judged(fact, saidAtMs, truth, evidence);
     },
   };
 };
+
+function judged(
+  { hostId, process }: FactOf<"process-stopped">,
+  saidAtMs: number | null,
+  truth: Truth,
+  evidence: Evidence,
+): string | null {
+  const edges = evidence.services.get(process.service)?.countedEdges() ?? [];
+  const inFlight = truth.inFlight(hostId, process.service, edges);
+  if (inFlight === 0) return null;
+  const drain = evidence.host(hostId).of(process.service).drainIssued?.body.target.spec.drain;
+  const passed = drain && saidAtMs !== null && truth.nowMs - saidAtMs >= drain.deadlineMs;
+  if (passed && drain.onDeadline === "proceed") return null;
+  return `${hostId} stops ${process.ref} with ${inFlight} requests of counted edges in flight`;
+}

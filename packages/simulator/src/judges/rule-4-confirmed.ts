@@ -1,3 +1,4 @@
+import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { HostId } from "@siding/shared/ids";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { Truth } from "../truth.ts";
@@ -14,26 +15,31 @@ export const confirmed: JudgeMaker = () => ({
     if (fact.kind !== "event") return null;
     const { body } = fact.event;
     const service = evidence.serviceOf(body);
-    if (!service) return null;
-    if (body.type === "command-issued" && ["drain", "update", "revert"].includes(body.body.kind)) {
-      const edgeId = stillRouting(body.hostId, truth, service);
-      return edgeId ? `${body.hostId} is told to ${body.body.kind} while edge ${edgeId} routes to it` : null;
-    }
-    if (body.type !== "batch-started") return null;
-    const leaves = body.hosts.filter((hostId) => service.isListed(hostId));
-    if (leaves.length === 0) return null;
-    const missing = notYetIn(truth, service);
-    return missing ? `${leaves.join(", ")} leave while ${missing}` : null;
+    return service && judged(body, service, truth);
   },
 });
+
+const stops: ReadonlySet<string> = new Set(["drain", "update", "revert"]);
+
+function judged(body: LedgerEvent["body"], service: ServiceEvidence, truth: Truth): string | null {
+  if (body.type === "command-issued" && stops.has(body.body.kind)) {
+    const edgeId = stillRouting(body.hostId, truth, service);
+    return edgeId ? `${body.hostId} is told to ${body.body.kind} while edge ${edgeId} routes to it` : null;
+  }
+  if (body.type !== "batch-started") return null;
+  const leaves = body.hosts.filter((hostId) => service.isListed(hostId));
+  if (leaves.length === 0) return null;
+  const missing = notYetIn(truth, service);
+  return missing ? `${leaves.join(", ")} leave while ${missing}` : null;
+}
 
 function stillRouting(hostId: HostId, truth: Truth, service: ServiceEvidence): HostId | undefined {
   return service
     .countedEdges()
     .find((edgeId) =>
-      truth.listsOf(edgeId, service.name).some(({ members }) =>
-        members.some((each) => each.hostId === hostId),
-      ),
+      truth
+        .listsOf(edgeId, service.name)
+        .some(({ members }) => members.some((each) => each.hostId === hostId)),
     );
 }
 

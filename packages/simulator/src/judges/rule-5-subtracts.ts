@@ -1,3 +1,5 @@
+import type { Member } from "@siding/shared/command";
+import type { FactOf } from "../fact.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /**
@@ -12,19 +14,20 @@ export const subtracts: JudgeMaker = () => {
     observe(fact, _truth, evidence) {
       if (fact.kind === "ledger-restored") for (const revision of fact.forgotten) forgotten.add(revision);
       if (fact.kind !== "routed") return null;
-      const { edgeId, list } = fact;
-      const said = evidence.services.get(list.service)?.lists.get(list.revision);
-      if (!said && forgotten.has(list.revision)) return null;
-      if (!said) return `edge ${edgeId} routes by revision ${list.revision}, which the ledger does not know`;
-      const added = list.members.find(
-        ({ hostId, targetId }) =>
-          !said.some((each) => each.hostId === hostId && each.targetId === targetId),
-      );
-      if (added)
-        return `edge ${edgeId} routes to ${added.hostId}, which revision ${list.revision} does not list`;
-      const left = said.length - list.members.length;
-      if (left * 2 <= said.length) return null;
-      return `edge ${edgeId} leaves out ${left} of the ${said.length} that revision ${list.revision} lists`;
+      const said = evidence.services.get(fact.list.service)?.lists.get(fact.list.revision);
+      if (said) return judged(fact, said);
+      if (forgotten.has(fact.list.revision)) return null;
+      return `edge ${fact.edgeId} routes by revision ${fact.list.revision}, which the ledger does not know`;
     },
   };
 };
+
+function judged({ edgeId, list }: FactOf<"routed">, said: readonly Member[]): string | null {
+  const added = list.members.find(
+    ({ hostId, targetId }) => !said.some((each) => each.hostId === hostId && each.targetId === targetId),
+  );
+  if (added) return `edge ${edgeId} routes to ${added.hostId}, which revision ${list.revision} does not list`;
+  const left = said.length - list.members.length;
+  if (left * 2 <= said.length) return null;
+  return `edge ${edgeId} leaves out ${left} of the ${said.length} that revision ${list.revision} lists`;
+}

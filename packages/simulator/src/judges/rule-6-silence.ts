@@ -1,9 +1,9 @@
 import { defaults } from "@siding/shared/defaults";
 import type { HostId } from "@siding/shared/ids";
-import type { Fact } from "../fact.ts";
-import type { Truth } from "../truth.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
+import type { Fact } from "../fact.ts";
+import type { Truth } from "../truth.ts";
 import type { JudgeMaker } from "./judge.ts";
 
 /** The ledger's clock counts whole milliseconds. */

@@ -1,8 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Brain } from "../plane/brain.ts";
-import { brainFiles } from "../plane/brain.ts";
+import { type Brain, brainFiles, productionBrain } from "../plane/brain.ts";
 import type { Mutant } from "./mutants.ts";
 
 const controlPlane = fileURLToPath(new URL("../../../control-plane/", import.meta.url));
@@ -42,11 +41,15 @@ function mutated(text: string, { name, file, from, to }: Mutant): string {
 
 /** The copy has the original's names and types; that it runs at all is what planting tries. */
 async function brainOf(folder: string): Promise<Brain> {
-  const parts = await Promise.all(
-    brainFiles.map(async (file) => {
-      const module: object = await import(pathToFileURL(join(folder, file)).href);
-      return module;
-    }),
-  );
-  return Object.assign({}, ...parts) as Brain;
+  const parts: Record<string, unknown> = {};
+  for (const file of brainFiles) {
+    const module: unknown = await import(pathToFileURL(join(folder, file)).href);
+    Object.assign(parts, module);
+  }
+  if (isBrain(parts)) return parts;
+  throw new Error("the planted copy lacks a part of the control plane");
+}
+
+function isBrain(parts: Record<string, unknown>): parts is Record<string, unknown> & Brain {
+  return Object.keys(productionBrain).every((name) => typeof parts[name] === "function");
 }

@@ -19,6 +19,7 @@ import type { MemoryLedger, OpenLedger } from "./memory-ledger.ts";
 const maxPassesPerRound = 200;
 /** Between attempts to write to a full disk. */
 const storageRetryMs = 250;
+const restartMs = 2_000;
 /** 2026-01-01, until somebody sets it: nothing depends on the wall clock. */
 const wallAtBirthMs = 1_767_225_600_000;
 
@@ -79,6 +80,11 @@ export class ControlPlane {
   start(): void {
     if (this.#life) return;
     const { timeline, bus, weather } = this.#around;
+    // Its supervisor tries again: nobody starts without having written down that he did.
+    if (weather.isDiskFull()) {
+      timeline.after(restartMs, () => this.start());
+      return;
+    }
     const time = {
       monotonicMs: () => timeline.nowMs,
       wallMs: () => wallAtBirthMs + timeline.nowMs + weather.wallOffsetMs,
