@@ -144,6 +144,7 @@ describe("a health command that does not end, or forks", () => {
       detached: true,
     });
     const ref = parseRef(refOfPid(left.pid ?? 0) ?? "");
+    expect(ref !== null && isAlive(ref)).toBe(true);
     endForgottenChecks(folder);
     await until("its end", () => ref !== null && !isAlive(ref));
   });
