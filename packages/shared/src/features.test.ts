@@ -12,14 +12,20 @@ const written = {
 };
 
 test.each([
-  [{ run: { command: ["node"] } }, []],
-  [{ run: { command: ["node"], user: "www-data" } }, ["run.user"]],
-  [{ run: { command: ["node"], user: "www-data", envFile: "/etc/web.env" } }, ["run.user", "run.envFile"]],
-  [{ unit: "web@.service" }, ["unit"]],
-])("%j asks a host for %j", (over, needed) => {
+  [{ run: { command: ["node"] } }, [], []],
+  [{ run: { command: ["node"], user: "www-data" } }, ["run.user"], []],
+  [
+    { run: { command: ["node"], user: "www-data", envFile: "/etc/web.env" } },
+    ["run.user", "run.envFile"],
+    [],
+  ],
+  [{ unit: "web@.service" }, ["unit"], []],
+  [{ run: { command: ["node"] }, health: { tcp: true as const } }, ["health.tcp"], ["health.tcp"]],
+  [{ run: { command: ["node"] }, health: { command: ["check"] } }, ["health.command"], ["health.tcp"]],
+])("%j asks a host for %j, an edge for %j", (over, ofHost, ofEdge) => {
   const { target } = SpecInput.parse({ ...written, ...over });
-  expect(lackedFeatures(target, "host", [])).toEqual(needed);
-  expect(lackedFeatures(target, "edge", [])).toEqual([]);
+  expect(lackedFeatures(target, "host", [])).toEqual(ofHost);
+  expect(lackedFeatures(target, "edge", [])).toEqual(ofEdge);
   expect(lackedFeatures(target, "host", [...features, "of a later release"])).toEqual([]);
 });
 

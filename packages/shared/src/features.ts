@@ -1,11 +1,9 @@
+import { edgeCheckOf } from "./health.ts";
 import type { Role } from "./report.ts";
 import type { TargetSpec } from "./target.ts";
 
-/** Which agents have to understand a part of a target, and how a target shows that it has that part. */
-interface Part {
-  readonly roles: readonly Role[];
-  readonly isIn: (spec: TargetSpec) => boolean;
-}
+/** By role, how a target shows that agents in that role have to understand a part of it. */
+type Part = Partial<Record<Role, (spec: TargetSpec) => boolean>>;
 
 /**
  * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
@@ -13,9 +11,11 @@ interface Part {
  * parts that it knows, and the control plane sends it no others. Whoever adds a part to a target adds it here.
  */
 const parts = {
-  "run.user": { roles: ["host"], isIn: ({ run }) => "command" in run && run.user !== undefined },
-  "run.envFile": { roles: ["host"], isIn: ({ run }) => "command" in run && run.envFile !== undefined },
-  unit: { roles: ["host"], isIn: ({ run }) => "unit" in run },
+  "run.user": { host: ({ run }) => "command" in run && run.user !== undefined },
+  "run.envFile": { host: ({ run }) => "command" in run && run.envFile !== undefined },
+  unit: { host: ({ run }) => "unit" in run },
+  "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
+  "health.command": { host: ({ health }) => "command" in health },
 } as const satisfies Readonly<Record<string, Part>>;
 
 export type Feature = keyof typeof parts;
@@ -31,6 +31,6 @@ export function lackedFeatures(
 ): readonly Feature[] {
   return features.filter((feature) => {
     const part: Part = parts[feature];
-    return part.roles.includes(role) && part.isIn(spec) && !announced.includes(feature);
+    return part[role]?.(spec) && !announced.includes(feature);
   });
 }
