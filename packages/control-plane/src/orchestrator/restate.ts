@@ -1,4 +1,5 @@
 import type { Member, UpstreamContent } from "@siding/shared/command";
+import { edgeCheckOf } from "@siding/shared/health";
 import { weightOf } from "@siding/shared/ids";
 import type { InstanceReport } from "@siding/shared/report";
 import { portOf } from "@siding/shared/target";
@@ -70,8 +71,8 @@ function checksOf(
   const checks: UpstreamContent["checks"] = {};
   for (const { hostId, targetId } of members) {
     const target = hosts.get(hostId)?.instances[instanceSlotKey(spec.name, servingSlot)]?.target;
-    const own = target?.id === targetId ? target.spec.health : undefined;
-    checks[targetId] = checks[targetId] ?? own ?? before[targetId] ?? spec.target.health;
+    const own = target?.id === targetId ? edgeCheckOf(target.spec.health) : undefined;
+    checks[targetId] = checks[targetId] ?? own ?? before[targetId] ?? edgeCheckOf(spec.target.health);
   }
   return checks;
 }
