@@ -8,6 +8,8 @@ import type { RoutedList } from "./box/routed-list.ts";
 /** Something that really happened, as a judge sees it: in the log, on a host, at an edge or on the wire. */
 export type Fact =
   | { readonly kind: "event"; readonly event: LedgerEvent }
+  /** The control plane decides and decides, and comes to no rest. */
+  | { readonly kind: "restless"; readonly passes: number }
   | { readonly kind: "published"; readonly command: Command }
   /** A beat has reached the control plane. */
   | { readonly kind: "beat-heard"; readonly hostId: HostId; readonly incarnation: Incarnation }

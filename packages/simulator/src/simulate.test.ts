@@ -44,8 +44,8 @@ describe("the simulator", () => {
 });
 
 describe("the control plane killed around every commit", () => {
-  const rolling = { seed: 28, hosts: 4 };
-  const inPlace = { seed: 35, hosts: 3 };
+  const rolling = { seed: 35, hosts: 4 };
+  const inPlace = { seed: 31, hosts: 4 };
   for (const { seed, hosts } of [rolling, inPlace]) {
     it(`goes on as if nothing had been (seed ${seed}, ${hosts} hosts)`, { timeout: 240_000 }, () => {
       const options: SeedOptions = { hosts, checker: true, crashEveryEvent: true };

@@ -50,7 +50,7 @@ function reconcileService(
   if (!snapshot || service.activeRollout || service.queuedRollout || !canSee(snapshot)) return nothing;
   const moves = snapshot.hosts.flatMap((host) => {
     const move = moveOf(state, snapshot, service, host);
-    const attempt = move && attemptOf(state, service, host);
+    const attempt = move && attemptOf(state, service, snapshot, host);
     return move && attempt ? [{ ...attempt, move }] : [];
   });
   // Whoever was tried least comes first: one that can't be moved must not keep the others waiting for ever.
@@ -84,13 +84,21 @@ function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, 
   if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
-  const goal = host.instance.target;
+  const goal = host.instance.target ?? listedWith(state, service, member);
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
   return (
     strayed(state, service, host, member) ??
     (moved ? { host, goal, why: `${host.hostId} has another address: ${host.address}` } : null)
   );
+}
+
+/** Of a host that never settled, the rollout that brought it into traffic knows what it is listed with. */
+function listedWith(state: LedgerState, { spec }: ServiceRecord, { targetId }: Member): Target | null {
+  const bringing = [...state.rollouts.values()].findLast(
+    ({ service, to }) => service === spec.name && to.id === targetId,
+  );
+  return bringing?.to ?? null;
 }
 
 /** Listed, and not on what it should be: what the last rollout brought to the others, or what it is listed with. */
@@ -127,16 +135,18 @@ const longestRetryMs = 600_000;
 function attemptOf(
   state: LedgerState,
   service: ServiceRecord,
+  { upstream }: Snapshot,
   host: HostView,
 ): { readonly tries: number; readonly atMs: number } | null {
   const mine = [...state.rollouts.values()]
     .filter((rollout) => rollout.service === service.spec.name && rollout.hosts[host.hostId] !== undefined)
-    .toSorted((left, right) => right.createdAtMs - left.createdAtMs);
+    .toReversed();
   const failures = mine.findIndex((rollout) => !leftOut(rollout, host) && !cameToNothing(rollout));
   const tries = failures === -1 ? mine.length : failures;
   const [newest] = mine;
   if (tries === 0 || !newest) return { tries, atMs: 0 };
-  if (newest.origin === "person") return null;
+  const isListed = upstream.content.members.some(({ hostId }) => hostId === host.hostId);
+  if (newest.origin === "person") return isListed ? { tries: 0, atMs: 0 } : null;
   const sinceMs = newest.hosts[host.hostId]?.phaseSinceMs ?? 0;
   return { tries, atMs: sinceMs + Math.min(firstRetryMs * 2 ** (tries - 1), longestRetryMs) };
 }

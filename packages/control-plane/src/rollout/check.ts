@@ -33,7 +33,11 @@ function checkAction(
 ): readonly Violation[] {
   switch (action.type) {
     case "upstream-revised":
-      return [...checkMinimum(rollout, snapshot, action), ...checkVerified(snapshot, action)];
+      return [
+        ...checkMinimum(rollout, snapshot, action),
+        ...checkVerified(snapshot, action),
+        ...checkHolds(snapshot, action),
+      ];
     case "command-issued":
       return checkStop(snapshot, wanted, action);
     case "batch-started":
@@ -254,6 +258,16 @@ function checkSilenceIsNoFailure(action: ActionOf<"intent-set">): readonly Viola
     : [];
 }
 
+/** Rule 8: what a person holds out of traffic no rollout brings back. */
+function checkHolds(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
+  const before = snapshot.upstream.content.members;
+  const undone = snapshot.hosts.find(
+    ({ hostId, hold }) => hold !== null && names(action.content.members, hostId) && !names(before, hostId),
+  );
+  if (!undone) return [];
+  return [{ rule: 8, message: `${undone.hostId} would be listed, and it is ${undone.hold} by hand` }];
+}
+
 /** Rule 8: no rollout rests with a healthy instance out by our action. */
 function checkRest(
   rollout: RolloutRecord,
@@ -281,8 +295,8 @@ function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostVie
 function isForgotten(rollout: RolloutRecord, host: HostView): boolean {
   const progress = rollout.hosts[host.hostId];
   if (!progress || progress.batch === null || host.liveness.kind !== "alive" || host.conflict) return false;
-  const { course } = progress;
-  if (course.kind === "settled" && course.on === null) return false;
+  // Whoever is out, and in nobody's hand, was so before this ledger was restored: it is caught up with.
+  if (progress.course.kind !== "going") return false;
   const { command, running, health } = host.instance;
   const working = command?.status === "issued" || command?.status === "running";
   return running !== null && health === "good" && !working;

@@ -18,10 +18,8 @@ export interface ClosedGate {
  */
 export function closedGates(survey: Survey, forward: boolean): readonly ClosedGate[] {
   const { snapshot } = survey;
-  const always = [blindGate(snapshot), edgesGate(survey)];
-  const onlyForward = forward
-    ? [unknownGate(snapshot), silenceGate(survey), conflictGate(survey), bakeGate(survey)]
-    : [];
+  const always = [blindGate(snapshot), edgesGate(survey), conflictGate(survey)];
+  const onlyForward = forward ? [unknownGate(snapshot), silenceGate(survey), bakeGate(survey)] : [];
   return [...always, ...onlyForward].filter((gate) => gate !== null);
 }
 

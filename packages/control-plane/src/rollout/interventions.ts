@@ -133,12 +133,20 @@ function replanned(survey: Survey): readonly Action[] | null {
   return intent === "forward" && plan.kind === "forward" ? replannedInTraffic(survey) : null;
 }
 
-/** After a backup was restored, who was in hand by the ledger may serve again: it takes its turn anew. */
+/**
+ * After a backup was restored, who was in hand by the ledger may serve again, and who had joined may be out: they take
+ * their turn anew.
+ */
 function replannedInTraffic(survey: Survey): readonly Action[] | null {
   const { rollout, snapshot } = survey;
+  const { members } = snapshot.upstream.content;
+  const isOut = ({ course, planned }: HostSurvey) =>
+    course.kind === "settled" &&
+    course.on !== null &&
+    !members.some(({ hostId }) => hostId === planned.hostId);
   const hand = going(survey);
   const out = hand.filter(({ position }) => position.kind !== "listed");
-  if (out.length === hand.length) return null;
+  if (out.length === hand.length && !survey.hosts.some(isOut)) return null;
   const again = forwardPlan(snapshot, rollout, rollout.plan, rollout.failed);
   const keep = rollout.plan.whole ? [] : out.map(({ planned }) => planned.hostId);
   return [{ type: "rollout-planned", rolloutId: rollout.id, plan: again, keep }];
@@ -178,7 +186,7 @@ export function deadlineOfGates(
   if (survey.snapshot.blind) return [];
   const overdue = waiting.length > 0 && nowMs >= progressDueMs(survey);
   if (rollout.intent === "rollback") {
-    const short = waiting.some(({ code }) => code === "capacity" || code === "max-unavailable");
+    const short = waiting.some(({ code }) => hopeless.has(code));
     return overdue && short && going(survey).length === 0 ? [rollbackEnd(survey)] : [];
   }
   if (rollout.intent !== "forward") return [];
@@ -188,6 +196,13 @@ export function deadlineOfGates(
   const message = `no host has moved for ${formatMs(progressDeadlineMs)}: capacity did not come back`;
   return setIntent(survey, "pause", { code: "no-progress", message });
 }
+
+/** What keeps a way back from going on, and may never change by itself. */
+const hopeless: ReadonlySet<WaitingReason["code"]> = new Set([
+  "capacity",
+  "max-unavailable",
+  "identity-conflict",
+]);
 
 export function progressDueMs({ rollout }: Survey): number {
   const moves = Object.values(rollout.hosts).map((host) => host.phaseSinceMs);

@@ -25,7 +25,8 @@ export interface Membership {
  */
 export function membershipOf(survey: Survey): Membership {
   const { snapshot } = survey;
-  const hand = outOfTraffic(survey);
+  // Which of two agents that claim one id has said what is not known: it neither joins nor is waited for.
+  const hand = outOfTraffic(survey).filter(({ host }) => !host?.conflict);
   const onTheWay = hand.filter((host) => host.position.kind !== "ready" && !isOverdue(survey, host));
   const ready = hand.filter((host) => host.position.kind === "ready");
   const next = onTheWay.length > 0 ? nothingNext : nextBatch(survey, ready);

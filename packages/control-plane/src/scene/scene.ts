@@ -166,6 +166,19 @@ export class Scene {
     this.commit([{ type: "host-reported", hostId, incarnation, full: false, facts, ...nothing }], id);
   }
 
+  /** An agent reports something else of its instance of the service. */
+  say(id: string, change: Partial<InstanceReport>): void {
+    const host = this.state.hosts.get(HostId.parse(id));
+    const report = host?.instances[`${this.service}/blue`]?.report;
+    if (!host || !report) throw new Error(`${id} has no instance`);
+    this.#report(host, [{ ...report, ...change }], []);
+  }
+
+  /** The control plane has just started: nobody was heard yet. */
+  forgetBeats(): void {
+    this.#beats.clear();
+  }
+
   beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }): void {
     const digest = Digest.parse(`sha256:${"0".repeat(64)}`);
     this.#beats.set(

@@ -38,6 +38,8 @@ export class RolloutEvidence {
   /** Hosts that this rollout gave up on: it ends with them out of traffic. */
   readonly givenUp = new Set<HostId>();
   accepted = 0;
+  /** The ledger that has it is a backup: its hosts may have gone elsewhere since. */
+  isFromBackup = false;
   /** Why it does not go on, or why it ended, in codes. */
   reasons: readonly string[] = [];
 

@@ -34,7 +34,10 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   }
   const { newestWish } = service;
   const succeeded = newestWish?.status === "succeeded";
-  const excused = newestWish?.failed.has(hostId) || newestWish?.unreachable.has(hostId);
+  const excused =
+    newestWish?.failed.has(hostId) ||
+    newestWish?.unreachable.has(hostId) ||
+    (newestWish && !canRun(world, service, hostId, newestWish.to));
   if (!succeeded || excused || member.targetId === newestWish.to) return null;
   return `is listed on ${member.targetId} and should be on ${newestWish.to}`;
 }

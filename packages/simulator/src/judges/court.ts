@@ -71,5 +71,6 @@ export class Court {
   #readAgain(kept: readonly LedgerEvent[]): void {
     this.#evidence = new Evidence();
     for (const event of kept) this.#evidence.take(event);
+    for (const rollout of this.#evidence.rollouts.values()) rollout.isFromBackup = true;
   }
 }

@@ -1,9 +1,13 @@
+import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import { isWell } from "../box/process.ts";
+import type { Evidence } from "../evidence/evidence.ts";
 import type { RolloutEvidence } from "../evidence/rollout-evidence.ts";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { Fact } from "../fact.ts";
 import type { Truth } from "../truth.ts";
 import type { JudgeMaker } from "./judge.ts";
+
+type Body = LedgerEvent["body"];
 
 /**
  * Rule 8: no rollout rests, paused or finished, with a healthy instance out of traffic by our action, unless a person
@@ -13,20 +17,24 @@ export const rest: JudgeMaker = () => ({
   name: "rest",
   rule: "rule 8",
   observe(fact, truth, evidence) {
+    if (fact.kind === "restless") return `decisions undo each other: ${fact.passes} passes`;
     if (fact.kind !== "event") return null;
-    const { body } = fact.event;
-    const nameless =
-      body.type === "status-changed" &&
-      (body.status === "paused" || body.status === "waiting") &&
-      body.waiting.length === 0;
-    if (nameless) return `the rollout is ${body.status} and does not say for what`;
-    const rollout = "rolloutId" in body ? evidence.rollouts.get(body.rolloutId) : undefined;
-    const service = evidence.serviceOf(body);
+    if (isNameless(fact.event.body)) return "the rollout waits or rests, and does not say for what";
     // What a restored ledger believes may long be otherwise; it waits for a person to look.
-    if (evidence.isBehind) return null;
-    return rollout && service && rests(fact) ? forgotten(rollout, service, truth) : null;
+    return evidence.isBehind || !rests(fact) ? null : judged(fact.event.body, truth, evidence);
   },
 });
+
+function isNameless(body: Body): boolean {
+  const still = body.type === "status-changed" && (body.status === "paused" || body.status === "waiting");
+  return still && body.waiting.length === 0;
+}
+
+function judged(body: Body, truth: Truth, evidence: Evidence): string | null {
+  const rollout = "rolloutId" in body ? evidence.rollouts.get(body.rolloutId) : undefined;
+  const service = evidence.serviceOf(body);
+  return rollout && service && !rollout.isFromBackup ? forgotten(rollout, service, truth) : null;
+}
 
 function rests({ event }: Extract<Fact, { kind: "event" }>): boolean {
   const { body } = event;

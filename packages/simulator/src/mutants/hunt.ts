@@ -8,11 +8,17 @@ export interface Catch {
   readonly verdict: Verdict;
 }
 
-/** Tries seeds in order until a judge objects to the core; null where none does within `seeds`. */
-export function hunt(brain: Brain, checker: boolean, seeds: number): Catch | null {
+/** Small fleets: a mistake shows there as well, and many more can be tried. */
+const hosts = 6;
+
+/** Tries seeds in order until one of these judges objects to the core; null where none does within `seeds`. */
+export function hunt(
+  brain: Brain,
+  { checker, judges, seeds }: { checker: boolean; judges: readonly string[]; seeds: number },
+): Catch | null {
   for (let seed = 1; seed <= seeds; seed += 1) {
-    const { verdict } = run(scenarioOf(seed, { hosts: null, faults: true }), { brain, checker });
-    if (verdict) return { seed, verdict };
+    const { verdict } = run(scenarioOf(seed, { hosts, faults: true }), { brain, checker });
+    if (verdict && judges.includes(verdict.judge)) return { seed, verdict };
   }
   return null;
 }

@@ -13,18 +13,20 @@ describe("a mistake planted in the core", () => {
   for (const mutant of mutants) {
     it(`is caught: ${mutant.name}`, { timeout: timeoutMs }, async () => {
       using planted = await plant(mutant);
-      const caught = hunt(planted.brain, false, seeds);
-      expect(mutant.judges, `${caught?.verdict.message ?? "nobody objected"}`).toContain(
-        caught?.verdict.judge,
-      );
+      const caught = hunt(planted.brain, { checker: false, judges: mutant.judges, seeds });
+      expect(caught, `none of ${mutant.judges.join(", ")} objected`).not.toBeNull();
     });
 
-    it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
-      using planted = await plant(mutant);
-      const refused = hunt(planted.brain, true, seeds);
-      expect(refused?.verdict.judge, refused?.verdict.message).toBe("checker");
-      expect(refused?.verdict.message).toContain(`rule ${mutant.checkerRule}:`);
-    });
+    const { checkerRule } = mutant;
+    it.skipIf(checkerRule === null)(
+      `is refused in production: ${mutant.name}`,
+      { timeout: timeoutMs },
+      async () => {
+        using planted = await plant(mutant);
+        const refused = hunt(planted.brain, { checker: true, judges: ["checker"], seeds });
+        expect(refused?.verdict.message).toContain(`rule ${checkerRule}:`);
+      },
+    );
   }
 
   it("leaves no copy behind, and says so where its text is not there", async () => {

@@ -6,11 +6,11 @@ export interface Mutant {
   readonly to: string;
   /** The judges of whom one must see it where the checker is off. */
   readonly judges: readonly string[];
-  /** The rule that the checker names when it refuses the decision. */
-  readonly checkerRule: number;
+  /** The rule that the checker names when it refuses the decision; null where that is not the checker's to see. */
+  readonly checkerRule: number | null;
 }
 
-/** What a person could get wrong on a bad day. Each must be caught twice: by a judge, and by the production checker. */
+/** What a person could get wrong on a bad day. Each must be caught by a judge, and where it can see it by the production checker. */
 export const mutants: readonly Mutant[] = [
   {
     name: "capacity is off by one",
@@ -69,10 +69,10 @@ export const mutants: readonly Mutant[] = [
     checkerRule: 2,
   },
   {
-    name: "a host joins without the word of its agent",
+    name: "a host joins as soon as it is told to verify",
     file: "rollout/position.ts",
     from: "if (active) return { kind: phase, command };",
-    to: 'if (active && phase === "updating") return { kind: phase, command };',
+    to: 'if (active) return phase === "updating" ? { kind: phase, command } : { kind: "ready", command };',
     judges: ["verified", "lost-request"],
     checkerRule: 2,
   },
@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "silence does not stop the next batch",
     file: "rollout/gates.ts",
-    from: "? [unknownGate(snapshot), silenceGate(survey), conflictGate(survey), bakeGate(survey)]",
-    to: "? [conflictGate(survey), bakeGate(survey)]",
+    from: "forward ? [unknownGate(snapshot), silenceGate(survey), bakeGate(survey)] : []",
+    to: "forward ? [bakeGate(survey)] : []",
     judges: ["silence"],
     checkerRule: 6,
   },
@@ -123,5 +123,53 @@ export const mutants: readonly Mutant[] = [
     to: "const remaining = servingOn(snapshot, edge, [...next, ...before]);",
     judges: ["minimum"],
     checkerRule: 1,
+  },
+  {
+    name: "a hold is ignored",
+    file: "rollout/planning.ts",
+    from: "!skip.includes(host.hostId) && host.hold === null && !isOnTarget",
+    to: "!skip.includes(host.hostId) && !isOnTarget",
+    judges: ["holds", "one-rollout"],
+    checkerRule: null,
+  },
+  {
+    name: "a second rollout begins beside the first",
+    file: "orchestrator/admit.ts",
+    from: "const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;",
+    to: "const rollout = fresh;",
+    judges: ["one-rollout"],
+    checkerRule: null,
+  },
+  {
+    name: "the fleet leaves new hosts alone",
+    file: "orchestrator/reconcile.ts",
+    from: "if (!member) return target && {",
+    to: "if (!member) return null; if (false) return target && {",
+    judges: ["liveness"],
+    checkerRule: null,
+  },
+  {
+    name: "what the fleet does of itself rests for a person",
+    file: "rollout/interventions.ts",
+    from: 'const intent = wanted === "pause" && rollout.origin === "reconciler" ? "abort" : wanted;',
+    to: "const intent = wanted;",
+    judges: ["liveness"],
+    checkerRule: null,
+  },
+  {
+    name: "a restored ledger takes over nothing",
+    file: "messaging/intake.ts",
+    from: "const observed = isBehind ? observedIn(state, report) : [];",
+    to: "const observed = isBehind ? observedIn(state, report).slice(0, 0) : [];",
+    judges: ["behind-fleet"],
+    checkerRule: null,
+  },
+  {
+    name: "a restored ledger does not notice it",
+    file: "orchestrator/behind.ts",
+    from: "if (!seen) return [];",
+    to: "if (!seen || state.epoch > 0) return [];",
+    judges: ["behind-fleet"],
+    checkerRule: null,
   },
 ];

@@ -239,7 +239,8 @@ export class ControlPlane {
       if (events.length === 0) return { kind: "settled", wakeAtMs };
       if (!this.#commit(events, "orchestrator")) return { kind: "disk-full" };
     }
-    throw new Error(`decisions undo each other: ${maxPassesPerRound} passes`);
+    this.#around.record({ kind: "restless", passes: maxPassesPerRound });
+    return { kind: "settled", wakeAtMs: ledger.clock.nowMs() + storageRetryMs };
   }
 
   /** False where nothing could be written. */

@@ -1,0 +1,146 @@
+import { HostId } from "@siding/shared/ids";
+import { Report } from "@siding/shared/report";
+import { describe, expect, it } from "vitest";
+import { intake } from "../messaging/intake.ts";
+import { type Scene, scene } from "../scene/scene.ts";
+import { decideAll } from "./decide.ts";
+
+/** What an agent says after the ledger was put back to an earlier state: all that it knows, from a later revision. */
+function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, unknown>> = {}) {
+  const host = stage.state.hosts.get(HostId.parse(id));
+  if (!host?.facts) throw new Error(`${id} has not joined`);
+  const instances = Object.values(host.instances).flatMap(({ report }) =>
+    report ? [{ ...report, ...change }] : [],
+  );
+  const upstreams = Object.values(host.upstreams).map((report) => ({
+    ...report,
+    serving: report.serving && { ...report.serving, revision: 900 },
+    revision: 900,
+  }));
+  return Report.parse({
+    ...{ v: 1, hostId: id, incarnation: host.incarnation, sequence: 1, kind: "state", full: true },
+    facts: { ...host.facts, epochSeen: 7, revisionSeen: 900 },
+    instances,
+    upstreams,
+  });
+}
+
+function hear(stage: Scene, report: Report): void {
+  stage.commit(intake(stage.state, report), "agent");
+}
+
+describe("a ledger that was restored from a backup", () => {
+  it("takes over what the agent serves that shows it, with that very report", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    const to = stage.rollout().to;
+    const rejoined = { commandId: "c899", kind: "rejoin", targetId: to.id, status: "done", timings: {} };
+    hear(stage, afterRestore(stage, "h2", { running: to.id, health: "good", command: rejoined }));
+    expect(stage.state).toMatchObject({ epoch: 8, behind: { hostId: "h2", revisionSeen: 900 } });
+    expect(stage.snapshot.hosts[1]?.instance.target?.id).toBe(to.id);
+  });
+
+  it("moves nobody of itself, and no rollout, before a person has looked", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", onFailure: "pause" });
+    stage.join("h5", "host");
+    hear(stage, afterRestore(stage, "h2"));
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({ status: "paused", intent: "pause" });
+    const before = stage.state.sequence;
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toEqual([]);
+    expect(stage.state.sequence).toBe(before);
+  });
+
+  it("says the list anew when a person goes on: everybody who serves, by the word of its agent", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    const to = stage.rollout().to;
+    stage.control("abort");
+    stage.settle();
+    const rejoined = { commandId: "c899", kind: "rejoin", targetId: to.id, status: "done", timings: {} };
+    const draining = { commandId: "c898", kind: "drain", targetId: to.id, status: "running", timings: {} };
+    hear(stage, afterRestore(stage, "e1"));
+    hear(stage, afterRestore(stage, "h2", { running: to.id, health: "good", command: rejoined }));
+    hear(stage, afterRestore(stage, "h3", { command: draining }));
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toEqual([]);
+    stage.admit({ version: "v2" });
+    const [restated] = decideAll(stage.state, stage.live, stage.nowMs).events;
+    if (restated?.type !== "upstream-revised") throw new Error(`said ${restated?.type}`);
+    const listed = restated.content.members.map(
+      ({ hostId, targetId }) => `${hostId}=${targetId.split("@")[0]}`,
+    );
+    expect(listed).toEqual(["h1=v1", "h2=v2", "h4=v1"]);
+    expect(Object.keys(restated.content.checks)).toHaveLength(2);
+    stage.converge();
+    expect(stage.state.upstreams.get(stage.snapshot.upstream.name)?.revision).toBeGreaterThan(900);
+  });
+
+  it("goes on after an abort by a person, too", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    hear(stage, afterRestore(stage, "h2"));
+    expect(stage.state.behind).not.toBeNull();
+    stage.control("abort");
+    expect(stage.state.behind).toBeNull();
+  });
+
+  it("decides a command again that its agent has long been told otherwise", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    stage.decide();
+    const command = stage.state.hosts.get(HostId.parse("h1"))?.instances["web/blue"]?.command;
+    if (!command) throw new Error("h1 was told nothing");
+    const { commandId } = command;
+    const said = { code: "stale-revision" as const, message: "revision 9; 900 was accepted" };
+    stage.commit([{ type: "command-refused", hostId: HostId.parse("h1"), commandId, ...said }], "agent");
+    expect(stage.snapshot.hosts[0]?.instance.command?.status).toBe("void");
+  });
+
+  it("tells nobody to stop anything before everybody whom it concerns has answered its start", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    while (!stage.snapshot.hosts.some(({ instance }) => instance.command?.kind === "drain")) {
+      if (stage.decide().length === 0) stage.answer();
+    }
+    const started = { epoch: 9, controlPlaneId: "cp9", version: "0.1.0" };
+    stage.commit([{ type: "control-plane-started", ...started } as never]);
+    stage.forgetBeats();
+    stage.answer();
+    const told = () =>
+      decideAll(stage.state, stage.live, stage.nowMs).events.flatMap((event) =>
+        event.type === "command-issued" ? event.body.kind : [],
+      );
+    expect(told()).toEqual([]);
+    for (const { hostId } of [...stage.state.hosts.values()]) stage.restate(hostId, { epochSeen: 9 });
+    expect(told()).toEqual(["update"]);
+  });
+});
+
+/** A batch of two: h1 is verified, and waits for h2, which says nothing. */
+function waitingForItsBatch(): Scene {
+  const stage = scene();
+  stage.admit({ version: "v2", strategy: { kind: "rolling", batchSize: 2 } });
+  for (let step = 0; step < 200; step += 1) {
+    const busy = stage.snapshot.hosts[1]?.instance.command?.kind;
+    if (busy === "drain") stage.behaviours.set("h2", { silent: true });
+    if (stage.decide().length === 0) stage.answer();
+  }
+  return stage;
+}
+
+describe("what was verified is verified anew", () => {
+  it.each([
+    ["at another address", (stage: Scene) => stage.move("h1", "10.9.9")],
+    ["after another start", (stage: Scene) => stage.say("h1", { health: "unknown" })],
+  ])("%s", (_, happens) => {
+    const stage = waitingForItsBatch();
+    const before = stage.snapshot.hosts[0]?.instance;
+    expect(before).toMatchObject({ command: { kind: "verify", status: "done" }, health: "good" });
+    happens(stage);
+    stage.decide();
+    const verify = stage.snapshot.hosts[0]?.instance.command;
+    expect(verify).toMatchObject({ kind: "verify", status: "issued" });
+    expect(verify?.attempt).toBeGreaterThan(before?.command?.attempt ?? 0);
+  });
+});
