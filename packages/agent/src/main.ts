@@ -3,11 +3,13 @@ import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { hookKillGraceMs } from "@siding/shared/hooks";
 import type { Incarnation } from "@siding/shared/ids";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { type Failure, ok, type Result } from "@siding/shared/result";
 import { UnitVoice } from "@siding/systemd/notify";
 import { pino } from "pino";
+import { ChildHooks } from "./adapters/hooks/child-hooks.ts";
 import { JournalFile } from "./adapters/journal/journal-file.ts";
 import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
@@ -17,6 +19,7 @@ import { IncludeEdge } from "./adapters/nginx/include-edge.ts";
 import { EdgeLayout } from "./adapters/nginx/layout.ts";
 import { endAll } from "./adapters/nginx/stop.ts";
 import { ChildDriver } from "./adapters/process/child-driver.ts";
+import type { Policy } from "./adapters/process/policy.ts";
 import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
 import { localAddresses } from "./adapters/system/addresses.ts";
 import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
@@ -29,6 +32,7 @@ import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
 import type { Driver } from "./ports/driver.ts";
 import type { Edge } from "./ports/edge.ts";
+import type { Hooks } from "./ports/hooks.ts";
 import type { Log } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
 import { stopServices } from "./teardown.ts";
@@ -127,6 +131,7 @@ async function run(rooms: Rooms): Promise<void> {
       sampleLoad: procLoad(),
       releases: new ReleaseStore(config.releasesDir, { url: config.controlPlane.url, token }),
       driver: driverOf(config),
+      hooks: hooksOf(config),
       countConnections: countOn(config.address),
       askHealth,
       edge: config.edge === null ? null : edgeOf(config, config.edge),
@@ -179,6 +184,7 @@ function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log, u
 /** Stops everything that this agent has started: for the end of a demo or a test, and before an uninstall. */
 async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
   const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
+  if (config.roles.includes("host")) await hooksOf(config).endLeft();
   // In mode include nginx is the user's.
   if (config.edge?.mode === "inner") {
     const layout = EdgeLayout.of(edgeFolders(config, config.edge));
@@ -204,8 +210,24 @@ function identityOf(config: AgentConfig): AgentIdentity {
   };
 }
 
-function driverOf({ dataDir, address, driver, allow, runAs }: AgentConfig): Driver {
-  const policy = { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+function policyOf({ allow, runAs }: AgentConfig): Policy {
+  return { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+}
+
+function hooksOf(config: AgentConfig): Hooks {
+  const { dataDir, hostId, address } = config;
+  return new ChildHooks({
+    owner: dataDir,
+    hostId,
+    address,
+    policy: policyOf(config),
+    killGraceMs: hookKillGraceMs,
+  });
+}
+
+function driverOf(config: AgentConfig): Driver {
+  const { dataDir, address, driver } = config;
+  const policy = policyOf(config);
   if (driver === "child") return new ChildDriver({ owner: dataDir, address, policy });
   return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: "/run/siding/agent" });
 }

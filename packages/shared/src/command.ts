@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HookName } from "./hooks.ts";
 import {
   Address,
   CommandId,
@@ -54,6 +55,11 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("rejoin"), target: Target }),
   /** Like update, to the target that the instance came from. */
   z.object({ kind: z.literal("revert"), target: Target }),
+  /**
+   * Run this hook of the target, once: a one-shot. `shot` names the run whatever command asks for it, so that the agent
+   * answers a second one with what came of the first.
+   */
+  z.object({ kind: z.literal("hook"), target: Target, hook: HookName, shot: z.string().max(128) }),
 ]);
 export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;
 export type InstanceCommandKind = InstanceCommandBody["kind"];

@@ -99,6 +99,7 @@ export const RolloutDocument = z.object({
       code: WaitingCode,
       message: z.string(),
       hostId: z.string().optional(),
+      since: Instant.optional(),
       until: Instant.optional(),
     }),
   ),

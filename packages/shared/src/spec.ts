@@ -1,30 +1,17 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
+import { HooksInput } from "./hooks.ts";
 import { LabelName, Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
+import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";
 import { TargetSpec } from "./target.ts";
 import { AmountInput, Duration, StoredAmount } from "./units.ts";
 
-/** Text that reaches a process or a config file: control characters are refused, not cleaned. */
-const PlainText = z
-  .string()
-  .max(4_096)
-  .refine((text) => !/\p{Cc}/u.test(text), "control characters are refused");
-
-const reservedEnv = /^(ADDRESS|PORT|SIDING_.*)$/;
-const EnvName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable's name has letters, digits and _")
-  .refine((name) => !reservedEnv.test(name), "ADDRESS, PORT and SIDING_* are set by the agent");
-
 const RunInput = z.strictObject({
-  command: z.array(PlainText.min(1)).min(1).max(256),
+  command: CommandLine,
   env: z.record(EnvName, PlainText).default({}),
   stopGrace: Duration.default(defaults.stopGraceMs),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name has small letters, digits, _ and -")
-    .optional(),
+  user: UserName.optional(),
   envFile: z
     .string()
     .regex(/^\/[A-Za-z0-9._@+/-]{1,1023}$/, "an absolute path of letters, digits and . _ / @ + -")
@@ -185,7 +172,7 @@ const SpecShape = z.strictObject({
   maxFailures: AmountInput.default(defaults.maxFailures),
   verifyHold: Duration.default(defaults.verifyHoldMs),
   bakeTime: Duration.default(defaults.bakeTimeMs),
-  hooks: notYet("hooks run programs around the steps of a host"),
+  hooks: HooksInput.prefault({}),
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
 });
 
@@ -237,6 +224,7 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
         onDeadline: input.drain.onDeadline,
         others: input.drain.others,
       },
+      hooks: input.hooks,
     },
     capacity: { minServing: input.capacity.minServing, loadCeiling: input.capacity.loadCeiling ?? null },
     edge: {

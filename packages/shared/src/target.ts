@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HooksSpec } from "./hooks.ts";
 import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 
 /** An immutable release: a version and the digest of its artifact. */
@@ -49,7 +50,13 @@ export const DrainSpec = z.object({
 export type DrainSpec = z.infer<typeof DrainSpec>;
 
 /** The part of a service spec that is rolled out, and rolled back, together with a release. */
-export const TargetSpec = z.object({ run: RunSpec, ports: PortsSpec, health: HealthSpec, drain: DrainSpec });
+export const TargetSpec = z.object({
+  run: RunSpec,
+  ports: PortsSpec,
+  health: HealthSpec,
+  drain: DrainSpec,
+  hooks: HooksSpec.default({}),
+});
 export type TargetSpec = z.infer<typeof TargetSpec>;
 
 /** What an instance is moved to and back from: release + frozen spec revision (design section 2). */

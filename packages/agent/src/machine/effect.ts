@@ -1,4 +1,5 @@
-import type { UpstreamContent } from "@siding/shared/command";
+import type { InstanceCommandKind, UpstreamContent } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type { Address, Digest, ServiceName, Slot, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { Report } from "@siding/shared/report";
 import type { Release, Target } from "@siding/shared/target";
@@ -75,7 +76,22 @@ export type HostEffect =
       readonly startId: number;
       readonly target: Target;
       readonly port: number;
-    } & InstanceRef);
+    } & InstanceRef)
+  /** Run this hook of the target to its end, or to its timeout's. Answer: `hook-ended`, when nothing of it is left. */
+  | ({ readonly kind: "run-hook"; readonly op: OpId } & HookCall & InstanceRef)
+  /** End a hook that nobody wants any more; its answer still comes. */
+  | { readonly kind: "cancel-hook"; readonly op: OpId };
+
+/** One run of a hook. */
+export interface HookCall {
+  readonly hook: HookName;
+  readonly target: Target;
+  /** The command that it belongs to. */
+  readonly step: InstanceCommandKind;
+  /** The same for every attempt. */
+  readonly runId: string;
+  readonly attempt: number;
+}
 
 /** `GET http://address:port` + path, once, on a connection of its own. Answer: `probed`. */
 type Probe = {

@@ -1,14 +1,20 @@
 import { portOf, type Release, type Target } from "@siding/shared/target";
-import { type Moment, type Move, still, updateInHand, withJournal } from "./move.ts";
+import { awaitHook } from "./hook.ts";
+import {
+  commandInHand,
+  type Moment,
+  type Move,
+  still,
+  updateInHand,
+  withCommand,
+  withJournal,
+} from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
 import type { Instance } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 import { freshSupervision } from "./supervision.ts";
 
-/**
- * Update or revert was accepted: the target becomes the wanted one, and the process follows. What can be known to
- * fail is refused here, before anything is stopped.
- */
+/** Update or revert was accepted. What can be known to fail is refused here, before anything is stopped. */
 export function beginUpdate(instance: Instance, target: Target): Instance {
   const { slot } = instance.journal;
   if (portOf(target.spec.ports, slot) === null) {
@@ -21,19 +27,29 @@ export function beginUpdate(instance: Instance, target: Target): Instance {
       stepFailure("release-missing", `release ${version} (${digest}) is not staged on this host`),
     );
   }
-  if (alreadyThere(instance, target)) return succeed(instance);
-  const wanted = { target, proven: false, startId: null };
-  return { ...withJournal(instance, { wanted }), supervision: freshSupervision };
+  return alreadyThere(instance, target) ? succeed(instance) : instance;
 }
 
-/** Done as soon as the process is started; whether it lives is verify's question. */
-export function carryOnUpdate(instance: Instance, _moment: Moment): Move {
+/** After the hook before it the target becomes the wanted one, and the process follows. */
+export function switchTarget(instance: Instance, moment: Moment): Move {
+  const command = commandInHand(instance);
+  if (command === null || !updateInHand(instance) || command.begunAtMs !== null) return still(instance);
+  const hook = awaitHook(instance, "beforeUpdate", moment);
+  if (hook !== null) return hook;
+  const wanted = { target: command.body.target, proven: false, startId: null };
+  const switched = withCommand(withJournal(instance, { wanted }), { begunAtMs: moment.nowMs });
+  return still({ ...switched, supervision: freshSupervision });
+}
+
+/** Done as soon as the process is started and the hook after it has ended; whether it lives is verify's question. */
+export function carryOnUpdate(instance: Instance, moment: Moment): Move {
   const { process, journal } = instance;
-  if (!updateInHand(instance) || journal.wanted === null || journal.wanted.startId === null)
-    return still(instance);
+  const switched = updateInHand(instance) && commandInHand(instance)?.begunAtMs !== null;
+  if (!switched || journal.wanted === null || journal.wanted.startId === null) return still(instance);
   const startId = process.kind === "absent" ? process.exit?.startId : process.startId;
   const begun = process.kind === "running" || process.kind === "absent";
-  return still(begun && startId === journal.wanted.startId ? succeed(instance) : instance);
+  if (!begun || startId !== journal.wanted.startId) return still(instance);
+  return awaitHook(instance, "afterUpdate", moment) ?? still(succeed(instance));
 }
 
 /** A healthy process of this very target that has served is not disturbed. */

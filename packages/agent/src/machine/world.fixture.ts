@@ -43,6 +43,7 @@ const spec: TargetSpec = {
   ports: { blue: 8080, green: 8081 },
   health: { http: "/healthz", intervalMs: 500, timeoutMs: 2_000, rise: 2, graceMs: 30_000 },
   drain: { deadlineMs: 30_000, onDeadline: "proceed", others: "ignore" },
+  hooks: {},
 };
 
 export function targetOf(version: string, change: Partial<TargetSpec> = {}): Target {
@@ -239,7 +240,17 @@ export class World {
           owner: effect.owner,
           answer: { kind: "status", status: 200 },
         };
+      case "run-hook":
+        return {
+          kind: "hook-ended",
+          op: effect.op,
+          service,
+          slot: effect.slot,
+          hook: effect.hook,
+          result: ok(null),
+        };
       case "cancel-stage":
+      case "cancel-hook":
       case "prune-releases":
         return null;
       case "start-edge":

@@ -12,6 +12,8 @@ export interface Releases {
   stage(service: ServiceName, release: Release, signal: AbortSignal): Promise<Result<null, StageFailure>>;
   /** Points the slot at the release and returns the path of the link. Errors: `release-missing`. */
   link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>>;
+  /** The release's own folder, whatever its slots point at. Errors: `release-missing`. */
+  folderOf(service: ServiceName, release: Release): Promise<Result<string, StepFailure>>;
   /** Deletes what is neither kept nor linked. */
   prune(service: ServiceName, keep: readonly Release[]): Promise<void>;
 }

@@ -182,7 +182,7 @@ function commandPosition(
   goal: Target,
   attempt: number,
 ): Position | null {
-  if (command.kind === "stage" || command.kind === "rejoin") return null;
+  if (command.kind === "stage" || command.kind === "rejoin" || command.kind === "hook") return null;
   if (command.kind === "drain") return drainPosition(host, command, goal, attempt);
   const active = isActive(command);
   if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;

@@ -20,6 +20,7 @@ const inFlightCodes: ReadonlySet<WaitingReason["code"]> = new Set([
   "updating",
   "verifying",
   "edge-verify",
+  "hook",
   "pausing",
 ]);
 

@@ -1,10 +1,11 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
+import { formatMs } from "@siding/shared/units";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { probeOf } from "./position.ts";
-import { type EdgeView, isActive } from "./snapshot.ts";
+import { type CommandView, type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapDueMs, swapReasons } from "./swap.ts";
@@ -39,7 +40,7 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   if (isOverdue(survey, host) && host.due?.by === "host") {
     return { code: "host-silent", message: `${hostId} owes its report of ${reason.code}`, hostId };
   }
-  return { ...reason, hostId, ...(host.due ? { untilMs: host.due.atMs } : {}) };
+  return { ...(host.due ? { untilMs: host.due.atMs } : {}), ...reason, hostId };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
@@ -54,15 +55,18 @@ function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
       return edgeReason(position.edges, `to serve without ${hostId}`);
     case "joining":
       return edgeReason(position.edges, `to serve with ${hostId}`);
-    case "out":
     case "draining":
+      return hookReason(host, position.command) ?? drainReason(host);
+    case "out":
       return drainReason(host);
-    case "drained":
     case "updating":
-      return { code: "updating", message: `${hostId} stops, switches and starts` };
-    case "started":
+      return hookReason(host, position.command) ?? updateReason(host);
+    case "drained":
+      return updateReason(host);
     case "verifying":
-      return { code: "verifying", message: `${hostId} is asked for its health by its agent` };
+      return hookReason(host, position.command) ?? verifyReason(host);
+    case "started":
+      return verifyReason(host);
     case "probing":
       return probeReason(host);
     case "listed":
@@ -73,6 +77,21 @@ function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
     case "settled":
       return null;
   }
+}
+
+function updateReason({ planned }: HostSurvey): WaitingReason {
+  return { code: "updating", message: `${planned.hostId} stops, switches and starts` };
+}
+
+function verifyReason({ planned }: HostSurvey): WaitingReason {
+  return { code: "verifying", message: `${planned.hostId} is asked for its health by its agent` };
+}
+
+function hookReason({ planned }: HostSurvey, { hook }: CommandView): WaitingReason | null {
+  if (hook === null) return null;
+  const { name, timeoutMs, sinceMs } = hook;
+  const message = `hook ${name} is running on ${planned.hostId}, timeout ${formatMs(timeoutMs)}`;
+  return { code: "hook", message, sinceMs, untilMs: sinceMs + timeoutMs };
 }
 
 function isStaging({ rollout }: Survey, { host }: HostSurvey): boolean {

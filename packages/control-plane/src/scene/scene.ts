@@ -382,6 +382,7 @@ function answered(
       return { ...done, health: "good" };
     case "drain":
     case "rejoin":
+    case "hook":
       return done;
   }
 }

@@ -14,17 +14,26 @@ export interface Policy {
 
 /** Why this host will not run that, each by its name; null where it would. */
 export function refusalOf(policy: Policy, service: ServiceName, run: TargetSpec["run"]): StepFailure | null {
-  const { services, units, users, runAs } = policy;
-  if (services !== null && !services.includes(service)) {
-    const message = `service '${service}' is not in allow.services of this host's agent`;
-    return { code: "service-not-allowed", message };
-  }
-  if ("unit" in run) {
-    if (units.includes(run.unit)) return null;
-    const message = `unit '${run.unit}' is not in allow.units of this host's agent`;
-    return { code: "unit-not-allowed", message };
-  }
-  if (run.user === undefined || run.user === runAs || users.includes(run.user)) return null;
-  const message = `user '${run.user}' is not in allow.users of this host's agent`;
+  const refusal = serviceRefusal(policy, service);
+  if (refusal !== null) return refusal;
+  return "unit" in run ? unitRefusal(policy, run.unit) : userRefusal(policy, run.user);
+}
+
+export function serviceRefusal({ services }: Policy, service: ServiceName): StepFailure | null {
+  if (services === null || services.includes(service)) return null;
+  const message = `service '${service}' is not in allow.services of this host's agent`;
+  return { code: "service-not-allowed", message };
+}
+
+/** Of a service or a hook that names no user nothing is refused: whose it is then, the host's admin says. */
+export function userRefusal({ users, runAs }: Policy, user: string | undefined): StepFailure | null {
+  if (user === undefined || user === runAs || users.includes(user)) return null;
+  const message = `user '${user}' is not in allow.users of this host's agent`;
   return { code: "user-not-allowed", message };
+}
+
+function unitRefusal({ units }: Policy, unit: string): StepFailure | null {
+  if (units.includes(unit)) return null;
+  const message = `unit '${unit}' is not in allow.units of this host's agent`;
+  return { code: "unit-not-allowed", message };
 }
