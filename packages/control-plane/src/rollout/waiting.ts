@@ -90,7 +90,7 @@ function verifyReason({ planned }: HostSurvey): WaitingReason {
 function hookReason({ planned }: HostSurvey, { hook }: CommandView): WaitingReason | null {
   if (hook === null) return null;
   const { name, timeoutMs, sinceMs } = hook;
-  const message = `hook ${name} is running on ${planned.hostId}, timeout ${formatMs(timeoutMs)}`;
+  const message = `hook ${name} is running on ${planned.hostId} (timeout ${formatMs(timeoutMs)})`;
   return { code: "hook", message, sinceMs, untilMs: sinceMs + timeoutMs };
 }
 

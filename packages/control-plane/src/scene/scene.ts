@@ -1,3 +1,4 @@
+import type { HookName } from "@siding/shared/hooks";
 import {
   type Address,
   Digest,
@@ -38,6 +39,8 @@ import type { Snapshot } from "../rollout/snapshot.ts";
 export interface Behaviour {
   /** The step that fails, and why. */
   readonly fails?: { readonly kind: string; readonly failure: StepFailure };
+  /** The hook that this command never gets past. */
+  readonly hangs?: { readonly kind: string; readonly hook: HookName };
   /** The agent answers nothing. */
   readonly silent?: boolean;
   /** What nginx says of the swap of in-place when the edge prepares it. */
@@ -277,9 +280,11 @@ export class Scene {
     for (const instance of Object.values(host.instances)) {
       const { command } = instance;
       if (command?.status !== "issued") continue;
-      const fails = this.behaviours.get(host.hostId)?.fails;
+      const { fails, hangs } = this.behaviours.get(host.hostId) ?? {};
       const failure = fails?.kind === command.body.kind ? fails.failure : null;
-      this.#report(host, [answered(instance, command, failure)], []);
+      const report = answered(instance, command, failure);
+      const hook = hangs?.kind === command.body.kind ? hangs.hook : null;
+      this.#report(host, [hook === null ? report : inHook(report, instance, hook)], []);
     }
   }
 
@@ -353,6 +358,16 @@ export class Scene {
       hostId,
     );
   }
+}
+
+/** The command is under way: the agent runs this hook for it, and nothing else has changed. */
+function inHook(
+  { command, ...report }: InstanceReport,
+  before: InstanceRecord,
+  hook: HookName,
+): InstanceReport {
+  const { running = null, health = "unknown" } = before.report ?? {};
+  return { ...report, running, health, command: command && { ...command, status: "running", hook } };
 }
 
 /** The report of an agent that has done, or failed to do, what it was told. */
