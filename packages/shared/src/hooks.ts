@@ -27,8 +27,7 @@ export const HookSpec = z.object({
 export type HookSpec = z.infer<typeof HookSpec>;
 
 /** Without `host` the first of the plan. */
-export const RolloutHookSpec = HookSpec.extend({ host: HostId.optional() });
-export type RolloutHookSpec = z.infer<typeof RolloutHookSpec>;
+const RolloutHookSpec = HookSpec.extend({ host: HostId.optional() });
 
 /** The hooks of a target: rolled out and rolled back with it. */
 export const HooksSpec = z.object({

@@ -52,7 +52,7 @@ export interface InstanceJournal {
 }
 
 /** `running` is noted before it is begun, so that one which is found so after a crash may have been done or not. */
-export interface Shot {
+interface Shot {
   readonly shot: string;
   readonly outcome: Outcome;
 }

@@ -124,7 +124,7 @@ export type Staging =
     };
 
 /** `cancelled`: no command wants it any more; nothing else is begun before it has ended. */
-export type Hooking =
+type Hooking =
   | { readonly kind: "idle" }
   | {
       readonly kind: "running";

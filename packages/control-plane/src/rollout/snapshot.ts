@@ -88,7 +88,7 @@ export interface CommandView {
   readonly inFlight: { readonly count: number; readonly others: readonly Address[] } | null;
 }
 
-export interface RunningHook {
+interface RunningHook {
   readonly name: HookName;
   readonly timeoutMs: number;
   /** When we were told that it runs. */
