@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EdgeCheck } from "./health.ts";
 import { HookName } from "./hooks.ts";
 import {
   Address,
@@ -18,7 +19,7 @@ import {
 } from "./ids.ts";
 import { protocolVersion } from "./message.ts";
 import { Balance } from "./spec.ts";
-import { HealthSpec, Target } from "./target.ts";
+import { Target } from "./target.ts";
 
 /** What every command carries (design section 6). `deadlineMs` is a duration from its arrival at the agent. */
 const envelope = {
@@ -91,7 +92,7 @@ export const UpstreamContent = z.object({
   balance: Balance,
   watch: z.array(Watched),
   /** How the edges ask each target that is listed or watched: two targets may be asked differently. */
-  checks: z.record(TargetId, HealthSpec),
+  checks: z.record(TargetId, EdgeCheck),
 });
 export type UpstreamContent = z.infer<typeof UpstreamContent>;
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
+import { HealthInput } from "./health.ts";
 import { HooksInput } from "./hooks.ts";
 import { LabelName, Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
 import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";
@@ -23,19 +24,6 @@ const UnitInput = z
   .string()
   .max(200)
   .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit of the hosts, such as web@.service");
-
-const HealthInput = z.strictObject({
-  http: z
-    .string()
-    .max(1_024)
-    .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$/, "a path that starts with '/'"),
-  interval: Duration.default(defaults.health.intervalMs).refine((ms) => ms >= 10, "at least 10ms"),
-  timeout: Duration.default(defaults.health.timeoutMs).refine((ms) => ms >= 10, "at least 10ms"),
-  rise: z.int().min(1).max(100).default(defaults.health.rise),
-  grace: Duration.default(defaults.health.graceMs),
-  tcp: notYet("health.tcp asks for a connection only"),
-  command: notYet("health.command runs a program"),
-});
 
 const DrainInput = z.strictObject({
   deadline: Duration.default(defaults.drain.deadlineMs),
@@ -211,14 +199,13 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     return refuse("ports", "blue and green need ports of their own");
   if (input.edge === undefined)
     return refuse("edge", "a service without an edge is not available in this release of Siding", true);
-  const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
   return {
     name: input.name,
     hosts: input.hosts,
     target: {
       run: runOf(input),
       ports: input.ports ?? { blue: input.port as number, green: null },
-      health: { http, intervalMs, timeoutMs, rise, graceMs },
+      health: input.health,
       drain: {
         deadlineMs: input.drain.deadline,
         onDeadline: input.drain.onDeadline,

@@ -1,4 +1,5 @@
 import type { InstanceCommandKind, UpstreamContent } from "@siding/shared/command";
+import type { EdgeCheck } from "@siding/shared/health";
 import type { HookName } from "@siding/shared/hooks";
 import type { Address, Digest, ServiceName, Slot, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { Report } from "@siding/shared/report";
@@ -80,7 +81,20 @@ export type HostEffect =
   /** Run this hook of the target to its end, or to its timeout's. Answer: `hook-ended`, when nothing of it is left. */
   | ({ readonly kind: "run-hook"; readonly op: OpId } & HookCall & InstanceRef)
   /** End a hook that nobody wants any more; its answer still comes. */
-  | { readonly kind: "cancel-hook"; readonly op: OpId };
+  | { readonly kind: "cancel-hook"; readonly op: OpId }
+  /**
+   * Run the target's health command beside the process; an earlier run of the same instance is ended first. Answer:
+   * `probed`.
+   */
+  | ({
+      readonly kind: "run-check";
+      readonly op: OpId;
+      readonly target: Target;
+      readonly port: number;
+      readonly process: ProcessRef;
+      readonly command: readonly string[];
+      readonly timeoutMs: number;
+    } & InstanceRef);
 
 /** One run of a hook. */
 export interface HookCall {
@@ -93,16 +107,23 @@ export interface HookCall {
   readonly attempt: number;
 }
 
-/** `GET http://address:port` + path, once, on a connection of its own. Answer: `probed`. */
+/** What a probe asks `address:port`: `GET http`, or only whether it takes a connection. */
+export type Question = { readonly http: string } | { readonly tcp: true };
+
+/** Ask once, on a connection of its own. Answer: `probed`. */
 type Probe = {
   readonly kind: "probe";
   readonly op: OpId;
   readonly owner: ProbeOwner;
   readonly address: Address;
   readonly port: number;
-  readonly path: string;
+  readonly question: Question;
   readonly timeoutMs: number;
 };
+
+export function questionOf(check: EdgeCheck): Question {
+  return "http" in check ? { http: check.http } : { tcp: true };
+}
 
 export type EdgeEffect =
   /** Find or start the inner nginx. Answer: `edge-started`. */

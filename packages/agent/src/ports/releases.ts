@@ -13,7 +13,9 @@ export interface Releases {
   /** Points the slot at the release and returns the path of the link. Errors: `release-missing`. */
   link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>>;
   /** The release's own folder, whatever its slots point at. Errors: `release-missing`. */
-  folderOf(service: ServiceName, release: Release): Promise<Result<string, StepFailure>>;
+  unpackedIn(service: ServiceName, release: Release): Promise<Result<string, StepFailure>>;
+  /** The path of the slot's link, wherever it points. */
+  folderOf(service: ServiceName, slot: Slot): string;
   /** Deletes what is neither kept nor linked. */
   prune(service: ServiceName, keep: readonly Release[]): Promise<void>;
 }

@@ -53,8 +53,9 @@ class Fakes {
           ? Promise.reject(new Error("EACCES: permission denied"))
           : Promise.resolve(ok(null));
       },
-      folderOf: () => Promise.resolve(ok("/releases/web/releases/v1")),
+      unpackedIn: () => Promise.resolve(ok("/releases/web/releases/v1")),
       link: () => Promise.resolve(ok("/releases/web/blue")),
+      folderOf: () => "/releases/web/blue",
       prune: () => Promise.resolve(),
     },
     driver: {
@@ -70,6 +71,7 @@ class Fakes {
       endLeft: () => Promise.resolve(),
     },
     countConnections: () => Promise.resolve(ok([])),
+    runCheck: () => Promise.resolve({ kind: "exit", code: 0, signal: null, output: "" }),
     askHealth: () => Promise.resolve({ kind: "status", status: 200 }),
     edge: null,
     log: {

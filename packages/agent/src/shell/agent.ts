@@ -169,6 +169,7 @@ export class Agent {
       case "start-process":
       case "run-hook":
       case "cancel-hook":
+      case "run-check":
         return this.#host.carryOut(effect);
     }
   }

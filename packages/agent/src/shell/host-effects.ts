@@ -1,6 +1,7 @@
 import { err } from "@siding/shared/result";
 import type { HostEffect } from "../machine/effect.ts";
-import type { HostEvent } from "../machine/event.ts";
+import type { Event } from "../machine/event.ts";
+import type { RunCheck } from "../ports/checks.ts";
 import type { Driver } from "../ports/driver.ts";
 import type { Hooks } from "../ports/hooks.ts";
 import type { CountConnections } from "../ports/network.ts";
@@ -11,6 +12,7 @@ export interface HostPorts {
   readonly driver: Driver;
   readonly hooks: Hooks;
   readonly countConnections: CountConnections;
+  readonly runCheck: RunCheck;
 }
 
 type Asked<K extends HostEffect["kind"]> = Extract<HostEffect, { kind: K }>;
@@ -25,7 +27,7 @@ export class HostEffects {
     this.#ports = ports;
   }
 
-  carryOut(effect: HostEffect): Promise<HostEvent | null> {
+  carryOut(effect: HostEffect): Promise<Event | null> {
     switch (effect.kind) {
       case "adopt":
         return this.#adopt(effect);
@@ -45,10 +47,12 @@ export class HostEffects {
         return this.#stop(effect);
       case "start-process":
         return this.#start(effect);
+      case "run-check":
+        return this.#check(effect);
     }
   }
 
-  async #adopt({ op, known }: Asked<"adopt">): Promise<HostEvent> {
+  async #adopt({ op, known }: Asked<"adopt">): Promise<Event> {
     await this.#ports.hooks.endLeft();
     const releases = await this.#ports.releases.found();
     const processes = await this.#ports.driver.find(known);
@@ -56,7 +60,7 @@ export class HostEffects {
   }
 
   /** What this host would not run is known here, before any traffic changes. */
-  #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<HostEvent> {
+  #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<Event> {
     const { driver, hooks, releases } = this.#ports;
     return this.#untilCancelled(op, async (signal) => {
       const order = { service, slot, target };
@@ -69,17 +73,17 @@ export class HostEffects {
     });
   }
 
-  #runHook({ kind: _, op, service, slot, ...call }: Asked<"run-hook">): Promise<HostEvent> {
+  #runHook({ kind: _, op, service, slot, ...call }: Asked<"run-hook">): Promise<Event> {
     const { hooks, releases } = this.#ports;
     return this.#untilCancelled(op, async (signal) => {
-      const folder = await releases.folderOf(service, call.target.release);
+      const folder = await releases.unpackedIn(service, call.target.release);
       const order = { service, slot, ...call };
       const result = folder.ok ? await hooks.run({ ...order, folder: folder.value }, signal) : folder;
       return { kind: "hook-ended", op, service, slot, hook: call.hook, result };
     });
   }
 
-  async #untilCancelled(op: string, work: (signal: AbortSignal) => Promise<HostEvent>): Promise<HostEvent> {
+  async #untilCancelled(op: string, work: (signal: AbortSignal) => Promise<Event>): Promise<Event> {
     const open = new AbortController();
     this.#open.set(op, open);
     try {
@@ -89,21 +93,28 @@ export class HostEffects {
     }
   }
 
-  async #count({ op, service, slot, process, port }: Asked<"count-connections">): Promise<HostEvent> {
+  async #count({ op, service, slot, process, port }: Asked<"count-connections">): Promise<Event> {
     const result = await this.#ports.countConnections(process, port);
     return { kind: "connections-counted", op, service, slot, result };
   }
 
-  async #stop({ op, service, slot, process, graceMs }: Asked<"stop-process">): Promise<HostEvent> {
+  async #stop({ op, service, slot, process, graceMs }: Asked<"stop-process">): Promise<Event> {
     const result = await this.#ports.driver.stop(process, graceMs);
     return { kind: "process-stopped", op, service, slot, result };
   }
 
-  async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<HostEvent> {
+  async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<Event> {
     const linked = await this.#ports.releases.link(service, slot, target.release);
     const result = linked.ok
       ? await this.#ports.driver.start({ service, slot, startId, target, port, folder: linked.value })
       : linked;
     return { kind: "process-started", op, service, slot, result };
+  }
+
+  async #check(effect: Asked<"run-check">): Promise<Event> {
+    const { op, service, slot } = effect;
+    const folder = this.#ports.releases.folderOf(service, slot);
+    const answer = await this.#ports.runCheck({ ...effect, folder });
+    return { kind: "probed", op, owner: { kind: "instance", service, slot }, answer };
   }
 }

@@ -132,6 +132,7 @@ export class Agent implements AgentLife {
       case "run-hook":
       case "cancel-hook":
       case "probe":
+      case "run-check":
         carryOutOnHost(box, this, effect);
         return;
     }
@@ -153,5 +154,5 @@ export class Agent implements AgentLife {
 
 /** Probes and beats are so many that a fault counted in them would rarely hit anything else. */
 function isNoteworthy({ kind }: Effect): boolean {
-  return kind !== "probe" && kind !== "send-beat" && kind !== "count-connections";
+  return kind !== "probe" && kind !== "run-check" && kind !== "send-beat" && kind !== "count-connections";
 }

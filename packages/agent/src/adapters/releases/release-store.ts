@@ -54,7 +54,7 @@ export class ReleaseStore implements Releases {
     }
   }
 
-  async folderOf(service: ServiceName, release: Release): Promise<Result<string, StepFailure>> {
+  async unpackedIn(service: ServiceName, release: Release): Promise<Result<string, StepFailure>> {
     const folder = this.#layout.release(service, release);
     if (await exists(folder)) return ok(folder);
     const message = `release ${release.version} (${release.digest}) is not unpacked on this host`;
@@ -62,7 +62,7 @@ export class ReleaseStore implements Releases {
   }
 
   async link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>> {
-    const folder = await this.folderOf(service, release);
+    const folder = await this.unpackedIn(service, release);
     if (!folder.ok) return folder;
     const link = this.#layout.link(service, slot);
     const text = this.#layout.linkText(release);
@@ -73,6 +73,10 @@ export class ReleaseStore implements Releases {
     await rename(draft, link);
     await syncPath(dirname(link));
     return ok(link);
+  }
+
+  folderOf(service: ServiceName, slot: Slot): string {
+    return this.#layout.link(service, slot);
   }
 
   async prune(service: ServiceName, keep: readonly Release[]): Promise<void> {
