@@ -17,6 +17,7 @@ const parts = {
   unit: { host: ({ run }) => "unit" in run },
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
   hooks: { host: ({ hooks }) => HostHookName.options.some((name) => hooks[name] !== undefined) },
+  "hooks.beforeRollout": { host: ({ hooks }) => hooks.beforeRollout !== undefined },
   "health.command": { host: ({ health }) => "command" in health },
 } as const satisfies Readonly<Record<string, Part>>;
 

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
 import { HostId } from "./ids.ts";
 import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";
@@ -51,13 +50,14 @@ const HookInput = z.strictObject({
   user: UserName.optional(),
   idempotent: z.boolean().default(false),
 });
+const RolloutHookInput = HookInput.extend({ host: HostId.optional() });
 
 const HooksShape = z.strictObject({
   beforeDrain: HookInput.optional(),
   beforeUpdate: HookInput.optional(),
   afterUpdate: HookInput.optional(),
   beforeRejoin: HookInput.optional(),
-  beforeRollout: notYet("hooks.beforeRollout runs once in a rollout, on one host"),
+  beforeRollout: RolloutHookInput.optional(),
 });
 
 /** The hooks as a person writes them. */
@@ -67,7 +67,12 @@ export const HooksInput = HooksShape.transform((input): HooksSpec => {
     const written = input[name];
     if (written !== undefined) hooks[name] = stored(written);
   }
-  return hooks;
+  const { beforeRollout: once } = input;
+  if (once === undefined) return hooks;
+  return {
+    ...hooks,
+    beforeRollout: { ...stored(once), ...(once.host === undefined ? {} : { host: once.host }) },
+  };
 });
 
 function stored({ command, timeout, env, user, idempotent }: z.output<typeof HookInput>): HookSpec {

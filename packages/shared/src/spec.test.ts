@@ -104,6 +104,7 @@ describe("a service spec", () => {
     const hooks = {
       beforeDrain: { command: ["./quiet"], timeout: "5s" },
       afterUpdate: { command: ["./warm", "up"], env: { A: "b" }, user: "www-data", idempotent: true },
+      beforeRollout: { command: ["./migrate"], host: "h2" },
     };
     expect(SpecInput.parse({ ...full, hooks }).target.hooks).toEqual({
       beforeDrain: { command: ["./quiet"], timeoutMs: 5_000, env: {}, idempotent: false },
@@ -114,6 +115,7 @@ describe("a service spec", () => {
         user: "www-data",
         idempotent: true,
       },
+      beforeRollout: { command: ["./migrate"], timeoutMs: 60_000, env: {}, idempotent: false, host: "h2" },
     });
   });
 
@@ -127,7 +129,6 @@ describe("a service spec", () => {
     [{ strategy: { kind: "canary", steps: [] } }],
     [{ strategy: { kind: "blue-green" } }],
     [{ strategy: { kind: "rolling", surge: 1 } }],
-    [{ hooks: { beforeRollout: { command: ["true"] } } }],
     [{ gates: [] }],
     [{ edge: undefined }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {

@@ -27,7 +27,8 @@ export type Fact =
       readonly hostId: HostId;
       readonly hook: HookName;
       readonly runId: string;
-      readonly attempt: number;
+      /** No other hook runs on that host. */
+      readonly isAlone: boolean;
       readonly idempotent: boolean;
     }
   /** `by` asked the process of `hostId` for its health. */

@@ -30,6 +30,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
       minServing: plan.minServing,
       base: plan.base,
     },
+    ...hookDocument(rollout),
     hosts: hostIds.map((hostId) => rolloutHost(rollout, hostId)),
     batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
     waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
@@ -44,6 +45,13 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
     createdBy: rollout.createdBy,
     ...(rollout.finishedAt === null ? {} : { finishedAt: rollout.finishedAt }),
   };
+}
+
+function hookDocument({ beforeRollout: hook, to }: RolloutRecord): Pick<RolloutDocument, "beforeRollout"> {
+  if (hook === null) return {};
+  const hostId = "hostId" in hook ? hook.hostId : (to.spec.hooks.beforeRollout?.host ?? null);
+  const error = "failure" in hook ? { error: hook.failure } : {};
+  return { beforeRollout: { hostId, status: hook.kind, ...error } };
 }
 
 function targetDocument({ id, release, specRevision }: Target): RolloutDocument["to"] {

@@ -5,6 +5,7 @@ import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { probeOf } from "./position.ts";
+import { hookDueMs, hookReasons } from "./rollout-hook.ts";
 import { type CommandView, type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
@@ -13,7 +14,14 @@ import { swapDueMs, swapReasons } from "./swap.ts";
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
   const hosts = survey.hosts.flatMap((host) => hostReason(survey, host) ?? []);
-  return [...intentReasons(survey), ...edgeReasons(survey), ...swapReasons(survey), ...hosts, ...membership];
+  return [
+    ...intentReasons(survey),
+    ...edgeReasons(survey),
+    ...swapReasons(survey),
+    ...hookReasons(survey),
+    ...hosts,
+    ...membership,
+  ];
 }
 
 function intentReasons(survey: Survey): readonly WaitingReason[] {
@@ -149,6 +157,7 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
     swapDueMs(survey) ?? undefined,
+    hookDueMs(survey) ?? undefined,
     membership.waiting.some(({ code }) => code === "load-headroom")
       ? nowMs + defaults.beatIntervalMs
       : undefined,

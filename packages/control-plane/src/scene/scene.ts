@@ -293,8 +293,9 @@ export class Scene {
   #answerHost(host: HostRecord): void {
     for (const instance of Object.values(host.instances)) {
       const { command } = instance;
-      if (command?.status !== "issued") continue;
       const { fails, hangs } = this.behaviours.get(host.hostId) ?? {};
+      const isDone = command?.status === "running" && !hangs;
+      if (!command || (command.status !== "issued" && !isDone)) continue;
       const failure = fails?.kind === command.body.kind ? fails.failure : null;
       const report = answered(instance, command, failure);
       const hook = hangs?.kind === command.body.kind ? hangs.hook : null;

@@ -135,9 +135,16 @@ function naturalEndMs(box: Box): number {
 /** How it ends is drawn when it begins: most go well, some fail, and some would never end. */
 function runHook(box: Box, agent: AgentLife, effect: EffectOf<"run-hook">): void {
   const { random, record } = box.around;
-  const { hook, runId, attempt, target } = effect;
+  const { hook, runId, target } = effect;
   const { timeoutMs = 0, idempotent = false } = target.spec.hooks[hook] ?? {};
-  record({ kind: "hook-begun", hostId: box.identity.hostId, hook, runId, attempt, idempotent });
+  record({
+    kind: "hook-begun",
+    hostId: box.identity.hostId,
+    hook,
+    runId,
+    isAlone: box.hooks.size === 0,
+    idempotent,
+  });
   box.trace(() => `begins hook ${hook} ${runId}`);
   box.hooks.set(effect.op, effect);
   const hangs = !box.isHealed && random.chance(0.04);
