@@ -9,7 +9,8 @@ import { requireSupportedNode } from "@siding/shared/node-version";
 import { type Failure, ok, type Result } from "@siding/shared/result";
 import { UnitVoice } from "@siding/systemd/notify";
 import { pino } from "pino";
-import { ChildHooks } from "./adapters/hooks/child-hooks.ts";
+import { ChildLauncher } from "./adapters/hooks/child-launcher.ts";
+import { HookPrograms } from "./adapters/hooks/hook-programs.ts";
 import { JournalFile } from "./adapters/journal/journal-file.ts";
 import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
@@ -28,6 +29,7 @@ import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
 import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
+import { UnitLauncher } from "./adapters/systemd/unit-launcher.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
@@ -44,6 +46,9 @@ const edgeConfirmDeadlineMs = 10_000;
 
 /** The look at the machine costs half a second of a core: not while everything else starts. */
 const inventoryDelayMs = 30_000;
+
+/** What systemd is told for services and hooks, for as long as the machine is up. */
+const unitRunDir = "/run/siding/agent";
 
 /** Everything of this machine that an agent needs; taken once, given back at the end. */
 interface Rooms {
@@ -227,21 +232,18 @@ function policyOf({ allow, runAs }: AgentConfig): Policy {
 }
 
 function hooksOf(config: AgentConfig): Hooks {
-  const { dataDir, hostId, address } = config;
-  return new ChildHooks({
-    owner: dataDir,
-    hostId,
-    address,
-    policy: policyOf(config),
-    killGraceMs: hookKillGraceMs,
-  });
+  const { dataDir, hostId, address, driver } = config;
+  const launcher =
+    driver === "child" ? new ChildLauncher(dataDir) : new UnitLauncher(unitRunDir, hookKillGraceMs);
+  const policy = policyOf(config);
+  return new HookPrograms({ launcher, hostId, address, policy, killGraceMs: hookKillGraceMs });
 }
 
 function driverOf(config: AgentConfig): Driver {
   const { dataDir, address, driver } = config;
   const policy = policyOf(config);
   if (driver === "child") return new ChildDriver({ owner: dataDir, address, policy });
-  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: "/run/siding/agent" });
+  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: unitRunDir });
 }
 
 type EdgeConfig = NonNullable<AgentConfig["edge"]>;

@@ -10,7 +10,8 @@ import { service, targetOf } from "../../machine/world.fixture.ts";
 import type { HookOrder } from "../../ports/hooks.ts";
 import type { Policy } from "../process/policy.ts";
 import { isAlive, parseRef, refOfPid } from "../process/proc.ts";
-import { ChildHooks } from "./child-hooks.ts";
+import { ChildLauncher } from "./child-launcher.ts";
+import { HookPrograms } from "./hook-programs.ts";
 import { bearersOfHook } from "./mark.ts";
 
 let folder: string;
@@ -22,10 +23,10 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** Longer than anything here takes. */
 const patienceMs = 20_000;
 
-function hooks(change: Partial<Policy> = {}): ChildHooks {
+function hooks(change: Partial<Policy> = {}): HookPrograms {
   const policy = { services: null, units: [], users: [], runAs: null, ...change };
   const host = { hostId: "h1" as HostId, address: "127.0.1.1" as Address };
-  return new ChildHooks({ owner: folder, ...host, policy, killGraceMs: 200 });
+  return new HookPrograms({ launcher: new ChildLauncher(folder), ...host, policy, killGraceMs: 200 });
 }
 
 function orderOf(

@@ -9,12 +9,11 @@ import { stepFailure } from "../../machine/step-failure.ts";
 import type { AdmitOrder } from "../../ports/driver.ts";
 import type { HookOrder, Hooks } from "../../ports/hooks.ts";
 import { type Account, accountOf } from "../process/account.ts";
-import { endGroup, endStrays } from "../process/ending.ts";
 import { readEnvFile } from "../process/environment.ts";
 import { type Policy, serviceRefusal, userRefusal } from "../process/policy.ts";
-import { isSessionLeader, type ProcessName, parseRef, refOfPid } from "../process/proc.ts";
+import { type ProcessName, parseRef, refOfPid } from "../process/proc.ts";
 import { type HookEnvironment, hookEnvironment } from "./environment.ts";
-import { bearersOfHook, hookMark } from "./mark.ts";
+import type { HookLauncher } from "./launcher.ts";
 import { redacted } from "./redaction.ts";
 import { Tail } from "./tail.ts";
 
@@ -23,9 +22,8 @@ const keptOutputBytes = 8 * maxOutputBytes;
 /** Whoever holds the output open when all of the hook has ended is no part of it. */
 const outputSlackMs = 200;
 
-export interface ChildHooksConfig {
-  /** Marks the processes as this agent's: its data folder. */
-  readonly owner: string;
+export interface HookProgramsConfig {
+  readonly launcher: HookLauncher;
   readonly hostId: HostId;
   /** Where the services listen. */
   readonly address: Address;
@@ -47,11 +45,11 @@ type Ending =
   | { readonly kind: "timeout" }
   | { readonly kind: "cancelled" };
 
-/** Runs hooks as children of the agent, each a session of its own that is ended with all that it has started. */
-export class ChildHooks implements Hooks {
-  readonly #config: ChildHooksConfig;
+/** Runs hooks, each to its end and not beyond: what it has started ends with it. */
+export class HookPrograms implements Hooks {
+  readonly #config: HookProgramsConfig;
 
-  constructor(config: ChildHooksConfig) {
+  constructor(config: HookProgramsConfig) {
     this.#config = config;
   }
 
@@ -78,11 +76,8 @@ export class ChildHooks implements Hooks {
     const started = await this.#start(order, hook, environment.value, account.value, output);
     if (!started.ok) return started;
     const ending = await firstOf(started.value, hook.timeoutMs, signal);
-    const left = await this.#endAll(
-      started.value,
-      order.runId,
-      ending.kind === "exit" ? 0 : this.#config.killGraceMs,
-    );
+    const graceMs = ending.kind === "exit" ? 0 : this.#config.killGraceMs;
+    const left = await this.#endAll(order, started.value, graceMs);
     const { secrets } = environment.value;
     const flaw =
       flawOf(hook, ending) ?? (left.ok ? null : { code: "hook-failed", message: left.error.message });
@@ -91,13 +86,9 @@ export class ChildHooks implements Hooks {
     return err(stepFailure(flaw.code, message, redacted(output.text, secrets).trimEnd()));
   }
 
-  /** Of an agent that has died: their leaders with their groups, then who has left these. */
-  async endLeft(): Promise<void> {
-    const { owner, killGraceMs } = this.#config;
-    const leaders = bearersOfHook(owner, null).filter(isSessionLeader);
-    const named = leaders.flatMap((pid) => parseRef(refOfPid(pid) ?? "") ?? []);
-    await Promise.all(named.map((leader) => endGroup(leader, killGraceMs)));
-    endStrays(bearersOfHook(owner, null), owner);
+  endLeft(): Promise<void> {
+    const { launcher, killGraceMs } = this.#config;
+    return launcher.endLeft(killGraceMs);
   }
 
   async #accountFor(
@@ -118,19 +109,20 @@ export class ChildHooks implements Hooks {
     account: Account | null,
     output: Tail,
   ): Promise<Result<Started, StepFailure>> {
-    const [program = "", ...args] = hook.command;
+    const { launcher } = this.#config;
     return new Promise((resolve) => {
       const refuse = (cause: unknown) => {
-        const message = `hook ${order.hook}: ${program} could not be started in ${order.folder}: ${messageOf(cause)}`;
+        const message = `hook ${order.hook}: ${hook.command[0]} could not be started in ${order.folder}: ${messageOf(cause)}`;
         resolve(err(stepFailure("hook-not-started", redacted(message, secrets))));
       };
       try {
-        const child = spawn(program, args, {
+        const spawned = launcher.prepare({ order, command: hook.command, variables, account });
+        const child = spawn(spawned.program, spawned.args, {
+          ...spawned.options,
           cwd: order.folder,
+          // A session of its own: signals to the agent's group are not for it.
           detached: true,
           stdio: ["ignore", "pipe", "pipe"],
-          env: { ...variables, ...hookMark(this.#config.owner, order.runId) },
-          ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
         });
         child.stdout.on("data", (chunk: Buffer) => output.add(chunk));
         child.stderr.on("data", (chunk: Buffer) => output.add(chunk));
@@ -143,15 +135,12 @@ export class ChildHooks implements Hooks {
     });
   }
 
-  /** Its group, and then what has left that. */
   async #endAll(
+    order: HookOrder,
     { child, leader, closed }: Started,
-    runId: string,
     graceMs: number,
   ): Promise<Result<null, StepFailure>> {
-    const { owner } = this.#config;
-    const ended = await endGroup(leader, graceMs);
-    endStrays(bearersOfHook(owner, runId), owner);
+    const ended = await this.#config.launcher.end(order, leader, graceMs);
     await Promise.race([closed, sleep(outputSlackMs)]);
     child.stdout?.destroy();
     child.stderr?.destroy();
