@@ -7,7 +7,8 @@ import { going, type Survey, stillPlanned } from "./survey.ts";
 export function completionOf(survey: Survey): readonly Action[] {
   const { rollout } = survey;
   const { intent, plan } = rollout;
-  if (going(survey).length > 0 || isHookRunning(rollout)) return [];
+  if (going(survey).length > 0) return [];
+  if (isHookRunning(rollout)) return [];
   switch (intent) {
     case "forward":
     case "pause":

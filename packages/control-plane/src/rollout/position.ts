@@ -79,6 +79,9 @@ function departure(snapshot: Snapshot, host: HostView): Position {
   if (snapshot.upstream.content.members.some((member) => member.hostId === hostId)) return { kind: "listed" };
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length > 0) return { kind: "leaving", edges };
+  // It may be starting what it will never serve, and running hooks for that: it is left when that has ended.
+  const updates = command?.kind === "update" || command?.kind === "revert";
+  if (updates && isActive(command)) return { kind: "updating", command };
   if (drained || running === null) return { kind: "stranded" };
   if (command?.kind !== "drain") return { kind: "out" };
   if (isActive(command)) return { kind: "draining", command };

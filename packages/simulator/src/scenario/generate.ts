@@ -3,7 +3,6 @@ import { RolloutBody } from "@siding/shared/rest";
 import { SpecInput } from "@siding/shared/spec";
 import { Random } from "../random.ts";
 import { faultsOf } from "./generate-faults.ts";
-import { hooksOf } from "./generate-hooks.ts";
 import { releasesOf, versions } from "./generate-releases.ts";
 import type { EdgePlan, NetworkWeather, PersonPlan, Scenario, TrafficPlan, Wish } from "./scenario.ts";
 
@@ -24,9 +23,7 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   const hosts = Array.from({ length: count }, (_, index) => `h${index + 1}` as HostId);
   const inPlace = random.chance(0.3);
   const edges = edgesOf(random, inPlace, options.faults);
-  // Of a stream of their own, so that they leave everything else as it was.
-  const hooks = hooksOf(new Random(seed).fork("hooks"), hosts);
-  const written = { ...specOf(random, count, inPlace), hooks };
+  const written = specOf(random, count, inPlace);
   const healAtMs = options.faults ? random.spread(90_000, 600_000) : 1_000;
   const draft = {
     seed,
