@@ -81,6 +81,8 @@ export type BatchTimes = z.infer<typeof BatchTimes>;
 export const RolloutDocument = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** Of the fleet itself, between rollouts: `bring-in` and `take-out` of one host. */
+  purpose: z.enum(["rollout", "bring-in", "take-out"]),
   from: z.array(TargetDocument),
   to: TargetDocument,
   strategy: z.record(z.string(), z.unknown()),

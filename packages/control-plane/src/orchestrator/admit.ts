@@ -17,7 +17,7 @@ import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
-import type { Snapshot } from "../rollout/snapshot.ts";
+import { labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
 export interface AdmitContext extends RequestContext {
@@ -227,12 +227,11 @@ function servedTarget(
 function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | null {
   const { spec, hosts, edges } = snapshot;
   if (hosts.length === 0) {
-    const message = `no host matches ${labels(spec.hosts.match)}; start an agent with role host and these labels`;
+    const message = `no host matches ${labelsText(spec.hosts.match)}; start an agent with role host and these labels`;
     return { code: "no-hosts", message };
   }
   if (edges.length === 0) {
-    const message = `no edge matches ${labels(spec.edge.match)}; start an agent with role edge and these labels`;
-    return { code: "no-edges", message };
+    return { code: "no-edges", message: whyNoEdge(snapshot) };
   }
   if (plan.hosts.length > 0) return null;
   if (plan.absent.length > 0) {
@@ -265,12 +264,6 @@ function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
   return { code: "below-minimum", message, errors: [{ path: "capacity.minServing", message: arithmetic }] };
 }
 
-function labels(match: Record<string, string>): string {
-  return Object.entries(match)
-    .map(([label, value]) => `${label}: ${value}`)
-    .join(", ");
-}
-
 interface Settled {
   readonly to: Target;
   readonly plan: Plan;
@@ -289,6 +282,7 @@ export function newRollout(
     id,
     service: spec.name,
     origin: "person",
+    purpose: "rollout",
     to,
     strategy,
     onFailure: body.onFailure ?? spec.onFailure,

@@ -119,7 +119,12 @@ function begin(
   const rollout = newRollout(service, options, context, { to, plan, strategy: oneByOne, snapshot });
   return {
     type: "rollout-created",
-    rollout: { ...rollout, origin: "reconciler", reloadsBefore: edgeReloads(state, snapshot) },
+    rollout: {
+      ...rollout,
+      origin: "reconciler",
+      purpose: goal === null ? "take-out" : "bring-in",
+      reloadsBefore: edgeReloads(state, snapshot),
+    },
     idempotencyKey: null,
   };
 }

@@ -209,7 +209,10 @@ function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violat
   if (snapshot.blind) return [{ rule: 6, message: "a batch would start while the control plane is blind" }];
   if (rollout.plan.kind !== "forward") return [];
   const unseen = snapshot.hosts.find(
-    (host) => host.liveness.kind !== "alive" && !rollout.plan.absent.includes(host.hostId),
+    (host) =>
+      host.liveness.kind !== "alive" &&
+      !rollout.plan.absent.includes(host.hostId) &&
+      (host.hold === null || snapshot.upstream.history.some((list) => names(list.members, host.hostId))),
   );
   if (!unseen) return [];
   return [{ rule: 6, message: `a batch would start while ${unseen.hostId} is ${unseen.liveness.kind}` }];
