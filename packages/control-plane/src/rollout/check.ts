@@ -174,7 +174,7 @@ function checkStop(
   action: ActionOf<"command-issued">,
 ): readonly Violation[] {
   const { kind } = action.body;
-  if (kind !== "drain" && kind !== "update" && kind !== "revert") return [];
+  if (kind === "stage" || kind === "verify" || kind === "rejoin") return [];
   const { hostId } = action;
   const edge = edgesThatCount(snapshot).find((candidate) =>
     listsOf(snapshot, candidate).some((list) => names(list, hostId)),

@@ -28,8 +28,10 @@ export function explain(rollout: RolloutRecord, nowMs: number): string {
 }
 
 function headline(rollout: RolloutRecord): string {
-  const { service, to, status, strategy, comment } = rollout;
+  const { service, to, status, strategy, comment, hosts } = rollout;
   switch (rollout.purpose) {
+    case "restart":
+      return `restart of ${service} on ${names(hosts)} (${to.release.version}), ${status}.`;
     case "take-out":
       return `${service}: ${comment}; ${status}.`;
     case "bring-in":
@@ -37,6 +39,14 @@ function headline(rollout: RolloutRecord): string {
     case "rollout":
       return `${service}: ${movesOf(rollout)}, ${strategy.kind}, ${status}.`;
   }
+}
+
+const namedHosts = 5;
+
+function names(hosts: RolloutRecord["hosts"]): string {
+  const all = Object.keys(hosts);
+  const more = all.length - namedHosts;
+  return more > 0 ? `${all.slice(0, namedHosts).join(", ")} and ${more} more` : all.join(", ");
 }
 
 function movesOf({ to, hosts }: RolloutRecord): string {
@@ -51,9 +61,10 @@ function progress({ hosts, plan, batches, to, purpose }: RolloutRecord): string 
   const open = batches.findLast((batch) => batch.finishedAtMs === null);
   const absent =
     plan.absent.length > 0 ? ` ${plan.absent.join(", ")} can't be commanded and is left out.` : "";
-  if (!open) return `${done} of ${all.length} hosts serve it.${absent}`;
+  const count = `${done} of ${all.length} hosts ${purpose === "restart" ? "are restarted" : "serve it"}`;
+  if (!open) return `${count}.${absent}`;
   const shrunk = open.hosts.length < open.planned ? ` (of ${open.planned}, shrunk to fit capacity)` : "";
-  return `${done} of ${all.length} hosts serve it; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
+  return `${count}; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
 }
 
 /** Says each kind of reason once, however many hosts share it. */

@@ -158,6 +158,7 @@ function verbsUnderWay({ waiting, cause }) {
  */
 export function title({ service, purpose, from, to, hosts }) {
   const named = hosts.map(({ hostId }) => hostId).join(", ");
+  if (purpose === "restart") return `${service}: restart of ${counted(hosts.length, "host")}`;
   if (purpose === "take-out") return `${service}: ${named} leaves traffic`;
   if (purpose === "bring-in") return `${service}: ${named} comes in on ${to.version}`;
   const before = [...new Set(from.map(({ version }) => version))].filter((version) => version !== to.version);
