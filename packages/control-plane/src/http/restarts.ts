@@ -56,12 +56,7 @@ export function restartEndpoints(desk: Desk): readonly Endpoint[] {
   ];
 }
 
-function restart(
-  desk: Desk,
-  context: Context<HttpEnv>,
-  service: ServiceName,
-  body: RestartBody,
-): Promise<Response> {
+function restart(desk: Desk, context: Context<HttpEnv>, service: ServiceName, body: RestartBody): Response {
   return begin(desk, context, { restart: service, body }, (request) =>
     admitRestart(desk.ledger.state, desk.beats.view(), service, body, request),
   );

@@ -124,12 +124,12 @@ async function startRollout(desk: Desk, context: Context<HttpEnv>): Promise<Resp
 }
 
 /** Begins a rollout, once for each idempotency key. `request` is what the key stands for. */
-export async function begin(
+export function begin(
   desk: Desk,
   context: Context<HttpEnv>,
   request: unknown,
   admit: (context: AdmitContext) => Result<readonly EventBody[], Refusal>,
-): Promise<Response> {
+): Response {
   const idempotencyKey = idempotencyOf(context, request);
   if (!idempotencyKey.ok) return problem(idempotencyKey.error);
   const replayed = replayOf(desk, idempotencyKey.value);
