@@ -58,9 +58,11 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
   /** Like update, to the target that the instance came from. */
   z.object({ kind: z.literal("revert"), target: Target }),
   /**
-   * Run this hook of the target, once: a one-shot. `shot` names the run whatever command asks for it, so that the agent
+   * Stop what runs and start it again, once: `shot` names the restart whatever command asks for it, so that the agent
    * answers a second one with what came of the first.
    */
+  z.object({ kind: z.literal("restart"), target: Target, shot: z.string().max(128) }),
+  /** Run this hook of the target, once: a one-shot as a restart is. */
   z.object({ kind: z.literal("hook"), target: Target, hook: HookName, shot: z.string().max(128) }),
 ]);
 export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;

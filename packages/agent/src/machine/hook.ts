@@ -28,11 +28,10 @@ const rememberedShots = 16;
 export function awaitHook(instance: Instance, hook: HookName, moment: Moment): Move | null {
   const command = commandInHand(instance);
   const spec = command?.body.target.spec.hooks[hook];
-  const isBusy = instance.hooking.kind === "running";
-  if (command === null || spec === undefined) return isBusy ? still(instance) : null;
+  if (command === null || spec === undefined) return awaitNone(instance);
   const before = command.hooks.find((each) => each.hook === hook);
   if (before?.done) return null;
-  if (isBusy) return still(instance);
+  if (instance.hooking.kind === "running") return still(instance);
   if (before !== undefined && !spec.idempotent) return still(neverKnown(instance, command, hook));
   return call(instance, command, {
     hook,
@@ -40,6 +39,11 @@ export function awaitHook(instance: Instance, hook: HookName, moment: Moment): M
     begunAtMs: moment.nowMs,
     done: false,
   });
+}
+
+/** What is to be done where there is no hook: one that nobody wants any more has to end first. */
+export function awaitNone(instance: Instance): Move | null {
+  return instance.hooking.kind === "running" ? still(instance) : null;
 }
 
 function call(instance: Instance, command: AcceptedCommand, run: HookRun): Move {

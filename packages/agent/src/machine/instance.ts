@@ -16,7 +16,15 @@ import { carryOnUpdate, switchTarget } from "./update.ts";
 import { carryOnVerify, verifyWakeAtMs } from "./verify.ts";
 
 export function newInstance(service: ServiceName, slot: Slot, nowMs: number): Instance {
-  const nothing = { command: null, wanted: null, starts: 0, started: null, staged: [], shots: [] };
+  const nothing = {
+    command: null,
+    wanted: null,
+    starts: 0,
+    started: null,
+    restarted: null,
+    staged: [],
+    shots: [],
+  };
   return asleep({ service, slot, ...nothing }, nowMs);
 }
 
