@@ -15,6 +15,7 @@ const realProcesses = {
 
 export default defineConfig({
   test: {
+    globalSetup: "scripts/vitest-folder.ts",
     projects: [
       {
         test: {
