@@ -80,6 +80,8 @@ export type Watched = z.infer<typeof Watched>;
 /** What a revision of an upstream says. Its digest is that of this object (canonical JSON). */
 export const UpstreamContent = z.object({
   upstream: UpstreamName,
+  /** Left out it is HTTP, so that the digest of what there was before TCP is still the same. */
+  protocol: z.literal("tcp").optional(),
   members: z.array(Member),
   shares: z.array(z.unknown()).max(0),
   balance: Balance,
