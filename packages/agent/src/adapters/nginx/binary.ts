@@ -20,8 +20,8 @@ export interface NginxFeatures {
   readonly leastTime: boolean;
   /** Connections can be passed on one direction at a time (from 1.21.4). */
   readonly halfClose: boolean;
-  /** Where TCP is: in the program itself, or, if at all, in this file. */
-  readonly streamModule: "built-in" | string;
+  /** The file that TCP is in, if it is there at all; null where it is in the program itself. */
+  readonly streamModule: string | null;
   /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
   readonly tempPaths: readonly string[];
 }
@@ -55,8 +55,8 @@ export function parseFeatures(text: string): NginxFeatures | null {
 }
 
 /** As Debian builds nginx, TCP is a package of its own, and nginx finds it here once it is installed. */
-function streamModuleOf(text: string): string {
-  if (/ --with-stream(?=\s|$)/m.test(text)) return "built-in";
+function streamModuleOf(text: string): string | null {
+  if (/ --with-stream(?=\s|$)/m.test(text)) return null;
   const given = (option: string) => new RegExp(` --${option}=(\\S+)`).exec(text)?.[1];
   const prefix = given("prefix") ?? "/usr/local/nginx";
   return resolve(prefix, given("modules-path") ?? "modules", "ngx_stream_module.so");

@@ -103,7 +103,7 @@ test("what a build can't do is left out, and what it can is used", () => {
     keepaliveMinTimeout: false,
     leastTime: false,
     halfClose: false,
-    streamModule: "built-in",
+    streamModule: null,
     tempPaths: [],
   };
   const text = renderMain({ ...debian, features, workerUser: null }, folder);
@@ -139,7 +139,7 @@ test("reads what a build says of itself", () => {
     tempPaths: ["fastcgi", "uwsgi"],
   });
   const streamModule = (options: string) => parseFeatures(said("nginx/1.22.1", options))?.streamModule;
-  expect(streamModule("--with-threads --with-stream --with-x")).toBe("built-in");
+  expect(streamModule("--with-threads --with-stream --with-x")).toBeNull();
   const asDebian = "--prefix=/usr/share/nginx --modules-path=/usr/lib/nginx/modules --with-stream=dynamic";
   expect(streamModule(asDebian)).toBe("/usr/lib/nginx/modules/ngx_stream_module.so");
   expect(streamModule("--prefix=/opt/nginx --with-stream_ssl_module")).toBe(

@@ -23,7 +23,7 @@ export async function findStream(
   { version, streamModule }: NginxFeatures,
   folder: string,
 ): Promise<StreamSupport> {
-  if (streamModule === "built-in") return { kind: "built-in" };
+  if (streamModule === null) return { kind: "built-in" };
   const nginx = `nginx ${version} at '${binary}'`;
   const next = "Debian has it in libnginx-mod-stream; install it and restart the agent";
   if (!existsSync(streamModule)) {

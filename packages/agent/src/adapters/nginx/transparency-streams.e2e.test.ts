@@ -59,7 +59,7 @@ test.each(places)("an event is there while the stream is open: $way, $front", as
   const client = await dial(front, way, ...asks("GET /events"));
   const service = await serving;
   service.write("data: one\n\n");
-  await hear(client, "data: one");
+  expect(await hear(client, "data: one")).toContain(" 200 OK");
   service.write("data: two\n\n");
   await hear(client, "data: two");
   client.destroy();
@@ -90,6 +90,7 @@ test.each(through([open]))(
     const service = await serving;
     client.destroy();
     await once(service, "close");
+    expect(twins.origin.take()).toMatchObject({ body: "first.", complete: false });
   },
 );
 

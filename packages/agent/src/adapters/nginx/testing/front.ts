@@ -9,7 +9,7 @@ import { until } from "../waiting.ts";
 /** A stock nginx as the user would run it: it includes the edge's files and is never reloaded. */
 export interface Front {
   readonly port: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** One of the user's servers, on a port of its own. */
@@ -34,7 +34,7 @@ export async function startFront(place: FrontPlace, settings = ""): Promise<Fron
 export async function startFronts(
   { nginx, includeDir, folder }: FrontPlace,
   servers: readonly FrontServer[],
-): Promise<{ readonly ports: readonly number[]; stop(): Promise<void> }> {
+): Promise<{ readonly ports: readonly number[]; readonly stop: () => Promise<void> }> {
   const ports = await Promise.all(servers.map(() => freePort()));
   const config = join(folder, "front.conf");
   const blocks = servers.map((server, index) => serverBlock(server, ports[index] ?? 0));

@@ -8,7 +8,7 @@ import { type Message, MessageReader } from "./message-reader.ts";
 export interface Reply {
   /** `head`: as soon as the request's headers are there. */
   readonly at: "head" | "end";
-  say(socket: Socket): void;
+  readonly say: (socket: Socket) => void;
 }
 
 /** A service that says what it is told to and remembers what it heard: a library would put right what is to be seen. */

@@ -140,7 +140,7 @@ const brokenAnswers: Case[] = [
 ]);
 
 /** Header fields that some program somewhere sends. */
-export const oddHeaders = [
+const oddHeaders = [
   "X_Under_Score: kept",
   "X.Dot.Ted: kept",
   "X-Weird!#$%&'*+^`|~: kept",
