@@ -136,7 +136,8 @@ function proxyTo(upstream: string): string {
       proxy_set_header Connection $connection_upgrade;`;
 }
 
-function accepts(port: number): Promise<boolean> {
+/** Whether something listens there on this machine. */
+export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: ADDRESS, port });
     socket.once("connect", () => {

@@ -74,11 +74,13 @@ export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatur
   const run = await runNginx(path, ["-V"], "/");
   const features = run.failed ? null : parseFeatures(run.output);
   if (features && !features.supported) {
-    const message = `nginx ${features.version} at '${path}' is too old: ${oldestSupported} or newer is needed`;
+    const message = `nginx ${features.version} at '${path}' is too old: ${oldestSupported} or newer is needed. Upgrade it, or name another one by edge.nginx in the agent's config`;
     return err(failure("edge-nginx-too-old", message));
   }
   if (features) return ok(features);
-  return err(failure("edge-nginx-missing", `no nginx at '${path}': ${run.output}`));
+  const said = run.output === "" ? "it says nothing" : run.output;
+  const message = `no nginx at '${path}' (${said}); ${oldestSupported} or newer is needed. Install it (apt-get install nginx), or name its path by edge.nginx in the agent's config`;
+  return err(failure("edge-nginx-missing", message));
 }
 
 /** `nginx -t`: whether nginx accepts the config, in its own words where it does not. */
