@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.config === undefined) return give("usage: siding-agent --config FILE [--check | --teardown]", 2);
-  if (values.check) return await check(values.config);
+  if (values.check) return check(values.config);
   const rooms = moveIn(values.config);
   if (!rooms.ok) return give(rooms.error.message, 1);
   if (values.teardown) return tearDown(rooms.value);
