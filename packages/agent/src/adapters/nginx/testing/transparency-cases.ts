@@ -13,7 +13,7 @@ const MEGABYTE = 1024 * 1024;
 export const ok = answer("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok");
 
 /** Says it when the whole request is there, and keeps the connection. */
-export function answer(...pieces: readonly (string | Buffer)[]): Reply {
+function answer(...pieces: readonly (string | Buffer)[]): Reply {
   const say: Reply["say"] = (socket) => {
     for (const piece of pieces) socket.write(bytesOf(piece));
   };
