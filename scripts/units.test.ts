@@ -15,7 +15,7 @@ const MOST_EXPOSED = {
 };
 
 /** The parts of units that are there only where they are asked for, with the unit's own text before them. */
-const DROP_INS = [{ unit: "siding-edge.service", dropIn: "siding-edge-include.conf", mostExposed: 3.5 }];
+const DROP_INS = [{ unit: "siding-edge.service", dropIn: "siding-edge-include.conf", mostExposed: 3.0 }];
 
 const canAnalyze = spawnSync("systemd-analyze", ["--version"]).status === 0;
 
