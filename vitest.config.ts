@@ -6,6 +6,7 @@ const e2e = inFolders("*.e2e.test.ts");
 
 export default defineConfig({
   test: {
+    globalSetup: "scripts/vitest-folder.ts",
     projects: [
       {
         test: {

@@ -18,6 +18,7 @@ import type { OpenStreams } from "./http/event-stream.ts";
 import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { finishRestore } from "./ledger/restore.ts";
+import type { LedgerState } from "./ledger/state.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";
 import { intake } from "./messaging/intake.ts";
@@ -148,9 +149,10 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: 
   const reception = new Reception({
     hosts: new Set(hosts.map(({ id }) => id)),
     acceptBeat: (beat) => beats.accept(beat),
-    acceptReport: (report) => {
+    acceptReport: (report, unheard) => {
       beats.reported(report.hostId);
-      return orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`);
+      const news = (state: LedgerState) => intake(state, report);
+      orchestrator.hear({ news, by: `agent:${report.hostId}`, unheard });
     },
     wake: () => orchestrator.wake(),
     log,

@@ -46,6 +46,22 @@ export const RolloutBody = z.strictObject({
 });
 export type RolloutBody = z.infer<typeof RolloutBody>;
 
+/** Body of `POST /v1/services/{service}/restart`; without `hosts`, all that serve it. */
+export const RestartBody = z.strictObject({
+  hosts: z.array(HostId).min(1).optional(),
+  verifyHold: Duration.optional(),
+  bakeTime: Duration.optional(),
+  maxFailures: AmountInput.optional(),
+  comment: z.string().max(1_000).optional(),
+  queue: z.boolean().optional(),
+});
+export type RestartBody = z.infer<typeof RestartBody>;
+
+/** Body of `POST /v1/hosts/{id}/restart`. */
+export const HostRestartBody = RestartBody.omit({ hosts: true, maxFailures: true }).extend({
+  service: ServiceName,
+});
+
 /** Optional body of pause, abort, rollback and the other controls: who reads the history wants to know why. */
 export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
 
@@ -81,6 +97,8 @@ export type BatchTimes = z.infer<typeof BatchTimes>;
 export const RolloutDocument = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** `restart`: hosts run again what they run. Of the fleet itself, between rollouts: `bring-in` and `take-out` of one host. */
+  purpose: z.enum(["rollout", "restart", "bring-in", "take-out"]),
   from: z.array(TargetDocument),
   to: TargetDocument,
   strategy: z.record(z.string(), z.unknown()),

@@ -12,6 +12,7 @@ import { fleetEventsEndpoint } from "./fleet-events.ts";
 import { laterEndpoints } from "./later.ts";
 import { operationEndpoints } from "./operations.ts";
 import { problem } from "./problem.ts";
+import { restartEndpoints } from "./restarts.ts";
 import { rolloutEventsEndpoint } from "./rollout-events.ts";
 import { rolloutEndpoints } from "./rollouts.ts";
 import { serviceEndpoints } from "./services.ts";
@@ -24,6 +25,7 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     ...serviceEndpoints(desk),
     ...artifactEndpoints(desk),
     ...rolloutEndpoints(desk),
+    ...restartEndpoints(desk),
     rolloutEventsEndpoint(desk, open),
     ...fleetEndpoints(desk),
     fleetEventsEndpoint(desk, open, version),

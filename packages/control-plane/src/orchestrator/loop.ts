@@ -17,6 +17,15 @@ export interface OrchestratorOptions {
   readonly log: Logger;
 }
 
+/** What was said from outside and is worked on in the next round. */
+export interface Heard {
+  /** What it says that this state does not know; asked only once everything before it is folded. */
+  readonly news: (state: LedgerState) => readonly EventBody[];
+  readonly by: string;
+  /** It could not be made durable: it counts as not heard. */
+  readonly unheard: () => void;
+}
+
 /**
  * A round takes as many passes as there are steps that nobody outside has to answer: a handful. More means that two
  * decisions undo each other; then the machine is not kept busy with it.
@@ -34,12 +43,13 @@ const longestSleepMs = 3_600_000;
 const shortestSleepMs = 1;
 
 /**
- * The loop: decide, commit, decide again until nothing more comes; then publish and sleep until something happens. It
- * never waits within a round, so nothing can come between a decision and its commit, and nothing is published that is
- * not durable.
+ * The loop: take in what was heard, decide, commit, decide again until nothing more comes; make all of that durable by
+ * one write, then publish and sleep until something happens. It never waits within a round, so nothing can come between
+ * a decision and its commit, and nothing is published that is not durable.
  */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
+  #heard: Heard[] = [];
   #scheduled: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
@@ -66,8 +76,15 @@ export class Orchestrator {
     });
   }
 
+  /** Something was said that need not be answered: the next round takes it in, in the order of the calls. */
+  hear(heard: Heard): void {
+    if (this.#isStopped) return;
+    this.#heard.push(heard);
+    this.wake();
+  }
+
   /**
-   * Commits what a person or a report says, decided on the present state, and wakes the loop. Errors:
+   * Commits what a person says, decided on the present state, and wakes the loop. Errors:
    * `storage-failed`, `stopping`.
    */
   commit(bodies: readonly EventBody[], by: string): Result<readonly LedgerEvent[]> {
@@ -87,17 +104,31 @@ export class Orchestrator {
   }
 
   #round(): void {
-    const settled = this.#settle();
+    const { ledger, live, dispatch } = this.#options;
+    const heard = this.#heard.splice(0);
+    // After a failure, a round with nothing to commit would not say that it could be.
+    const writable = this.#storageFailure ? ledger.probe() : ok(undefined);
+    const settled = writable.ok ? ledger.together(() => this.#takeInAndSettle(heard)) : writable;
+    this.#noteStorage(settled);
     if (!settled.ok) {
+      for (const { unheard } of heard) unheard();
       this.#sleep(this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
       return;
     }
-    const { ledger, live, dispatch } = this.#options;
     const repeatAtMs = dispatch(ledger.state, live(), ledger.clock.nowMs());
     const instants = [settled.value, repeatAtMs].filter((atMs) => atMs !== null);
     if (instants.length === 0) this.#sleep(null);
     else this.#sleep(Math.min(...instants) - ledger.clock.nowMs());
+  }
+
+  #takeInAndSettle(heard: readonly Heard[]): Result<number | null> {
+    const { ledger } = this.#options;
+    for (const { news, by } of heard) {
+      const committed = ledger.commit(ledger.state.sequence, news(ledger.state), by);
+      if (!committed.ok) return committed;
+    }
+    return this.#settle();
   }
 
   /** Decides and commits until there is nothing more to decide; gives the instant at which there will be. */
@@ -105,21 +136,12 @@ export class Orchestrator {
     const { ledger, live, decide, log } = this.#options;
     for (let pass = 0; pass < maxPassesPerRound; pass += 1) {
       const { events, wakeAtMs } = decide(ledger.state, live(), ledger.clock.nowMs());
-      if (events.length === 0) return this.#rest(wakeAtMs);
+      if (events.length === 0) return ok(wakeAtMs);
       const committed = ledger.commit(ledger.state.sequence, events, "orchestrator");
-      this.#noteStorage(committed);
       if (!committed.ok) return committed;
     }
     log.error({ event: "decisions-unsettled", passes: maxPassesPerRound }, "decisions undo each other");
     return ok(ledger.clock.nowMs() + unsettledPauseMs);
-  }
-
-  /** Nothing to commit: after a failure, that alone does not say that it could be. */
-  #rest(wakeAtMs: number | null): Result<number | null> {
-    if (!this.#storageFailure) return ok(wakeAtMs);
-    const probed = this.#options.ledger.probe();
-    this.#noteStorage(probed);
-    return probed.ok ? ok(wakeAtMs) : probed;
   }
 
   #noteStorage(committed: Result<unknown>): void {

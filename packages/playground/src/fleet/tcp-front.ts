@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import type { Target } from "../clients/connection.ts";
 import { freePort } from "../processes/free-port.ts";
+import { listening } from "../processes/listening.ts";
 import type { Yard } from "../processes/yard.ts";
 import { until } from "../until.ts";
-import { accepts } from "./front.ts";
 
 const ADDRESS = "127.0.0.1";
 /** An agent that has just started has to hear of the service first. */
@@ -48,6 +48,7 @@ stream {
   );
   const args = ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`];
   const program = yard.start({ name, command: "nginx", args });
-  await program.survives(until(`${name} listening`, () => accepts(port), LISTENING_DEADLINE_MS));
-  return { address: ADDRESS, port };
+  const target = { address: ADDRESS, port };
+  await program.survives(listening(name, target, LISTENING_DEADLINE_MS));
+  return target;
 }
