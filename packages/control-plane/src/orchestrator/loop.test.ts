@@ -77,6 +77,22 @@ test("it sleeps until the instant that the decision names", async () => {
   expect(decided).toBe(2);
 });
 
+test("a loop that sleeps owes nothing; one that does not get to its round says for how long", async () => {
+  decide = () => ({ events: [], wakeAtMs: ledger.clock.nowMs() + 60_000 });
+  orchestrator.wake();
+  await vi.waitFor(() => expect(published).toHaveLength(1));
+  expect(orchestrator.overdueMs).toBe(0);
+  decide = () => {
+    owed = orchestrator.overdueMs;
+    return nothing;
+  };
+  let owed = -1;
+  orchestrator.wake();
+  // Nothing else gets its turn meanwhile, the round neither.
+  while (orchestrator.overdueMs === 0);
+  await vi.waitFor(() => expect(owed).toBe(0));
+});
+
 test("what a person says is committed at once and wakes the loop", async () => {
   expect(orchestrator.commit([artifact(1)], "admin")).toMatchObject({ ok: true, value: [{ by: "admin" }] });
   await vi.waitFor(() => expect(published).toEqual([1]));

@@ -52,6 +52,8 @@ export class Orchestrator {
   #heard: Heard[] = [];
   #scheduled: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** When the next round is to be; null while nothing is to come. On the process's monotonic clock. */
+  #dueMs: number | null = null;
   #isStopped = false;
   #storageFailure: Failure | null = null;
   #retryMs = shortestRetryMs;
@@ -65,11 +67,18 @@ export class Orchestrator {
     return this.#storageFailure;
   }
 
+  /** For how long the loop has owed a round: no more than an instant, unless it has come to a halt. */
+  get overdueMs(): number {
+    return this.#dueMs === null ? 0 : Math.max(0, performance.now() - this.#dueMs);
+  }
+
   /** Something happened that a decision may depend on. Any number of these before the next round are one. */
   wake(): void {
     if (this.#isStopped || this.#scheduled) return;
+    this.#dueMs = performance.now();
     this.#scheduled = setImmediate(() => {
       this.#scheduled = null;
+      this.#dueMs = null;
       const startedMs = performance.now();
       this.#round();
       this.#options.onRound?.(performance.now() - startedMs);
@@ -101,6 +110,7 @@ export class Orchestrator {
     this.#isStopped = true;
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#scheduled) clearImmediate(this.#scheduled);
+    this.#dueMs = null;
   }
 
   #round(): void {
@@ -160,10 +170,10 @@ export class Orchestrator {
   #sleep(durationMs: number | null): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
+    if (!this.#scheduled) this.#dueMs = null;
     if (durationMs === null || this.#isStopped) return;
-    this.#timer = setTimeout(
-      () => this.wake(),
-      Math.min(Math.max(durationMs, 0) + shortestSleepMs, longestSleepMs),
-    );
+    const sleepMs = Math.min(Math.max(durationMs, 0) + shortestSleepMs, longestSleepMs);
+    this.#timer = setTimeout(() => this.wake(), sleepMs);
+    this.#dueMs ??= performance.now() + sleepMs;
   }
 }
