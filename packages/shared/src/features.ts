@@ -1,10 +1,11 @@
 import { edgeCheckOf } from "./health.ts";
 import { HostHookName } from "./hooks.ts";
 import type { Role } from "./report.ts";
+import type { EdgeProtocol } from "./spec.ts";
 import type { TargetSpec } from "./target.ts";
 
-/** By role, how a target shows that agents in that role have to understand a part of it. */
-type Part = Partial<Record<Role, (spec: TargetSpec) => boolean>>;
+/** By role, how a target, or what its edges pass on, shows that agents in that role have to understand a part of it. */
+type Part = Partial<Record<Role, (spec: TargetSpec, protocol: EdgeProtocol) => boolean>>;
 
 /**
  * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
@@ -18,6 +19,7 @@ const parts = {
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
   hooks: { host: ({ hooks }) => HostHookName.options.some((name) => hooks[name] !== undefined) },
   "hooks.beforeRollout": { host: ({ hooks }) => hooks.beforeRollout !== undefined },
+  "edge.protocol": { edge: (_, protocol) => protocol === "tcp" },
   "health.command": { host: ({ health }) => "command" in health },
 } as const satisfies Readonly<Record<string, Part>>;
 
@@ -36,9 +38,10 @@ export function lackedFeatures(
   spec: TargetSpec,
   role: Role,
   announced: readonly string[],
+  protocol: EdgeProtocol = "http",
 ): readonly Feature[] {
   return names.filter((feature) => {
     const part: Part = parts[feature];
-    return part[role]?.(spec) && !announced.includes(feature);
+    return part[role]?.(spec, protocol) && !announced.includes(feature);
   });
 }
