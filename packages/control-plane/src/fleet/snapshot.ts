@@ -47,7 +47,8 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
     .map((host) => host.hostId);
 }
 
-function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+/** Whether the labels of a host, in a role that it has, are those of a service. */
+export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }
