@@ -52,7 +52,7 @@ describe("a host's agent", () => {
         .map((name) => name.split("-")[0]);
     const kept = ["v1", "v2", "v5", "v6", "v7", "v8", "v9"];
     await until("the rest to be deleted", () => folders().length === kept.length);
-    expect(folders().sort()).toEqual(kept);
+    expect(new Set(folders())).toEqual(new Set(kept));
     expect(readlinkSync(join(rig.folder, "releases", "web", "blue"))).toContain("v2-");
     expect((await rig.does({ kind: "revert", target: v1 })).command?.status).toBe("done");
     expect(rig.said()?.running).toBe(v1.id);

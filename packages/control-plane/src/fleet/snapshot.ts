@@ -70,7 +70,7 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
 /** h2 before h10. */
 const byNumber = new Intl.Collator("en", { numeric: true });
 
-function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
+export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
   return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 
