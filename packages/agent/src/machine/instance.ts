@@ -22,6 +22,7 @@ export function newInstance(service: ServiceName, slot: Slot, nowMs: number): In
     starts: 0,
     started: null,
     restarted: null,
+    served: [],
     staged: [],
     shots: [],
   };
