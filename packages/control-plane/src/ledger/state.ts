@@ -186,7 +186,7 @@ export function emptyInstance(service: ServiceName, slot: Slot): InstanceRecord 
   return { service, slot, target: null, drained: false, command: null, report: null };
 }
 
-/** Which records an event replaced: what the tables must store again in the same transaction. */
+/** Which records an event replaced or removed: what the tables must store again in the same transaction. */
 export interface Touched {
   readonly table: TableName;
   readonly key: string;

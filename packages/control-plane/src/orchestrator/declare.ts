@@ -64,6 +64,14 @@ function upstreamEvents(state: LedgerState, spec: ServiceSpec): readonly EventBo
   return [{ type: "upstream-revised", service: spec.name, content }];
 }
 
+/** An artifact that has come; nothing where it was known. */
+export function artifactEvents(
+  state: LedgerState,
+  { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number },
+): readonly EventBody[] {
+  return state.artifacts.has(digest) ? [] : [{ type: "artifact-registered", digest, sizeBytes }];
+}
+
 export interface Registered {
   readonly events: readonly EventBody[];
   /** False where the same release was there already. */
@@ -77,18 +85,9 @@ export function registerRelease(
   wanted: { readonly version: Version; readonly digest: Digest },
 ): Result<Registered, Refusal> {
   const { version, digest } = wanted;
-  if (!state.services.has(service)) {
-    return err({
-      code: "unknown-service",
-      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
-    });
-  }
-  const existing = state.releases.get(releaseKey(service, version));
-  if (existing?.digest === digest) return ok({ events: [], created: false });
-  if (existing) {
-    const message = `release ${version} of ${service} exists with ${existing.digest}; a release never changes, choose another version`;
-    return err({ code: "release-conflict", message, errors: [{ path: "artifact.digest", message }] });
-  }
+  const registered = releaseBefore(state, service, wanted);
+  if (!registered.ok) return registered;
+  if (registered.value) return ok({ events: [], created: false });
   const artifact = state.artifacts.get(digest);
   if (!artifact) {
     const message = `no artifact ${digest} is here; upload it with POST /v1/artifacts`;
@@ -96,4 +95,24 @@ export function registerRelease(
   }
   const { sizeBytes } = artifact;
   return ok({ events: [{ type: "release-registered", service, version, digest, sizeBytes }], created: true });
+}
+
+/** Whether this very release was registered before. Errors: `unknown-service`, `release-conflict`. */
+export function releaseBefore(
+  state: LedgerState,
+  service: ServiceName,
+  { version, digest }: { readonly version: Version; readonly digest: Digest },
+): Result<boolean, Refusal> {
+  if (!state.services.has(service)) {
+    return err({
+      code: "unknown-service",
+      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
+    });
+  }
+  const existing = state.releases.get(releaseKey(service, version));
+  if (existing && existing.digest !== digest) {
+    const message = `release ${version} of ${service} exists with ${existing.digest}; a release never changes, choose another version`;
+    return err({ code: "release-conflict", message, errors: [{ path: "version", message }] });
+  }
+  return ok(existing !== undefined);
 }
