@@ -78,6 +78,19 @@ describe("an edge's agent", () => {
     expect(await throughEdge()).toBe(200);
   });
 
+  it("asks for a connection only where that is the check", async () => {
+    origin.status = 500;
+    const asked = content(false, 4);
+    const [target = "" as TargetId] = Object.keys(asked.checks) as TargetId[];
+    const tcp = { tcp: true as const, intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 };
+    rig.apply({ ...asked, checks: { [target]: tcp } });
+    await until("a good instance", () => rig.saidOfUpstream()?.probes[0]?.state === "good");
+    origin.close();
+    const detail = () => rig.saidOfUpstream()?.probes[0]?.detail;
+    await until("nobody there", () => detail() !== undefined);
+    expect(detail()).toBe("connection refused");
+  });
+
   it("that is killed has served on, and says so without another reload", async () => {
     await until("the revision", served(rig.apply(content(true, null))));
     const before = rig.saidOfUpstream();

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import type { StepFailure } from "@siding/shared/report";
 import type { Target } from "@siding/shared/target";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { AgentRig } from "./testing/rig.ts";
+import { AgentRig, until } from "./testing/rig.ts";
 
 let rig: AgentRig;
 let v1: Target;
@@ -136,6 +136,16 @@ describe("what goes wrong with a release", () => {
     const report = await rig.does({ kind: "update", target: v2 });
     expect(report).toMatchObject({ running: v1.id, command: { failure: { code: "release-missing" } } });
     expect(await rig.answers()).toBe("v1");
+  });
+
+  it("gives what its health command printed, and ends one that forks and hangs", async () => {
+    const command = ["sh", "-c", "sleep 1000 & echo $! >> forked; echo waits for $PORT; wait"];
+    const health = { command, intervalMs: 50, timeoutMs: 100, rise: 2, graceMs: 700 };
+    const failure = await failureOf(await rig.target("hangs", {}, { health }));
+    expect(failure).toMatchObject({ code: "health-grace", output: `waits for ${rig.port}` });
+    expect(failure?.message).toMatch(/^not healthy within 700ms; the last run of 'sh -c .*': timeout$/);
+    const forked = readFileSync(join(rig.folder, "releases", "web", "blue", "forked"), "utf8").trim();
+    for (const pid of forked.split("\n")) await until(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`));
   });
 
   it("kills what does not heed SIGTERM, after its grace", async () => {

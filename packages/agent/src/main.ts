@@ -17,6 +17,7 @@ import { IncludeEdge } from "./adapters/nginx/include-edge.ts";
 import { EdgeLayout } from "./adapters/nginx/layout.ts";
 import { endAll } from "./adapters/nginx/stop.ts";
 import { ChildDriver } from "./adapters/process/child-driver.ts";
+import { CommandChecks, endForgottenChecks } from "./adapters/process/command-checks.ts";
 import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
 import { localAddresses } from "./adapters/system/addresses.ts";
 import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
@@ -103,6 +104,7 @@ async function run(rooms: Rooms): Promise<void> {
   const complaints = await clearDrafts(config.releasesDir);
   if (complaints.length > 0) log.warn("drafts-not-cleared", { why: complaints.join("; ") });
   const bootId = readBootId();
+  const checks = checksOf(rooms);
   // Link and agent know each other: the link speaks for the agent, and the agent hears by the link.
   let agent: Agent | null = null;
   const link = new NatsLink(
@@ -130,6 +132,7 @@ async function run(rooms: Rooms): Promise<void> {
       driver: driverOf(config),
       countConnections: countOn(config.address),
       askHealth,
+      runCheck: (order) => checks.run(order),
       edge: config.edge === null ? null : edgeOf(config, config.edge),
       log,
     },
@@ -143,7 +146,12 @@ async function run(rooms: Rooms): Promise<void> {
   });
   const unit = new UnitVoice(process.env);
   unit.ready(() => agent.takesEvents);
-  endInOrder(agent, link, rooms, log, unit);
+  endInOrder(rooms, log, () => {
+    unit.stopping();
+    agent.stop();
+    checks.close();
+    return link.close();
+  });
   takeInventoryLater(agent, log);
   await link.run();
 }
@@ -160,15 +168,13 @@ function takeInventoryLater(agent: Agent, log: Log): void {
 }
 
 /** The agent ends, and what it runs goes on: services and nginx. A signal that comes twice is one. */
-function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log, unit: UnitVoice): void {
+function endInOrder({ unlock }: Rooms, log: Log, stop: () => Promise<void>): void {
   let ending = false;
   const end = (signal: NodeJS.Signals) => {
     if (ending) return;
     ending = true;
     log.info("agent-stopping", { signal });
-    unit.stopping();
-    agent.stop();
-    void link.close().finally(() => {
+    void stop().finally(() => {
       unlock();
       process.exit(0);
     });
@@ -179,6 +185,7 @@ function endInOrder(agent: Agent, link: NatsLink, { unlock }: Rooms, log: Log, u
 
 /** Stops everything that this agent has started: for the end of a demo or a test, and before an uninstall. */
 async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
+  endForgottenChecks(config.dataDir);
   const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
   // In mode include nginx is the user's.
   if (config.edge?.mode === "inner") {
@@ -188,6 +195,11 @@ async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
   }
   unlock();
   give(left.join("\n"), left.length === 0 ? 0 : 1);
+}
+
+function checksOf({ config: { dataDir, address } }: Rooms): CommandChecks {
+  endForgottenChecks(dataDir);
+  return new CommandChecks({ owner: dataDir, address });
 }
 
 function identityOf(config: AgentConfig): AgentIdentity {

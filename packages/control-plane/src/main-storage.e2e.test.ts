@@ -125,3 +125,25 @@ test("a disk that is full: nothing is half done, it says so, and goes on once th
   expect(await ask(again.http, "GET", "/v1/services/before")).toBe(200);
   expect(await ask(again.http, "GET", `/v1/services/${refused}`)).toBe(200);
 });
+
+test("a backup that finds no room is not restored, and nothing has changed", async ({ skip }) => {
+  if (!mountSmall()) return skip();
+  const started = await start();
+  expect(await declare(started.http, "before", 8_000)).toBe(201);
+  const config = ["--config", join(folder, "siding.yaml")];
+  const backup = join(folder, "a.backup");
+  const maintain = (verb: string) =>
+    execFileSync(process.execPath, [program, ...config, verb, backup], { stdio: "pipe" });
+  maintain("backup");
+  const { bavail, bsize } = statfsSync(dataDir);
+  // Room enough for a lock and not for a ledger.
+  writeFileSync(join(dataDir, "ballast"), Buffer.alloc((bavail - 6) * bsize));
+  expect(() => maintain("restore")).toThrow(
+    /not restored, and nothing has changed: .*(full|no space left|disk I)/,
+  );
+  expect(await ask(started.http, "GET", "/v1/services/before")).toBe(200);
+  rmSync(join(dataDir, "ballast"));
+  maintain("restore");
+  await vi.waitFor(async () => expect(await ask(started.http, "GET", "/readyz")).toBe(200), patience);
+  expect(await ask(started.http, "GET", "/v1/services/before")).toBe(200);
+});

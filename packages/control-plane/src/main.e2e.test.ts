@@ -122,40 +122,36 @@ test("its life: ready, alone on its data, killed, back as it was, ended in order
   );
 });
 
-test("it is backed up while it works, and restored once it does not", async () => {
+test("it is backed up and restored by one command each, also while it works", async () => {
   const first = await start();
-  expect((await ask(first.endpoints.http, "PUT", "/v1/services/web", spec)).status).toBe(201);
+  const { http } = first.endpoints;
+  const known = async (service: string) => (await ask(http, "GET", `/v1/services/${service}`)).status;
+  expect((await ask(http, "PUT", "/v1/services/web", spec)).status).toBe(201);
   const backup = join(folder, "monday.backup");
-  const made = run("backup", backup);
-  expect([await made.ended, made.said()]).toEqual([0, expect.stringContaining("and verified them")]);
-  const again = run("backup", backup);
-  expect([await again.ended, again.said()]).toEqual([3, expect.stringContaining("is there already")]);
+  await expectEnd(run("backup", backup), 0, "and verified them");
+  await expectEnd(run("backup", backup), 3, "is there already");
   const service = { ...spec, name: "api", port: 8081, edge: { match: { role: "edge" }, upstream: "api" } };
-  expect((await ask(first.endpoints.http, "PUT", "/v1/services/api", service)).status).toBe(201);
-  const early = run("restore", backup, "--force");
-  expect([await early.ended, early.said()]).toEqual([3, expect.stringContaining("another control plane")]);
+  expect((await ask(http, "PUT", "/v1/services/api", service)).status).toBe(201);
+
+  const half = join(folder, "half.backup");
+  writeFileSync(half, readFileSync(backup).subarray(0, 20_000));
+  await expectEnd(run("restore", half), 3, "nothing has changed");
+  expect([await known("web"), await known("api")]).toEqual([200, 200]);
+
+  await expectEnd(run("restore", backup), 0, /restored \d+ events.*kept as.*is ready.*all 0 artifacts/s);
+  expect(first.child.exitCode).toBeNull();
+  expect([await known("web"), await known("api")]).toEqual([200, 404]);
+  const [aside = ""] = readdirSync(dataDir).filter((name) => /^ledger\.db\.before-\w+$/.test(name));
   await stop(first, "SIGTERM");
 
-  const careful = run("restore", backup);
-  expect([await careful.ended, careful.said()]).toEqual([3, expect.stringContaining("--force")]);
-  const broken = join(folder, "broken.backup");
-  writeFileSync(broken, readFileSync(backup).fill(0x55, 8_192, 40_000));
-  const refused = run("restore", broken, "--force");
-  expect([await refused.ended, refused.said()]).toEqual([
-    3,
-    expect.stringMatching(/no sound backup|was not restored/),
-  ]);
-  const forced = run("restore", backup, "--force");
-  expect([await forced.ended, forced.said()]).toEqual([
-    0,
-    expect.stringMatching(/restored \d+ events.*kept as/s),
-  ]);
-  expect(readdirSync(dataDir).filter((name) => name.includes("before-"))).not.toEqual([]);
-
-  const second = await start();
-  expect((await ask(second.endpoints.http, "GET", "/v1/services/web")).status).toBe(200);
-  expect((await ask(second.endpoints.http, "GET", "/v1/services/api")).status).toBe(404);
+  await expectEnd(run("restore", join(dataDir, aside)), 0, "the next start works with this ledger");
+  await start();
+  expect([await known("web"), await known("api")]).toEqual([200, 200]);
 });
+
+async function expectEnd(run: Run, code: number, words: string | RegExp): Promise<void> {
+  expect([await run.ended, run.said()]).toEqual([code, expect.stringMatching(words)]);
+}
 
 test("a config or a command that can't be is refused before anything is touched", async () => {
   configure({ htpp: {} });

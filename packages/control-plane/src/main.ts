@@ -1,20 +1,22 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { requireSupportedNode } from "@siding/shared/node-version";
-import { err, failure, messageOf, ok, type Result } from "@siding/shared/result";
+import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import { UnitVoice } from "@siding/systemd/notify";
 import { destination, type Logger, pino } from "pino";
 import { type Config, loadConfig } from "./config.ts";
-import { backUpLedger, rebuildLedger, restoreLedger } from "./maintenance.ts";
-import { startControlPlane } from "./start.ts";
+import { isRestorePending } from "./ledger/restore.ts";
+import { backUpLedger, holdDataDir, rebuildLedger, restoreLedger } from "./maintenance.ts";
+import { dataFiles, startControlPlane } from "./start.ts";
 
 requireSupportedNode();
 
 const usage = `usage: siding-control-plane --config FILE            run the control plane
        siding-control-plane --config FILE rebuild    make every record of the ledger again from its log
        siding-control-plane --config FILE backup TO  copy the ledger into one file, also while it runs
-       siding-control-plane --config FILE restore FROM [--force]
-                                                     put a backup in place of the ledger, while it does not run
+       siding-control-plane --config FILE restore FROM
+                                                     put a backup in place of the ledger, also while it runs
        siding-control-plane --config FILE check      whether it could start with this config
 `;
 
@@ -25,6 +27,9 @@ const exitCrashed = 1;
 
 /** What is still under way at the end gets this long; then the process ends all the same. */
 const stopDeadlineMs = 10_000;
+
+/** Whoever restores a backup leaves it in the data directory, and is soon heard there, whoever runs us. */
+const restoreLookMs = 250;
 
 const command = readCommand(process.argv.slice(2));
 if (!command.ok) {
@@ -40,14 +45,13 @@ process.exitCode = await perform(config.value, command.value.verb);
 
 type Verb =
   | { readonly kind: "run" | "rebuild" | "check" }
-  | { readonly kind: "backup"; readonly file: string }
-  | { readonly kind: "restore"; readonly file: string; readonly force: boolean };
+  | { readonly kind: "backup" | "restore"; readonly file: string };
 
 function readCommand(args: string[]): Result<{ readonly configFile: string; readonly verb: Verb }> {
   try {
-    const options = { config: { type: "string" }, force: { type: "boolean", default: false } } as const;
+    const options = { config: { type: "string" } } as const;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const verb = verbOf(positionals, values.force);
+    const verb = verbOf(positionals);
     if (!verb) return err(failure("usage", `unknown command '${positionals.join(" ")}'`));
     if (values.config === undefined) return err(failure("usage", "--config FILE is missing"));
     return ok({ configFile: resolve(values.config), verb });
@@ -56,11 +60,10 @@ function readCommand(args: string[]): Result<{ readonly configFile: string; read
   }
 }
 
-function verbOf([kind = "run", file, ...more]: readonly string[], force: boolean): Verb | null {
-  if (more.length > 0 || (force && kind !== "restore")) return null;
+function verbOf([kind = "run", file, ...more]: readonly string[]): Verb | null {
+  if (more.length > 0) return null;
   if (file === undefined) return kind === "run" || kind === "rebuild" || kind === "check" ? { kind } : null;
-  if (kind === "backup") return { kind, file };
-  return kind === "restore" ? { kind, file, force } : null;
+  return kind === "backup" || kind === "restore" ? { kind, file } : null;
 }
 
 async function perform(config: Config, verb: Verb): Promise<number> {
@@ -76,7 +79,7 @@ async function perform(config: Config, verb: Verb): Promise<number> {
     case "backup":
       return told(await backUpLedger(config, verb.file, at));
     case "restore":
-      return told(await restoreLedger(config, verb.file, { ...verb, at }));
+      return told(await restoreLedger(config, verb.file, at));
   }
 }
 
@@ -85,25 +88,57 @@ async function run({ logLevel, ...config }: Config): Promise<number> {
   const log = pino({ name: "siding-control-plane", level: logLevel }, destination({ fd: 2, sync: true }));
   endOnMistakes(log);
   const stopped = firstStop();
-  const started = await startControlPlane({ logLevel, ...config }, log);
-  if (!started.ok) {
-    log.fatal({ event: "start-refused", code: started.error.code, err: started.error.cause }, "not started");
-    say(started.error.message);
-    return exitRefused;
+  const held = holdDataDir(config.dataDir);
+  if (!held.ok) return notStarted(held.error, log);
+  try {
+    return await runUntilStopped({ logLevel, ...config }, stopped, log);
+  } finally {
+    held.value();
   }
-  // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
+}
+
+/** Starts anew with each ledger that a backup was restored to. */
+async function runUntilStopped(
+  config: Config,
+  stopped: Promise<NodeJS.Signals>,
+  log: Logger,
+): Promise<number> {
   const unit = new UnitVoice(process.env);
-  unit.ready(() => true);
-  const signal = await stopped;
-  unit.stopping();
-  log.info({ event: "stopping", signal }, "stopping");
-  setTimeout(() => {
+  for (;;) {
+    const started = await startControlPlane(config, log);
+    if (!started.ok) return notStarted(started.error, log);
+    // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
+    unit.ready(() => true);
+    const signal = await Promise.race([stopped, restoreOrdered(config)]);
+    if (signal !== null) unit.stopping();
+    log.info({ event: "stopping", signal }, signal === null ? "a backup is to be restored" : "stopping");
+    await endInTime(started.value, log);
+    log.info({ event: "stopped" }, "stopped");
+    if (signal !== null) return 0;
+  }
+}
+
+function notStarted({ code, message, cause }: Failure, log: Logger): number {
+  log.fatal({ event: "start-refused", code, err: cause }, "not started");
+  say(message);
+  return exitRefused;
+}
+
+async function endInTime(running: AsyncDisposable, log: Logger): Promise<void> {
+  const overdue = setTimeout(() => {
     log.fatal({ event: "stop-overdue", stopDeadlineMs }, "could not end in order");
     process.exit(exitCrashed);
-  }, stopDeadlineMs).unref();
-  await started.value[Symbol.asyncDispose]();
-  log.info({ event: "stopped" }, "stopped");
-  return 0;
+  }, stopDeadlineMs);
+  overdue.unref();
+  await running[Symbol.asyncDispose]();
+  clearTimeout(overdue);
+}
+
+/** Null, once a backup waits to take the ledger's place. */
+async function restoreOrdered({ dataDir }: Config): Promise<null> {
+  const ledger = join(dataDir, dataFiles.ledger);
+  while (!isRestorePending(ledger)) await sleep(restoreLookMs, undefined, { ref: false });
+  return null;
 }
 
 /** Ctrl-C comes twice (from the terminal and from npm), an impatient person's kill as well: all are one. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { ControlPlaneId, RolloutId } from "@siding/shared/ids";
 import { err, failure, ok, type Result } from "@siding/shared/result";
@@ -10,7 +10,6 @@ import { ArtifactStore } from "./artifacts/store.ts";
 import { UrlFetcher } from "./artifacts/url-fetcher.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import { writeDurably } from "./data-dir/durable-file.ts";
-import { takeLock } from "./data-dir/lock.ts";
 import { keptPort } from "./data-dir/ports.ts";
 import { keptSecret } from "./data-dir/secret.ts";
 import { BeatStore } from "./fleet/beats.ts";
@@ -20,6 +19,7 @@ import { type Desk, type Trouble, viewOf } from "./http/desk.ts";
 import type { OpenStreams } from "./http/event-stream.ts";
 import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
+import { finishRestore } from "./ledger/restore.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";
 import { intake } from "./messaging/intake.ts";
@@ -34,6 +34,7 @@ import { version } from "./version.ts";
 /** Where things are in the data directory. */
 export const dataFiles = {
   lock: "lock",
+  restoreLock: "restore.lock",
   ledger: "ledger.db",
   ports: "ports.json",
   endpoints: "endpoints.json",
@@ -45,18 +46,18 @@ export const dataFiles = {
 const time = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
 
 /**
- * Starts everything, from the lock up to the API; what it returns ends everything in the opposite order. Errors: every
- * part's own, with whatever was started already ended again.
+ * Starts everything, from the ledger up to the API, in a data directory that the caller holds; what it returns ends
+ * everything in the opposite order. Errors: every part's own, with whatever was started already ended again.
  */
 export async function startControlPlane(config: Config, log: Logger): Promise<Result<AsyncDisposable>> {
   await using stack = new AsyncDisposableStack();
   const at = (name: string) => join(config.dataDir, name);
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const lock = takeLock(at(dataFiles.lock));
-  if (!lock.ok) return lock;
-  stack.defer(lock.value);
   // The last start's would pass for ours.
   rmSync(at(dataFiles.endpoints), { force: true });
+  const restored = finishRestore(at(dataFiles.ledger));
+  if (!restored.ok) return restored;
+  if (restored.value)
+    log.warn({ event: "restored", aside: restored.value }, "a backup took the ledger's place");
   const ledger = beginEpoch(openLedger(at(dataFiles.ledger), time), stack);
   if (!ledger.ok) return ledger;
   const nats = await reachNats(config, at, log, stack);

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { asSent } from "./as-sent.ts";
+import { EdgeCheck } from "./health.ts";
 import {
   Address,
   CommandId,
@@ -17,7 +19,7 @@ import {
 } from "./ids.ts";
 import { protocolVersion } from "./message.ts";
 import { Balance } from "./spec.ts";
-import { HealthSpec, Target } from "./target.ts";
+import { Target } from "./target.ts";
 
 /** What every command carries (design section 6). `deadlineMs` is a duration from its arrival at the agent. */
 const envelope = {
@@ -77,16 +79,21 @@ export type Member = z.infer<typeof Member>;
 export const Watched = Member.extend({ attempt: Revision });
 export type Watched = z.infer<typeof Watched>;
 
-/** What a revision of an upstream says. Its digest is that of this object (canonical JSON). */
-export const UpstreamContent = z.object({
-  upstream: UpstreamName,
-  members: z.array(Member),
-  shares: z.array(z.unknown()).max(0),
-  balance: Balance,
-  watch: z.array(Watched),
-  /** How the edges ask each target that is listed or watched: two targets may be asked differently. */
-  checks: z.record(TargetId, HealthSpec),
-});
+/**
+ * What a revision of an upstream says. Its digest is that of this object (canonical JSON) as it was sent, so what is added
+ * later is optional and has no default.
+ */
+export const UpstreamContent = asSent(
+  z.object({
+    upstream: UpstreamName,
+    members: z.array(Member),
+    shares: z.array(z.unknown()).max(0),
+    balance: Balance,
+    watch: z.array(Watched),
+    /** How the edges ask each target that is listed or watched: two targets may be asked differently. */
+    checks: z.record(TargetId, EdgeCheck),
+  }),
+);
 export type UpstreamContent = z.infer<typeof UpstreamContent>;
 
 export const ApplyRevision = z.object({

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { UpstreamContent } from "./command.ts";
 import { canonicalJson, contentDigest } from "./digest.ts";
 import { HostId } from "./ids.ts";
 import { encodeMessage, maxMessageBytes, parseMessage } from "./message.ts";
@@ -21,6 +22,25 @@ describe("a message", () => {
       ok: true,
       value: beat,
     });
+  });
+
+  it("with a content that is known by its digest is left as it was sent, by newer and by older senders", () => {
+    const health = { http: "/", intervalMs: 500, timeoutMs: 500, rise: 1, graceMs: 500 };
+    const member = {
+      hostId: "h1",
+      slot: "blue",
+      targetId: "v1@0123456789ab.1",
+      address: "10.0.0.1",
+      port: 80,
+    };
+    const first = { upstream: "web", members: [member], shares: [], balance: "round-robin", watch: [] };
+    const older = { ...first, checks: { [member.targetId]: health } };
+    const checks = { [member.targetId]: { ...health, novel: 1 } };
+    const newer = { ...older, members: [{ ...member, zone: "a" }], checks, more: [1] };
+    expect(UpstreamContent.parse(older)).toEqual(older);
+    expect(UpstreamContent.parse(newer)).toEqual(newer);
+    const wrong = { ...older, members: [{ ...member, port: 0 }] };
+    expect(UpstreamContent.safeParse(wrong).error?.issues).toMatchObject([{ path: ["members", 0, "port"] }]);
   });
 
   it.each([

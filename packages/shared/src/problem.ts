@@ -25,6 +25,7 @@ export const ProblemCode = z.enum([
   "nothing-to-do", // every matched host is on the target already
   "no-hosts",
   "no-edges",
+  "agent-too-old", // the target has parts that an agent does not know
   "below-minimum", // the rollout would breach the service's minimum
   "port-conflict",
   "upstream-conflict",

@@ -134,6 +134,8 @@ export const HostFacts = z.object({
   edgeAddresses: z.array(Address),
   epochSeen: Epoch,
   revisionSeen: Revision,
+  /** The parts of a target that this agent knows, see `features.ts`; one from before there were any announces none. */
+  features: z.array(z.string().max(64)).max(256).default([]),
   /** Null until it was taken: it costs more than everything else at a start, and nobody waits for it. */
   inventory: Inventory.nullable().default(null),
 });

@@ -1,30 +1,17 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
+import { HealthInput } from "./health.ts";
 import { LabelName, Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
+import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";
 import { TargetSpec } from "./target.ts";
 import { AmountInput, Duration, StoredAmount } from "./units.ts";
 
-/** Text that reaches a process or a config file: control characters are refused, not cleaned. */
-const PlainText = z
-  .string()
-  .max(4_096)
-  .refine((text) => !/\p{Cc}/u.test(text), "control characters are refused");
-
-const reservedEnv = /^(ADDRESS|PORT|SIDING_.*)$/;
-const EnvName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable's name has letters, digits and _")
-  .refine((name) => !reservedEnv.test(name), "ADDRESS, PORT and SIDING_* are set by the agent");
-
 const RunInput = z.strictObject({
-  command: z.array(PlainText.min(1)).min(1).max(256),
+  command: CommandLine,
   env: z.record(EnvName, PlainText).default({}),
   stopGrace: Duration.default(defaults.stopGraceMs),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name has small letters, digits, _ and -")
-    .optional(),
+  user: UserName.optional(),
   envFile: z
     .string()
     .regex(/^\/[A-Za-z0-9._@+/-]{1,1023}$/, "an absolute path of letters, digits and . _ / @ + -")
@@ -36,19 +23,6 @@ const UnitInput = z
   .string()
   .max(200)
   .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit of the hosts, such as web@.service");
-
-const HealthInput = z.strictObject({
-  http: z
-    .string()
-    .max(1_024)
-    .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$/, "a path that starts with '/'"),
-  interval: Duration.default(defaults.health.intervalMs).refine((ms) => ms >= 10, "at least 10ms"),
-  timeout: Duration.default(defaults.health.timeoutMs).refine((ms) => ms >= 10, "at least 10ms"),
-  rise: z.int().min(1).max(100).default(defaults.health.rise),
-  grace: Duration.default(defaults.health.graceMs),
-  tcp: notYet("health.tcp asks for a connection only"),
-  command: notYet("health.command runs a program"),
-});
 
 const DrainInput = z.strictObject({
   deadline: Duration.default(defaults.drain.deadlineMs),
@@ -224,14 +198,13 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     return refuse("ports", "blue and green need ports of their own");
   if (input.edge === undefined)
     return refuse("edge", "a service without an edge is not available in this release of Siding", true);
-  const { http, interval: intervalMs, timeout: timeoutMs, rise, grace: graceMs } = input.health;
   return {
     name: input.name,
     hosts: input.hosts,
     target: {
       run: runOf(input),
       ports: input.ports ?? { blue: input.port as number, green: null },
-      health: { http, intervalMs, timeoutMs, rise, graceMs },
+      health: input.health,
       drain: {
         deadlineMs: input.drain.deadline,
         onDeadline: input.drain.onDeadline,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HealthSpec } from "./health.ts";
 import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 
 /** An immutable release: a version and the digest of its artifact. */
@@ -26,19 +27,6 @@ const RunSpec = z.union([UnitRun, CommandRun]);
 /** The port of each slot; `green: null` means that there is no idle slot. */
 export const PortsSpec = z.object({ blue: Port, green: Port.nullable() });
 export type PortsSpec = z.infer<typeof PortsSpec>;
-
-/**
- * How health is asked. A good answer is any 2xx or 3xx to `GET http` within `timeoutMs`. An instance is healthy after `rise` good answers
- * in a row, `intervalMs` apart, and failed when it has not got there `graceMs` after its start.
- */
-export const HealthSpec = z.object({
-  http: z.string(),
-  intervalMs: z.int().min(1),
-  timeoutMs: z.int().min(1),
-  rise: z.int().min(1),
-  graceMs: z.int().min(0),
-});
-export type HealthSpec = z.infer<typeof HealthSpec>;
 
 /** How long requests in flight may take, what happens then, and whether peers that are no edges hold the drain. */
 export const DrainSpec = z.object({

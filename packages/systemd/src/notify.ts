@@ -27,9 +27,10 @@ export class UnitVoice {
 
   /**
    * The program does its work. From here on it is pinged for: out of this very event loop, and only while `isHealthy`,
-   * so that systemd restarts what hangs.
+   * so that systemd restarts what hangs. Said again, the newer `isHealthy` counts.
    */
   ready(isHealthy: () => boolean): void {
+    if (this.#ping) clearInterval(this.#ping);
     this.#send(["READY=1"]);
     const intervalMs = Number(this.#environment.WATCHDOG_USEC ?? 0) / 1_000;
     if (!(intervalMs > 0)) return;

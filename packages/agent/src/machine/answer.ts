@@ -1,8 +1,24 @@
 import type { ProbeAnswer } from "./event.ts";
 
-/** A good answer is any 2xx or 3xx. */
+/** A good answer is any 2xx or 3xx, a connection where only that was asked for, and exit code 0. */
 export function isGood(answer: ProbeAnswer): boolean {
-  return answer.kind === "status" && answer.status >= 200 && answer.status < 400;
+  switch (answer.kind) {
+    case "status":
+      return answer.status >= 200 && answer.status < 400;
+    case "connected":
+      return true;
+    case "exit":
+      return answer.code === 0;
+    case "refused":
+    case "timeout":
+    case "error":
+      return false;
+  }
+}
+
+/** The end of what a health command printed. */
+export function outputOf(answer: ProbeAnswer | null): string | undefined {
+  return answer !== null && "output" in answer ? answer.output : undefined;
 }
 
 /** An answer in a few words: `status 500`, `connection refused`. */
@@ -11,6 +27,10 @@ export function describeAnswer(answer: ProbeAnswer | null): string {
   switch (answer.kind) {
     case "status":
       return `status ${answer.status}`;
+    case "connected":
+      return "connected";
+    case "exit":
+      return answer.signal === null ? `exit code ${answer.code}` : `ended by ${answer.signal}`;
     case "refused":
       return "connection refused";
     case "timeout":

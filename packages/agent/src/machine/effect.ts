@@ -1,4 +1,5 @@
 import type { UpstreamContent } from "@siding/shared/command";
+import type { EdgeCheck } from "@siding/shared/health";
 import type { Address, Digest, ServiceName, Slot, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { Report } from "@siding/shared/report";
 import type { Release, Target } from "@siding/shared/target";
@@ -75,18 +76,38 @@ export type HostEffect =
       readonly startId: number;
       readonly target: Target;
       readonly port: number;
+    } & InstanceRef)
+  /**
+   * Run the target's health command beside the process; an earlier run of the same instance is ended first. Answer:
+   * `probed`.
+   */
+  | ({
+      readonly kind: "run-check";
+      readonly op: OpId;
+      readonly target: Target;
+      readonly port: number;
+      readonly process: ProcessRef;
+      readonly command: readonly string[];
+      readonly timeoutMs: number;
     } & InstanceRef);
 
-/** `GET http://address:port` + path, once, on a connection of its own. Answer: `probed`. */
+/** What a probe asks `address:port`: `GET http`, or only whether it takes a connection. */
+export type Question = { readonly http: string } | { readonly tcp: true };
+
+/** Ask once, on a connection of its own. Answer: `probed`. */
 type Probe = {
   readonly kind: "probe";
   readonly op: OpId;
   readonly owner: ProbeOwner;
   readonly address: Address;
   readonly port: number;
-  readonly path: string;
+  readonly question: Question;
   readonly timeoutMs: number;
 };
+
+export function questionOf(check: EdgeCheck): Question {
+  return "http" in check ? { http: check.http } : { tcp: true };
+}
 
 export type EdgeEffect =
   /** Find or start the inner nginx. Answer: `edge-started`. */

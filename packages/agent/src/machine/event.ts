@@ -104,10 +104,18 @@ export interface ProcessExit {
   readonly note?: string;
 }
 
+/** `output` is the end of what a health command printed. */
 export type ProbeAnswer =
   | { readonly kind: "status"; readonly status: number }
+  | { readonly kind: "connected" }
+  | {
+      readonly kind: "exit";
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly output: string;
+    }
   | { readonly kind: "refused"; readonly message: string }
-  | { readonly kind: "timeout" }
+  | { readonly kind: "timeout"; readonly output?: string }
   | { readonly kind: "error"; readonly message: string };
 
 /** What nginx serves of an upstream for certain, and what its reloads cost. Survives restarts of the agent. */

@@ -1,6 +1,10 @@
-import { type HealthSpec, portOf } from "@siding/shared/target";
-import { describeAnswer } from "./answer.ts";
+import type { HealthSpec } from "@siding/shared/health";
+import type { Address } from "@siding/shared/ids";
+import { portOf, type Target } from "@siding/shared/target";
+import { describeAnswer, outputOf } from "./answer.ts";
+import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
+import type { ProcessRef } from "./journal.ts";
 import { type Moment, type Move, nextOp, refOf, still } from "./move.ts";
 import { countAnswer, freshProbing, isAsked, isDue } from "./probing.ts";
 import type { Instance } from "./state.ts";
@@ -14,18 +18,32 @@ export function checkHealth(instance: Instance, { nowMs, agent }: Moment): Move 
   const checked = checkedNow(instance);
   if (checked === null || !isDue(instance.probing.next, nowMs)) return still(instance);
   const { op, instance: counted } = nextOp(instance);
-  const { port, spec } = checked;
-  const { http: path, timeoutMs } = spec;
-  const owner = { kind: "instance", ...refOf(instance) } as const;
   return {
     instance: { ...counted, probing: { ...counted.probing, next: { kind: "asked", op } } },
-    effects: [{ kind: "probe", op, owner, address: agent.address, port, path, timeoutMs }],
+    effects: [question(instance, checked, op, agent.address)],
   };
+}
+
+function question(
+  instance: Instance,
+  { port, target, process }: Checked,
+  op: OpId,
+  address: Address,
+): Effect {
+  const { health } = target.spec;
+  const ref = refOf(instance);
+  if ("command" in health) {
+    const { command, timeoutMs } = health;
+    return { kind: "run-check", op, ...ref, target, port, process, command, timeoutMs };
+  }
+  const { timeoutMs } = health;
+  const owner = { kind: "instance", ...ref } as const;
+  return { kind: "probe", op, owner, address, port, question: questionOf(health), timeoutMs };
 }
 
 /** Counts an answer of the process that is checked now; one to an older question is dropped. */
 export function healthAnswered(instance: Instance, op: string, answer: ProbeAnswer, nowMs: number): Instance {
-  const spec = checkedNow(instance)?.spec;
+  const spec: HealthSpec | undefined = checkedNow(instance)?.target.spec.health;
   if (spec === undefined || !isAsked(instance.probing, op)) return instance;
   const probing = countAnswer(instance.probing, answer, spec, nowMs);
   const starting = !probing.everGood && nowMs - probing.sinceMs < spec.graceMs;
@@ -43,7 +61,8 @@ export function askAnew(instance: Instance, nowMs: number): Instance {
 export function healthTrouble(instance: Instance) {
   if (instance.health !== "bad") return null;
   const { lastAnswer } = instance.probing;
-  return stepFailure("health-bad", `the last health checks failed; the last: ${describeAnswer(lastAnswer)}`);
+  const message = `the last health checks failed; the last: ${describeAnswer(lastAnswer)}`;
+  return stepFailure("health-bad", message, outputOf(lastAnswer));
 }
 
 export function healthWakeAtMs(instance: Instance): number | null {
@@ -51,11 +70,17 @@ export function healthWakeAtMs(instance: Instance): number | null {
   return next.kind === "due" && checkedNow(instance) !== null ? next.atMs : null;
 }
 
+interface Checked {
+  readonly port: number;
+  readonly target: Target;
+  readonly process: ProcessRef;
+}
+
 /** Null while nothing is to be asked: no process, one that is on its way out, or one that drains. */
-function checkedNow({ process, journal }: Instance): { port: number; spec: HealthSpec } | null {
+function checkedNow({ process, journal }: Instance): Checked | null {
   const { wanted, command, slot } = journal;
   if (process.kind !== "running" || wanted?.startId !== process.startId) return null;
   const port = portOf(wanted.target.spec.ports, slot);
   if (port === null || command?.body.kind === "drain") return null;
-  return { port, spec: wanted.target.spec.health };
+  return { port, target: wanted.target, process: process.process };
 }

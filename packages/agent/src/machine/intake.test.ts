@@ -1,5 +1,7 @@
-import type { Command } from "@siding/shared/command";
+import { Command } from "@siding/shared/command";
+import { contentDigest } from "@siding/shared/digest";
 import type { CommandId, ControlPlaneId, HostId, Incarnation } from "@siding/shared/ids";
+import { encodeMessage, parseMessage } from "@siding/shared/message";
 import type { RefusalCode } from "@siding/shared/report";
 import { describe, expect, it } from "vitest";
 import { contentOf, revisionOf, service, targetOf, World } from "./world.fixture.ts";
@@ -111,6 +113,27 @@ describe("a command", () => {
     expect(world.reports.length).toBe(before);
     world.run(10);
     expect(world.reports[0]).toMatchObject({ full: true, sequence: 1, instances: [] });
+  });
+
+  it("of a newer control plane is judged by all that it says, also by what is unknown here", () => {
+    const world = ready();
+    const content = contentOf(["h1"]);
+    const newer = {
+      ...content,
+      novelty: { deep: true },
+      members: content.members.map((member) => ({ ...member, zone: "a" })),
+      checks: Object.fromEntries(
+        Object.entries(content.checks).map(([id, check]) => [id, { ...check, novel: 1 }]),
+      ),
+    };
+    const sent = parseMessage(Command, encodeMessage(revisionOf(world, 7, newer)));
+    if (!sent.ok) throw new Error(sent.error.message);
+    world.send(sent.value);
+    world.run(10);
+    expect(lastRefusal(world)).toBeUndefined();
+    expect(world.journal.upstreams).toMatchObject([
+      { revision: 7, digest: contentDigest(newer), content: newer },
+    ]);
   });
 
   it("with the highest revision is what the facts say", () => {

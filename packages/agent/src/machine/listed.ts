@@ -1,6 +1,6 @@
 import type { Member, UpstreamContent } from "@siding/shared/command";
 import { describeAnswer, isGood } from "./answer.ts";
-import type { Effect, OpId } from "./effect.ts";
+import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
 import { earliest } from "./instance.ts";
 import { isDue } from "./probing.ts";
@@ -70,8 +70,8 @@ export function askListed(upstream: Upstream, nowMs: number): { upstream: Upstre
     listed.set(key, { ...each, next: { kind: "asked", op } });
     const owner = { kind: "listed", upstream: journal.upstream, key } as const;
     const { address, port } = each.member;
-    const { http: path, timeoutMs } = check;
-    effects.push({ kind: "probe", op, owner, address, port, path, timeoutMs });
+    const { timeoutMs } = check;
+    effects.push({ kind: "probe", op, owner, address, port, question: questionOf(check), timeoutMs });
   }
   if (effects.length === 0) return { upstream, effects };
   return { upstream: { ...upstream, listed, ops: upstream.ops + effects.length }, effects };

@@ -1,11 +1,13 @@
-import type { HealthSpec } from "@siding/shared/target";
+import type { HealthSpec } from "@siding/shared/health";
 import { isGood } from "./answer.ts";
 import type { OpId } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
 import type { Probing } from "./state.ts";
 
-/** A process that is starting is asked this often, so that a fast start costs no more than it takes. */
+/** A process that is starting is asked this often, so that a fast start costs no more than it takes … */
 const startPollMs = 50;
+/** … and by a command, each of which is a process, this often. */
+const startRunMs = 250;
 
 export function freshProbing(nowMs: number): Probing {
   return {
@@ -26,6 +28,7 @@ export function countAnswer(probing: Probing, answer: ProbeAnswer, spec: HealthS
   const everGood = probing.everGood || good;
   const sinceMs = good || probing.healthySinceMs === null ? probing.sinceMs : nowMs;
   const starting = !everGood && nowMs - sinceMs < spec.graceMs;
+  const startEveryMs = "command" in spec ? startRunMs : startPollMs;
   return {
     sinceMs,
     goodRun,
@@ -35,7 +38,7 @@ export function countAnswer(probing: Probing, answer: ProbeAnswer, spec: HealthS
     lastAnswer: answer,
     next: {
       kind: "due",
-      atMs: nowMs + (starting ? Math.min(startPollMs, spec.intervalMs) : spec.intervalMs),
+      atMs: nowMs + (starting ? Math.min(startEveryMs, spec.intervalMs) : spec.intervalMs),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { features } from "@siding/shared/features";
 import { protocolVersion } from "@siding/shared/message";
 import type { HostFacts, InstanceReport, Report, UpstreamReport } from "@siding/shared/report";
 import { inFlight } from "./drain.ts";
@@ -78,6 +79,7 @@ function facts({ agent, controlPlane, instances, upstreams }: MachineState): Hos
     edgeAddresses: [...edgeAddresses],
     epochSeen: controlPlane?.epoch ?? 0,
     revisionSeen: Math.max(0, ...revisions),
+    features: [...features],
     inventory,
   };
 }

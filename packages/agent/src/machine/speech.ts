@@ -85,9 +85,10 @@ function newsAtMs(
   report: InstanceReport,
   countsSaidAtMs: number | null,
 ): number | null {
-  if (before === undefined || !same(withoutCounts(before), withoutCounts(report)))
-    return Number.NEGATIVE_INFINITY;
-  if (same(before, report)) return null;
+  if (before === undefined) return Number.NEGATIVE_INFINITY;
+  const [known, present] = [withoutOutput(before), withoutOutput(report)];
+  if (!same(withoutCounts(known), withoutCounts(present))) return Number.NEGATIVE_INFINITY;
+  if (same(known, present)) return null;
   return countsSaidAtMs === null ? Number.NEGATIVE_INFINITY : countsSaidAtMs + countsEveryMs;
 }
 
@@ -95,6 +96,13 @@ function withoutCounts(report: InstanceReport): InstanceReport {
   if (report.command?.inFlight === undefined) return report;
   const { inFlight: _, ...command } = report.command;
   return { ...report, command };
+}
+
+/** A health command may print something else at each run: what it printed comes along, and is no news by itself. */
+function withoutOutput(report: InstanceReport): InstanceReport {
+  if (report.trouble?.output === undefined) return report;
+  const { output: _, ...trouble } = report.trouble;
+  return { ...report, trouble };
 }
 
 function afterSaying(

@@ -1,7 +1,8 @@
+import type { HealthSpec } from "@siding/shared/health";
 import type { Address } from "@siding/shared/ids";
 import type { Target } from "@siding/shared/target";
 import { formatMs } from "@siding/shared/units";
-import { describeAnswer } from "./answer.ts";
+import { describeAnswer, outputOf } from "./answer.ts";
 import { askAnew } from "./health.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { commandInHand, type Moment, type Move, still, withJournal } from "./move.ts";
@@ -83,9 +84,14 @@ function nothingRuns(instance: Instance) {
 function graceOver(instance: Instance, { spec }: Target, address: Address) {
   const trouble = absenceTrouble(instance);
   const { health, ports } = spec;
-  const asked = `http://${address}:${ports[instance.journal.slot]}${health.http}`;
-  const why =
-    trouble?.message ?? `the last answer of ${asked}: ${describeAnswer(instance.probing.lastAnswer)}`;
+  const { lastAnswer } = instance.probing;
+  const asked = askedWords(health, `${address}:${ports[instance.journal.slot]}`);
+  const why = trouble?.message ?? `the last ${asked}: ${describeAnswer(lastAnswer)}`;
   const message = `not healthy within ${formatMs(health.graceMs)}; ${why}`;
-  return stepFailure("health-grace", message, trouble?.output);
+  return stepFailure("health-grace", message, trouble?.output ?? outputOf(lastAnswer));
+}
+
+function askedWords(health: HealthSpec, place: string): string {
+  if ("http" in health) return `answer of http://${place}${health.http}`;
+  return "tcp" in health ? `connection to ${place}` : `run of '${health.command.join(" ")}'`;
 }

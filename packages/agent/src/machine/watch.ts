@@ -1,9 +1,9 @@
 import type { UpstreamContent, Watched } from "@siding/shared/command";
+import type { EdgeCheck } from "@siding/shared/health";
 import type { UpstreamName } from "@siding/shared/ids";
 import type { ProbeReport } from "@siding/shared/report";
-import type { HealthSpec } from "@siding/shared/target";
 import { describeAnswer } from "./answer.ts";
-import type { Effect, OpId } from "./effect.ts";
+import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
 import { earliest } from "./instance.ts";
 import { countAnswer, freshProbing, isAsked, isDue } from "./probing.ts";
@@ -36,12 +36,19 @@ export function askWatched(upstream: Upstream, nowMs: number): { upstream: Upstr
   if (due.length === 0) return { upstream, effects: [] };
   const watched = new Map(upstream.watched);
   const effects = due.map(({ key, each, check }, index): Effect => {
-    const { http: path, timeoutMs } = check;
     const op = upstreamOp(journal.upstream, upstream.ops + index + 1);
     watched.set(key, { ...each, probing: { ...each.probing, next: { kind: "asked", op } } });
     const owner = { kind: "watched", upstream: journal.upstream, key } as const;
     const { address, port } = each.watched;
-    return { kind: "probe", op, owner, address, port, path, timeoutMs };
+    return {
+      kind: "probe",
+      op,
+      owner,
+      address,
+      port,
+      question: questionOf(check),
+      timeoutMs: check.timeoutMs,
+    };
   });
   return { upstream: { ...upstream, watched, ops: upstream.ops + due.length }, effects };
 }
@@ -71,7 +78,7 @@ export function watchedAnswered(
 }
 
 /** Bad is what was good once, or has not answered well for as long as its agent would wait. */
-function counted(known: WatchedState, answer: ProbeAnswer, spec: HealthSpec, nowMs: number): WatchedState {
+function counted(known: WatchedState, answer: ProbeAnswer, spec: EdgeCheck, nowMs: number): WatchedState {
   const probing = countAnswer(known.probing, answer, spec, nowMs);
   const lost = probing.goodRun === 0 && (known.state === "good" || nowMs - probing.sinceMs >= spec.graceMs);
   const state = probing.goodRun >= spec.rise ? "good" : lost ? "bad" : known.state;
@@ -83,8 +90,7 @@ export function probeReports(upstream: Upstream): ProbeReport[] {
   return [...upstream.watched.values()].map(({ watched, probing, state }) => {
     const { hostId, slot, attempt } = watched;
     const { lastAnswer } = probing;
-    const silent =
-      state === "good" || lastAnswer === null || (lastAnswer.kind === "status" && probing.goodRun > 0);
+    const silent = state === "good" || lastAnswer === null || probing.goodRun > 0;
     return { hostId, slot, attempt, state, ...(silent ? {} : { detail: describeAnswer(lastAnswer) }) };
   });
 }

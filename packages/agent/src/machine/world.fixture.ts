@@ -38,10 +38,11 @@ const agent: AgentIdentity = {
   inventory: null,
 };
 
+const health = { http: "/healthz", intervalMs: 500, timeoutMs: 2_000, rise: 2, graceMs: 30_000 };
 const spec: TargetSpec = {
   run: { command: ["node", "server.js"], env: {}, stopGraceMs: 20_000 },
   ports: { blue: 8080, green: 8081 },
-  health: { http: "/healthz", intervalMs: 500, timeoutMs: 2_000, rise: 2, graceMs: 30_000 },
+  health,
   drain: { deadlineMs: 30_000, onDeadline: "proceed", others: "ignore" },
 };
 
@@ -239,6 +240,11 @@ export class World {
           owner: effect.owner,
           answer: { kind: "status", status: 200 },
         };
+      case "run-check": {
+        const owner = { kind: "instance", service: effect.service, slot: effect.slot } as const;
+        const answer = { kind: "exit", code: 0, signal: null, output: "" } as const;
+        return { kind: "probed", op: effect.op, owner, answer };
+      }
       case "cancel-stage":
       case "prune-releases":
         return null;
@@ -302,7 +308,7 @@ export function contentOf(
     shares: [],
     balance: "round-robin",
     watch: Object.entries(watch).map(([name, attempt]) => ({ ...member(name), attempt })),
-    checks: { [targetOf("v1").id]: spec.health },
+    checks: { [targetOf("v1").id]: health },
   };
 }
 

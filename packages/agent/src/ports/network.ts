@@ -1,6 +1,7 @@
 import type { Address } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
+import type { Question } from "../machine/effect.ts";
 import type { PeerCount, ProbeAnswer } from "../machine/event.ts";
 import type { ProcessRef } from "../machine/journal.ts";
 
@@ -13,7 +14,7 @@ export type CountConnections = (
 interface ProbeOrder {
   readonly address: Address;
   readonly port: number;
-  readonly path: string;
+  readonly question: Question;
   readonly timeoutMs: number;
 }
 

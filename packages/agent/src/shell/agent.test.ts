@@ -54,6 +54,7 @@ class Fakes {
           : Promise.resolve(ok(null));
       },
       link: () => Promise.resolve(ok("/releases/web/blue")),
+      folderOf: () => "/releases/web/blue",
       prune: () => Promise.resolve(),
     },
     driver: {
@@ -64,6 +65,7 @@ class Fakes {
       watchExits: () => {},
     },
     countConnections: () => Promise.resolve(ok([])),
+    runCheck: () => Promise.resolve({ kind: "exit", code: 0, signal: null, output: "" }),
     askHealth: () => Promise.resolve({ kind: "status", status: 200 }),
     edge: null,
     log: {

@@ -167,6 +167,7 @@ export class Agent {
       case "count-connections":
       case "stop-process":
       case "start-process":
+      case "run-check":
         return this.#host.carryOut(effect);
     }
   }

@@ -28,6 +28,11 @@ export function brokenEffect(effect: Effect, message: string): Event | null {
       return { kind: "process-started", op: effect.op, service: effect.service, slot: effect.slot, result };
     case "probe":
       return { kind: "probed", op: effect.op, owner: effect.owner, answer: { kind: "error", message } };
+    case "run-check": {
+      const { op, service, slot } = effect;
+      const owner = { kind: "instance", service, slot } as const;
+      return { kind: "probed", op, owner, answer: { kind: "error", message } };
+    }
     case "start-edge":
       return { kind: "edge-started", op: effect.op, result };
     case "recover-edge":

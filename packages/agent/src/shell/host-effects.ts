@@ -1,6 +1,7 @@
 import { err } from "@siding/shared/result";
 import type { HostEffect } from "../machine/effect.ts";
-import type { HostEvent } from "../machine/event.ts";
+import type { Event } from "../machine/event.ts";
+import type { RunCheck } from "../ports/checks.ts";
 import type { Driver } from "../ports/driver.ts";
 import type { CountConnections } from "../ports/network.ts";
 import type { Releases } from "../ports/releases.ts";
@@ -9,6 +10,7 @@ export interface HostPorts {
   readonly releases: Releases;
   readonly driver: Driver;
   readonly countConnections: CountConnections;
+  readonly runCheck: RunCheck;
 }
 
 type Asked<K extends HostEffect["kind"]> = Extract<HostEffect, { kind: K }>;
@@ -22,7 +24,7 @@ export class HostEffects {
     this.#ports = ports;
   }
 
-  carryOut(effect: HostEffect): Promise<HostEvent | null> {
+  carryOut(effect: HostEffect): Promise<Event | null> {
     switch (effect.kind) {
       case "adopt":
         return this.#adopt(effect);
@@ -39,17 +41,19 @@ export class HostEffects {
         return this.#stop(effect);
       case "start-process":
         return this.#start(effect);
+      case "run-check":
+        return this.#check(effect);
     }
   }
 
-  async #adopt({ op, known }: Asked<"adopt">): Promise<HostEvent> {
+  async #adopt({ op, known }: Asked<"adopt">): Promise<Event> {
     const releases = await this.#ports.releases.found();
     const processes = await this.#ports.driver.find(known);
     return { kind: "adopted", op, processes, releases };
   }
 
   /** What this host would not run is known here, before any traffic changes. */
-  async #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<HostEvent> {
+  async #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<Event> {
     const staging = new AbortController();
     this.#stagings.set(op, staging);
     try {
@@ -65,21 +69,28 @@ export class HostEffects {
     }
   }
 
-  async #count({ op, service, slot, process, port }: Asked<"count-connections">): Promise<HostEvent> {
+  async #count({ op, service, slot, process, port }: Asked<"count-connections">): Promise<Event> {
     const result = await this.#ports.countConnections(process, port);
     return { kind: "connections-counted", op, service, slot, result };
   }
 
-  async #stop({ op, service, slot, process, graceMs }: Asked<"stop-process">): Promise<HostEvent> {
+  async #stop({ op, service, slot, process, graceMs }: Asked<"stop-process">): Promise<Event> {
     const result = await this.#ports.driver.stop(process, graceMs);
     return { kind: "process-stopped", op, service, slot, result };
   }
 
-  async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<HostEvent> {
+  async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<Event> {
     const linked = await this.#ports.releases.link(service, slot, target.release);
     const result = linked.ok
       ? await this.#ports.driver.start({ service, slot, startId, target, port, folder: linked.value })
       : linked;
     return { kind: "process-started", op, service, slot, result };
+  }
+
+  async #check(effect: Asked<"run-check">): Promise<Event> {
+    const { op, service, slot } = effect;
+    const folder = this.#ports.releases.folderOf(service, slot);
+    const answer = await this.#ports.runCheck({ ...effect, folder });
+    return { kind: "probed", op, owner: { kind: "instance", service, slot }, answer };
   }
 }

@@ -12,11 +12,20 @@ const attempts = 5;
 
 /**
  * Takes a folder for this process alone; returns what gives it back. The lock names its holder by start, not only by
- * number, so that one who died without giving it back holds nobody up. Errors: `already-running`, naming the holder.
+ * number, so that one who died without giving it back holds nobody up. `what` is what its holders do, for people.
+ * Errors: `already-running`, naming the holder; `lock-failed` where no file can be written.
  */
-export function takeLock(file: string): Result<() => void> {
+export function takeLock(file: string, what = "control plane"): Result<() => void> {
   const self = identityOf(process.pid);
   if (!self) return err(failure("lock-failed", "this process is not to be found in /proc"));
+  try {
+    return take(file, self, what);
+  } catch (cause) {
+    return err(failure("lock-failed", `${file} can't be taken: ${messageOf(cause)}`, cause));
+  }
+}
+
+function take(file: string, self: ProcessIdentity, what: string): Result<() => void> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     if (create(file, self)) return ok(() => rmSync(file, { force: true }));
     const holder = readHolder(file);
@@ -24,25 +33,25 @@ export function takeLock(file: string): Result<() => void> {
       return err(
         failure(
           "already-running",
-          `another control plane (pid ${holder.pid}) is working with this data directory (${file})`,
+          `another ${what} (pid ${holder.pid}) is working with this data directory (${file})`,
         ),
       );
     }
     removeStale(file, holder);
   }
-  return err(failure("already-running", `another control plane is starting at the same time (${file})`));
+  return err(failure("already-running", `another ${what} is starting at the same time (${file})`));
 }
 
 /** A link appears whole or not at all, and never over another. */
 function create(file: string, self: ProcessIdentity): boolean {
   const mine = `${file}.${randomBytes(6).toString("hex")}`;
-  writeFileSync(mine, JSON.stringify(self), { mode: 0o600 });
   try {
+    writeFileSync(mine, JSON.stringify(self), { mode: 0o600 });
     linkSync(mine, file);
     return true;
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false;
-    throw new Error(`${file}: ${messageOf(cause)}`, { cause });
+    throw cause;
   } finally {
     rmSync(mine, { force: true });
   }

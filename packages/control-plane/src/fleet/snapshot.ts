@@ -4,6 +4,7 @@ import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
 import type {
+  AgentView,
   CommandView,
   EdgeView,
   HostView,
@@ -77,9 +78,14 @@ function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs
     hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,
     labels: host.facts?.labels ?? {},
+    agent: agentView(host),
     load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,
     instance: instanceView(service, host),
   };
+}
+
+function agentView({ facts }: HostRecord): AgentView {
+  return { version: facts?.agentVersion ?? "unknown", features: facts?.features ?? [] };
 }
 
 function instanceView(service: ServiceName, host: HostRecord): InstanceView {
@@ -122,6 +128,7 @@ function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: n
   return {
     hostId: edge.hostId,
     liveness: livenessOf(live, edge.hostId, nowMs),
+    agent: agentView(edge),
     counted: edge.counted.includes(spec.edge.upstream),
     confirmed: confirmedRevision(edge, spec.edge.upstream),
     refused: report?.refused ?? null,

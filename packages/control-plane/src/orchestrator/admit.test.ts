@@ -50,6 +50,34 @@ describe("a rollout is refused before it starts", () => {
     if (!refused.ok) expect(refused.error.message).toContain(arithmetic);
   });
 
+  it("where an agent is older than a part of the spec, which it would leave out: host, version and remedy are named", () => {
+    const stage = scene({ spec: { run: { command: ["node"], user: "www-data", envFile: "/etc/web.env" } } });
+    stage.restate("h3", { agentVersion: "0.0.9", features: ["run.user"] });
+    const refused = stage.admit({ version: "v2" });
+    expect(refused).toMatchObject({
+      ok: false,
+      error: {
+        code: "agent-too-old",
+        message:
+          "the agent of h3 (version 0.0.9) does not know run.envFile of this spec and would leave it out: upgrade the agent first",
+      },
+    });
+    stage.restate("h3", {
+      agentVersion: "0.1.0",
+      features: ["run.user", "run.envFile", "of a later release"],
+    });
+    expect(stage.admit({ version: "v2" }).ok).toBe(true);
+  });
+
+  it("but not where the spec has nothing that an older agent does not know", () => {
+    const stage = scene();
+    for (const id of ["h1", "h2", "h3", "h4", "e1"])
+      stage.restate(id, { agentVersion: "0.0.9", features: [] });
+    expect(stage.admit({ version: "v2" }).ok).toBe(true);
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
   it("where everything is there already", () => {
     expect(scene().admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
   });

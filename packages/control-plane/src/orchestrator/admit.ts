@@ -17,6 +17,7 @@ import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
+import { skewOf } from "../rollout/skew.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
@@ -176,9 +177,22 @@ export function startQueued(
 
 /** Why a plan may not start, every reason. */
 export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly Refusal[] {
-  return [fleetRefusal(snapshot, plan, to), capacityRefusal(snapshot, plan)].filter(
-    (refusal) => refusal !== null,
-  );
+  return [
+    fleetRefusal(snapshot, plan, to),
+    skewRefusal(snapshot, plan, to),
+    capacityRefusal(snapshot, plan),
+  ].filter((refusal) => refusal !== null);
+}
+
+/** Agents that are older than what they would be sent, all of them: a person upgrades them in one go. */
+function skewRefusal({ hosts, edges }: Snapshot, plan: Plan, to: Target): Refusal | null {
+  const planned = hosts.filter(({ hostId }) => plan.hosts.some((host) => host.hostId === hostId));
+  const skews = [
+    ...planned.flatMap((host) => skewOf(host, "host", to) ?? []),
+    ...edges.flatMap((edge) => skewOf(edge, "edge", to) ?? []),
+  ];
+  if (skews.length === 0) return null;
+  return { code: "agent-too-old", message: skews.map(({ message }) => message).join("; ") };
 }
 
 export function unknownService(service: ServiceName): Refusal {

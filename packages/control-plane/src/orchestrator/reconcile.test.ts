@@ -38,6 +38,28 @@ describe("between rollouts", () => {
     expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1"]);
   });
 
+  it("a new host whose agent is older than a part of the spec is told nothing, and says why", () => {
+    const stage = scene({ hosts: 2, spec: { run: { command: ["node"], user: "www-data" } } });
+    stage.join("h3", "host");
+    stage.restate("h3", { agentVersion: "0.0.9", features: [] });
+    const before = stage.log.length;
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1"]);
+    expect(stage.log.slice(before).filter(({ body }) => body.type === "command-issued")).toEqual([]);
+    expect(stage.log.map(({ body }) => body)).toContainEqual(
+      expect.objectContaining({
+        type: "host-failed",
+        phase: "staging",
+        failure: {
+          code: "agent-too-old",
+          message: expect.stringMatching(
+            /staging failed: the agent of h3 \(version 0.0.9\).*run.user.*upgrade/,
+          ) as unknown,
+        },
+      }),
+    );
+  });
+
   it("a host whose address changed is delisted, verified there and listed again, without a restart", () => {
     const stage = scene();
     const before = stage.log.length;

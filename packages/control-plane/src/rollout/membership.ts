@@ -1,5 +1,6 @@
 import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
 import { canonicalJson } from "@siding/shared/digest";
+import { edgeCheckOf } from "@siding/shared/health";
 import { type HostId, weightOf } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
@@ -226,7 +227,7 @@ function checksOf(survey: Survey, instances: readonly Member[]): UpstreamContent
   const checks: UpstreamContent["checks"] = {};
   for (const { targetId } of instances) {
     const target = targets.find((candidate) => candidate?.id === targetId);
-    const check = target?.spec.health ?? snapshot.upstream.content.checks[targetId];
+    const check = target ? edgeCheckOf(target.spec.health) : snapshot.upstream.content.checks[targetId];
     if (check !== undefined) checks[targetId] = check;
   }
   return checks;

@@ -5,6 +5,7 @@ import type { StepFailure } from "@siding/shared/report";
 import type { Target } from "@siding/shared/target";
 import type { PlannedHost } from "./plan.ts";
 import type { Course, RolloutRecord } from "./record.ts";
+import { skewOf } from "./skew.ts";
 import {
   type CommandView,
   countedEdges,
@@ -62,7 +63,7 @@ export function positionOf(
 ): Position {
   const course = rollout.hosts[planned.hostId]?.course ?? { kind: "planned" };
   if (course.kind === "settled") return { kind: "settled" };
-  if (course.kind === "planned") return idlePosition(rollout, host);
+  if (course.kind === "planned") return idlePosition(rollout, planned, host);
   const goal = goalOf(planned, course);
   if (!host) return { kind: "stranded" };
   if (!goal) return departure(snapshot, host);
@@ -85,7 +86,9 @@ function departure(snapshot: Snapshot, host: HostView): Position {
 }
 
 /** Before its batch, only staging can go wrong. */
-function idlePosition(rollout: RolloutRecord, host: HostView | undefined): Position {
+function idlePosition(rollout: RolloutRecord, planned: PlannedHost, host: HostView | undefined): Position {
+  const skew = host && planned.goal && skewOf(host, "host", planned.goal);
+  if (skew) return { kind: "broken", phase: "staging", failure: skew };
   const command = host?.instance.command;
   if (command?.rolloutId !== rollout.id || command.kind !== "stage" || command.status !== "failed") {
     return { kind: "idle" };

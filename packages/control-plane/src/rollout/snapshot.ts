@@ -36,6 +36,12 @@ export type LivenessView =
   | { readonly kind: "alive" }
   | { readonly kind: "silent"; readonly sinceMs: number };
 
+/** What an agent says of itself: its release, and the parts of a target that it knows. */
+export interface AgentView {
+  readonly version: string;
+  readonly features: readonly string[];
+}
+
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
@@ -46,6 +52,7 @@ export interface HostView {
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
   readonly labels: Labels;
+  readonly agent: AgentView;
   /** Share of its processors that is busy, from 0 to 1; null where there is no fresh sample. */
   readonly load: number | null;
   readonly instance: InstanceView;
@@ -88,6 +95,7 @@ export interface CommandView {
 export interface EdgeView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  readonly agent: AgentView;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;
   /** The newest revision that it serves for certain, every older worker gone; 0 before the first. */

@@ -1,3 +1,4 @@
+import { features } from "@siding/shared/features";
 import {
   type Address,
   Digest,
@@ -8,7 +9,14 @@ import {
   ServiceName,
   Version,
 } from "@siding/shared/ids";
-import type { Beat, InstanceReport, ProbeReport, StepFailure, UpstreamReport } from "@siding/shared/report";
+import type {
+  Beat,
+  HostFacts,
+  InstanceReport,
+  ProbeReport,
+  StepFailure,
+  UpstreamReport,
+} from "@siding/shared/report";
 import { RolloutBody } from "@siding/shared/rest";
 import { type ServiceSpec, SpecInput } from "@siding/shared/spec";
 import type { z } from "zod";
@@ -133,6 +141,7 @@ export class Scene {
           edgeAddresses: role === "edge" ? [address] : [],
           epochSeen: 1,
           revisionSeen: 0,
+          features: [...features],
           inventory: null,
         },
         instances: [],
@@ -144,10 +153,15 @@ export class Scene {
 
   /** The agent of a host reports another address. */
   move(id: string, network: string): void {
+    this.restate(id, { address: `${network}.${id.replace(/\D/g, "")}` as Address });
+  }
+
+  /** An agent says something else of itself. */
+  restate(id: string, change: Partial<HostFacts>): void {
     const host = this.state.hosts.get(HostId.parse(id));
     if (!host?.facts || !host.incarnation) throw new Error(`${id} has not joined`);
     const { hostId, incarnation } = host;
-    const facts = { ...host.facts, address: `${network}.${id.replace(/\D/g, "")}` as Address };
+    const facts = { ...host.facts, ...change };
     const nothing = { instances: [], upstreams: [], voided: [] };
     this.commit([{ type: "host-reported", hostId, incarnation, full: false, facts, ...nothing }], id);
   }

@@ -70,13 +70,13 @@ export class ControlPlane {
     return this.#maintain("backup", file);
   }
 
-  /** Puts a backup in place of its ledger. It must have been stopped. */
+  /** Puts a backup in place of its ledger, as it runs. */
   restore(file: string): Promise<void> {
-    return this.#maintain("restore", file, "--force");
+    return this.#maintain("restore", file);
   }
 
-  #maintain(verb: string, ...more: string[]): Promise<void> {
-    const args = [CONTROL_PLANE_PROGRAM, "--config", this.#configFile, verb, ...more];
+  #maintain(verb: string, file: string): Promise<void> {
+    const args = [CONTROL_PLANE_PROGRAM, "--config", this.#configFile, verb, file];
     return this.#yard.run({ name: verb, command: process.execPath, args });
   }
 

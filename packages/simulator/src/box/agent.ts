@@ -130,6 +130,7 @@ export class Agent implements AgentLife {
       case "stop-process":
       case "start-process":
       case "probe":
+      case "run-check":
         carryOutOnHost(box, this, effect);
         return;
     }
@@ -151,5 +152,5 @@ export class Agent implements AgentLife {
 
 /** Probes and beats are so many that a fault counted in them would rarely hit anything else. */
 function isNoteworthy({ kind }: Effect): boolean {
-  return kind !== "probe" && kind !== "send-beat" && kind !== "count-connections";
+  return kind !== "probe" && kind !== "run-check" && kind !== "send-beat" && kind !== "count-connections";
 }

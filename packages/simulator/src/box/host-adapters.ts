@@ -1,10 +1,11 @@
+import { isGood } from "@siding/agent/machine/answer";
 import type { Effect, HostEffect } from "@siding/agent/machine/effect";
-import type { Event } from "@siding/agent/machine/event";
+import type { Event, ProbeAnswer } from "@siding/agent/machine/event";
 import { err, ok } from "@siding/shared/result";
 import type { AgentLife } from "./agent-life.ts";
 import type { Box } from "./box.ts";
 import { endsAfterMs } from "./conduct.ts";
-import { answerOf } from "./process.ts";
+import { answerOf, isWell, type ServiceProcess } from "./process.ts";
 
 type Probe = Extract<Effect, { kind: "probe" }>;
 type EffectOf<Kind extends HostEffect["kind"]> = Extract<HostEffect, { kind: Kind }>;
@@ -14,6 +15,7 @@ const stageMs = { least: 20, most: 4_000 };
 const countMs = { least: 1, most: 5 };
 const spawnMs = { least: 5, most: 100 };
 const probeMs = { least: 1, most: 12 };
+const runMs = { least: 5, most: 60 };
 /** What a service needs to end when nothing is in flight. */
 const endMs = { least: 5, most: 600 };
 
@@ -42,6 +44,9 @@ export function carryOutOnHost(box: Box, agent: AgentLife, effect: HostEffect | 
       return;
     case "probe":
       probe(box, agent, effect);
+      return;
+    case "run-check":
+      agent.answer(runMs, () => checked(box, effect));
       return;
   }
 }
@@ -120,17 +125,34 @@ function naturalEndMs(box: Box): number {
   return Math.max(random.spread(endMs.least, endMs.most), busyUntilMs - timeline.nowMs);
 }
 
-function probe(box: Box, agent: AgentLife, { op, owner, address, timeoutMs }: Probe): void {
+/** A health command that looks at its own host's process and says by its exit code what it sees. */
+function checked(box: Box, { op, service, slot }: EffectOf<"run-check">): Event {
+  const { around, identity } = box;
+  const process = box.listener;
+  const good = process !== null && isWell(process, around.timeline.nowMs);
+  around.record({ kind: "probed", by: identity.hostId, hostId: identity.hostId, process, good });
+  const answer = { kind: "exit", code: good ? 0 : 1, signal: null, output: "" } as const;
+  return { kind: "probed", op, owner: { kind: "instance", service, slot }, answer };
+}
+
+function probe(box: Box, agent: AgentLife, { op, owner, address, question, timeoutMs }: Probe): void {
   const { around, identity } = box;
   const hostId = around.hostAt(address);
   const local = hostId === identity.hostId;
   const cut = hostId !== null && !local && !around.weather.hasPath(identity.hostId, hostId);
   const process = hostId === null || cut ? null : around.processOf(hostId);
-  const answer = cut ? ({ kind: "timeout" } as const) : answerOf(process, local, around.timeline.nowMs);
+  const heard = cut ? ({ kind: "timeout" } as const) : answerOf(process, local, around.timeline.nowMs);
+  const answer = "tcp" in question ? connectionOf(process, heard) : heard;
   if (hostId !== null) {
-    const good = answer.kind === "status" && answer.status === 200;
+    const good = isGood(answer);
     around.record({ kind: "probed", by: identity.hostId, hostId, process, good });
   }
   const takes = answer.kind === "timeout" ? { least: timeoutMs, most: timeoutMs } : probeMs;
   agent.answer(takes, () => ({ kind: "probed", op, owner, answer }));
+}
+
+/** Whoever listens takes a connection, whatever it would answer. */
+function connectionOf(process: ServiceProcess | null, heard: ProbeAnswer): ProbeAnswer {
+  const listens = process !== null && heard.kind !== "refused";
+  return listens && heard.kind === "status" ? { kind: "connected" } : heard;
 }

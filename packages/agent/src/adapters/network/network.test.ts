@@ -134,7 +134,9 @@ describe("a port", () => {
 
 describe("a health check", () => {
   const ask = (port: number, timeoutMs = 2_000) =>
-    askHealth({ address: "127.0.1.1", port, path: "/healthz", timeoutMs });
+    askHealth({ address: "127.0.1.1", port, question: { http: "/healthz" }, timeoutMs });
+  const knock = (address: string, port: number, timeoutMs = 2_000) =>
+    askHealth({ address, port, question: { tcp: true }, timeoutMs });
   const serving = (listener: RequestListener) => listening("127.0.1.1", createHttpServer(listener));
 
   it("brings the status back, and keeps no connection", async () => {
@@ -160,5 +162,17 @@ describe("a health check", () => {
   it("does not wait for a body that never ends", async () => {
     const port = await serving((_, response) => void response.writeHead(200).write("…"));
     expect(await ask(port, 200)).toEqual({ kind: "status", status: 200 });
+  });
+
+  it("that asks for a connection only is content with one, and keeps none", async () => {
+    const seen: Promise<unknown>[] = [];
+    const server = createServer((socket) => void seen.push(once(socket.resume(), "end")));
+    const port = await listening("127.0.1.1", server);
+    expect(await knock("127.0.1.1", port)).toEqual({ kind: "connected" });
+    expect(await knock("127.0.1.1", await serving(() => {}))).toEqual({ kind: "connected" });
+    expect((await knock("127.0.1.1", 1)).kind).toBe("refused");
+    expect((await knock("127.0.1.2", port)).kind).toBe("refused");
+    await Promise.all(seen);
+    expect(seen).toHaveLength(1);
   });
 });

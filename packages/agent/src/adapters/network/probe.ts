@@ -1,13 +1,23 @@
 import { request } from "node:http";
+import { connect } from "node:net";
 import type { ProbeAnswer } from "../../machine/event.ts";
 import type { AskHealth } from "../../ports/network.ts";
 
 /** A health answer has hardly a body; more than this is not waited for. */
 const maxBodyBytes = 65_536;
 
+interface Place {
+  readonly address: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
 /** Asks on a connection of its own, which is closed with the answer: a kept one would be counted by a drain. */
-export const askHealth: AskHealth = ({ address, port, path, timeoutMs }) =>
-  new Promise<ProbeAnswer>((resolve) => {
+export const askHealth: AskHealth = ({ question, ...place }) =>
+  "http" in question ? askHttp(place, question.http) : askTcp(place);
+
+function askHttp({ address, port, timeoutMs }: Place, path: string): Promise<ProbeAnswer> {
+  return new Promise((resolve) => {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
     const asked = request({
@@ -32,6 +42,22 @@ export const askHealth: AskHealth = ({ address, port, path, timeoutMs }) =>
     asked.on("close", () => clearTimeout(timer));
     asked.end();
   });
+}
+
+/** A connection that is taken is the whole answer. */
+function askTcp({ address, port, timeoutMs }: Place): Promise<ProbeAnswer> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const answer = (said: ProbeAnswer) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(said);
+    };
+    const timer = setTimeout(() => answer({ kind: "timeout" }), timeoutMs);
+    socket.once("connect", () => answer({ kind: "connected" }));
+    socket.on("error", (error: NodeJS.ErrnoException) => answer(failed(error, false)));
+  });
+}
 
 function failed(error: NodeJS.ErrnoException, timedOut: boolean): ProbeAnswer {
   if (timedOut) return { kind: "timeout" };

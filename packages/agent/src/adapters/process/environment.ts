@@ -9,7 +9,7 @@ export const basePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 /** What every service gets, and nothing else can set. */
 export function serviceEnvironment(
-  { slot, target, port }: StartOrder,
+  { slot, target, port }: Pick<StartOrder, "slot" | "target" | "port">,
   address: Address,
 ): Record<string, string> {
   return {

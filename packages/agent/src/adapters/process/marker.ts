@@ -1,16 +1,35 @@
 import { ServiceName, Slot, TargetId } from "@siding/shared/ids";
-import type { FoundProcess } from "../../machine/effect.ts";
+import type { FoundProcess, InstanceRef } from "../../machine/effect.ts";
 import { allPids, environOf, isSessionLeader, parseRef, refOfPid } from "./proc.ts";
 
 /** How a process says in its environment whose and which it is; its children inherit that. */
 const ownerVariable = "SIDING_AGENT";
 const instanceVariable = "SIDING_INSTANCE";
 
+/** In the place of the start: a health command is none. */
+const checkWord = "check";
+
 type Mark = Pick<FoundProcess, "service" | "slot" | "targetId" | "startId">;
 
 /** @param owner the agent's data folder: no two agents have the same */
 export function markerOf(owner: string, mark: Mark): Record<string, string> {
   return { [ownerVariable]: owner, [instanceVariable]: textOf(mark) };
+}
+
+/** @param owner the agent's data folder */
+export function checkMarkerOf(owner: string, instance: InstanceRef): Record<string, string> {
+  return { [ownerVariable]: owner, [instanceVariable]: checkTextOf(instance) };
+}
+
+/** Health commands, and what they have started, of an instance or (null) of all. */
+export function leftByChecks(owner: string, instance: InstanceRef | null): number[] {
+  const isLeft = (text: string) =>
+    instance === null ? text.endsWith(`/${checkWord}`) : text === checkTextOf(instance);
+  return ownedPids(owner).flatMap(({ pid, instance: text }) => (isLeft(text) ? [pid] : []));
+}
+
+function checkTextOf({ service, slot }: InstanceRef): string {
+  return `${service}/${slot}/${checkWord}`;
 }
 
 /** Whether a process is this agent's: its pid may have been given to somebody else. */

@@ -8,6 +8,12 @@ export interface ProcessName {
   readonly bootId: string;
 }
 
+/** Who a process runs as. */
+export interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 interface Stat {
   readonly state: string;
   readonly group: number;
@@ -62,6 +68,14 @@ export function environOf(pid: number): ReadonlyMap<string, string> | null {
     return [entry.slice(0, at), entry.slice(at + 1)] as const;
   });
   return new Map(entries);
+}
+
+/** Null where the process is gone. */
+export function idsOf(pid: number): Ids | null {
+  const status = readProc(pid, "status");
+  const idOf = (name: string) => new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status ?? "")?.[1];
+  const [uid, gid] = [idOf("Uid"), idOf("Gid")];
+  return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
 }
 
 export function commandNameOf(pid: number): string {

@@ -110,6 +110,10 @@ export class ReleaseStore implements Releases {
     }
   }
 
+  folderOf(service: ServiceName, slot: Slot): string {
+    return this.#layout.link(service, slot);
+  }
+
   async prune(service: ServiceName, keep: readonly Release[]): Promise<void> {
     const linked = await Promise.all((["blue", "green"] as const).map((slot) => this.#linked(service, slot)));
     const kept = new Set([...keep.map((release) => this.#layout.release(service, release)), ...linked]);

@@ -1,0 +1,36 @@
+import { edgeCheckOf } from "./health.ts";
+import type { Role } from "./report.ts";
+import type { TargetSpec } from "./target.ts";
+
+/** By role, how a target shows that agents in that role have to understand a part of it. */
+type Part = Partial<Record<Role, (spec: TargetSpec) => boolean>>;
+
+/**
+ * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
+ * fields pass, so an agent from before a part would run the target without it and say nothing: each agent announces the
+ * parts that it knows, and the control plane sends it no others. Whoever adds a part to a target adds it here.
+ */
+const parts = {
+  "run.user": { host: ({ run }) => "command" in run && run.user !== undefined },
+  "run.envFile": { host: ({ run }) => "command" in run && run.envFile !== undefined },
+  unit: { host: ({ run }) => "unit" in run },
+  "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
+  "health.command": { host: ({ health }) => "command" in health },
+} as const satisfies Readonly<Record<string, Part>>;
+
+export type Feature = keyof typeof parts;
+
+/** What agents of this release announce. */
+export const features = Object.keys(parts) as readonly Feature[];
+
+/** What a target needs of an agent in this role and is not among what that agent announces. */
+export function lackedFeatures(
+  spec: TargetSpec,
+  role: Role,
+  announced: readonly string[],
+): readonly Feature[] {
+  return features.filter((feature) => {
+    const part: Part = parts[feature];
+    return part[role]?.(spec) && !announced.includes(feature);
+  });
+}
