@@ -77,7 +77,8 @@ export class Ledger {
     } catch (cause) {
       // The fold has run ahead of the disk: what the tables say is the truth.
       this.#state = orThrow(loadState(this.#database));
-      if (cause instanceof Database.SqliteError) return err(storageFailed(cause));
+      if (cause instanceof Database.SqliteError)
+        return err(storageFailed(this.#database.$client.name, cause));
       throw cause;
     }
   }
@@ -104,10 +105,10 @@ export class Ledger {
   }
 }
 
-function storageFailed(cause: Error & { code: string }): Failure {
+function storageFailed(file: string, cause: Error & { code: string }): Failure {
   return failure(
     "storage-failed",
-    `the ledger could not be written: ${cause.message} (${cause.code})`,
+    `the ledger ${file} could not be written: ${cause.message} (${cause.code})`,
     cause,
   );
 }
