@@ -1,9 +1,9 @@
 import { edgeCheckOf } from "./health.ts";
 import type { Role } from "./report.ts";
-import type { TargetSpec } from "./target.ts";
+import type { Target, TargetSpec } from "./target.ts";
 
 /** By role, how a target shows that agents in that role have to understand a part of it. */
-type Part = Partial<Record<Role, (spec: TargetSpec) => boolean>>;
+type Part = Partial<Record<Role, (spec: TargetSpec, release: Target["release"]) => boolean>>;
 
 /**
  * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
@@ -16,6 +16,7 @@ const parts = {
   unit: { host: ({ run }) => "unit" in run },
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
   "health.command": { host: ({ health }) => "command" in health },
+  adopt: { host: (_, { adopts }) => adopts !== undefined },
 } as const satisfies Readonly<Record<string, Part>>;
 
 export type Feature = keyof typeof parts;
@@ -25,12 +26,12 @@ export const features = Object.keys(parts) as readonly Feature[];
 
 /** What a target needs of an agent in this role and is not among what that agent announces. */
 export function lackedFeatures(
-  spec: TargetSpec,
+  { spec, release }: Pick<Target, "spec" | "release">,
   role: Role,
   announced: readonly string[],
 ): readonly Feature[] {
   return features.filter((feature) => {
     const part: Part = parts[feature];
-    return part[role]?.(spec) && !announced.includes(feature);
+    return part[role]?.(spec, release) && !announced.includes(feature);
   });
 }

@@ -4,6 +4,7 @@ import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId
 import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
 import { Inventory, LoadSample, StepFailure, Timings } from "./report.ts";
 import { OnFailure, StrategyInput } from "./spec.ts";
+import { AdoptedUnit } from "./target.ts";
 import { AmountInput, Duration } from "./units.ts";
 
 /** RFC 3339, as REST writes every instant. */
@@ -37,8 +38,23 @@ const ArtifactSource = z
     if (url === undefined && sha256 !== undefined) complain("sha256", "only with url");
   });
 
-/** Body of `POST /v1/services/{service}/releases`. */
-export const ReleaseBody = z.strictObject({ version: Version, artifact: ArtifactSource });
+/** The version of what was there before Siding. */
+export const adoptedVersion = "adopted";
+
+/** Body of `POST /v1/services/{service}/releases`: an artifact, or a unit that runs on the hosts already. */
+export const ReleaseBody = z
+  .strictObject({ version: Version, artifact: ArtifactSource.optional(), adopt: AdoptedUnit.optional() })
+  .superRefine(({ version, artifact, adopt }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (artifact === undefined && adopt === undefined) {
+      complain("artifact", "missing; or adopt: the unit that runs already");
+    }
+    if (artifact !== undefined && adopt !== undefined) complain("adopt", "either this or artifact");
+    if (adopt !== undefined && version !== adoptedVersion) {
+      complain("version", `'${adoptedVersion}', for a unit that is adopted`);
+    }
+  });
 export type ReleaseBody = z.infer<typeof ReleaseBody>;
 
 export const ReleaseDocument = z.object({
@@ -46,6 +62,8 @@ export const ReleaseDocument = z.object({
   version: Version,
   digest: Digest,
   size: z.int(),
+  /** The unit that this release is, where it has no artifact. */
+  adopts: z.string().optional(),
   createdAt: Instant,
 });
 export type ReleaseDocument = z.infer<typeof ReleaseDocument>;

@@ -414,6 +414,25 @@ test("a release is immutable: the same again 200, other content 409, unknown par
   await expectProblem(await sendJson("POST", "/v1/services/web/releases", none), 422, "invalid-request");
 });
 
+test("a release can be a unit that runs already: it has no artifact, and never changes", async () => {
+  await readyToRoll();
+  const release = (body: object) => sendJson("POST", "/v1/services/web/releases", body);
+  const adopted = await release({ version: "adopted", adopt: "shop.service" });
+  expect([adopted.status, await adopted.json()]).toMatchObject([201, { adopts: "shop.service", size: 0 }]);
+  expect((await release({ version: "adopted", adopt: "shop.service" })).status).toBe(200);
+  await expectProblem(await release({ version: "adopted", adopt: "other.service" }), 409, "release-conflict");
+  for (const [body, path] of [
+    [{ version: "v0", adopt: "shop.service" }, "version"],
+    [{ version: "adopted", adopt: "shop@.service" }, "adopt"],
+    [{ version: "adopted", adopt: "shop.service", artifact: { digest } }, "adopt"],
+    [{ version: "adopted" }, "artifact"],
+  ] as const) {
+    const { errors } = await expectProblem(await release(body), 422, "invalid-request");
+    expect(errors?.map((error) => error.path)).toContain(path);
+  }
+  expect(ledger.state.artifacts.size).toBe(1);
+});
+
 test("a release from an address is fetched once, however often it is registered", async () => {
   await readyToRoll();
   const far = Buffer.from("from far away");

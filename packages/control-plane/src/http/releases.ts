@@ -1,11 +1,17 @@
 import { z } from "@hono/zod-openapi";
+import { contentDigest } from "@siding/shared/digest";
 import { Digest, ServiceName } from "@siding/shared/ids";
 import { ReleaseBody, ReleaseDocument } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { Context } from "hono";
 import type { RemoteArtifact } from "../artifacts/url-fetcher.ts";
 import { releaseKey } from "../ledger/state.ts";
-import { artifactEvents, registerRelease, releaseBefore } from "../orchestrator/declare.ts";
+import {
+  artifactEvents,
+  registerRelease,
+  releaseBefore,
+  type WantedRelease,
+} from "../orchestrator/declare.ts";
 import { releaseDocument } from "../orchestrator/document-service.ts";
 import { storageProblemCode } from "./artifacts.ts";
 import type { HttpEnv } from "./auth.ts";
@@ -17,13 +23,13 @@ import { notCommitted, problem } from "./problem.ts";
 /** Who finds too many fetches under way comes back when one of them may be over. */
 const retryAfterS = "30";
 
-/** Releases: versions and their artifacts, which were uploaded or are fetched. */
+/** Releases: versions and their artifacts, which were uploaded or are fetched; and units that are adopted. */
 export function releaseEndpoints(desk: Desk): readonly Endpoint[] {
   return [
     {
       method: "post",
       path: "/v1/services/{service}/releases",
-      summary: "Register a release: a version and its artifact",
+      summary: "Register a release: a version and its artifact, or a unit that runs already",
       access: "admin",
       request: { params: z.object({ service: ServiceName }), ...jsonBody(ReleaseBody) },
       responses: {
@@ -40,11 +46,12 @@ async function release(desk: Desk, context: Context<HttpEnv>): Promise<Response>
   if (!body.ok) return problem(body.error);
   const { ledger, orchestrator } = desk;
   const service = context.req.param("service") as ServiceName;
-  const { version, artifact } = body.value.value;
-  const wanted = { version, digest: artifact.digest ?? Digest.parse(`sha256:${artifact.sha256}`) };
+  const { artifact } = body.value.value;
+  const wanted = wantedOf(body.value.value);
+  const { version } = wanted;
   const before = releaseBefore(ledger.state, service, wanted);
   if (!before.ok) return problem(before.error);
-  if (artifact.url !== undefined && !before.value) {
+  if (artifact?.url !== undefined && !before.value) {
     const brought = await bring(desk, context, { url: artifact.url, digest: wanted.digest });
     if (!brought.ok) return brought.error;
   }
@@ -56,6 +63,12 @@ async function release(desk: Desk, context: Context<HttpEnv>): Promise<Response>
   const record = ledger.state.releases.get(releaseKey(service, version));
   if (!record) throw new Error(`release ${version} of ${service} was registered and is not there`);
   return context.json(releaseDocument(record), registered.value.created ? 201 : 200);
+}
+
+/** What is adopted has no bytes: the unit's name is all there is to tell it by. */
+function wantedOf({ version, artifact, adopt }: ReleaseBody): WantedRelease {
+  if (adopt !== undefined) return { version, digest: contentDigest({ adopts: adopt }), adopts: adopt };
+  return { version, digest: artifact?.digest ?? Digest.parse(`sha256:${artifact?.sha256}`) };
 }
 
 /** Fetches what is not here yet. */

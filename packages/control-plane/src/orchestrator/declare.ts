@@ -2,9 +2,10 @@ import { canonicalJson } from "@siding/shared/digest";
 import type { Digest, ServiceName, Version } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { ServiceSpec } from "@siding/shared/spec";
+import type { Release } from "@siding/shared/target";
 import { firstContent } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
-import { type LedgerState, releaseKey } from "../ledger/state.ts";
+import { type LedgerState, type ReleaseRecord, releaseKey } from "../ledger/state.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -78,16 +79,32 @@ export interface Registered {
   readonly created: boolean;
 }
 
+export interface WantedRelease {
+  readonly version: Version;
+  readonly digest: Digest;
+  /** The unit that it is; it has no artifact then. */
+  readonly adopts?: string | undefined;
+}
+
+/** What targets hold of a release. */
+export function releaseOf({ version, digest, sizeBytes, adopts }: ReleaseRecord): Release {
+  return { version, digest, sizeBytes, ...(adopts === undefined ? {} : { adopts }) };
+}
+
 /** Registers a release: immutable, so the same content again is fine and other content is refused. */
 export function registerRelease(
   state: LedgerState,
   service: ServiceName,
-  wanted: { readonly version: Version; readonly digest: Digest },
+  wanted: WantedRelease,
 ): Result<Registered, Refusal> {
-  const { version, digest } = wanted;
+  const { version, digest, adopts } = wanted;
   const registered = releaseBefore(state, service, wanted);
   if (!registered.ok) return registered;
   if (registered.value) return ok({ events: [], created: false });
+  if (adopts !== undefined) {
+    const event = { type: "release-registered", service, version, digest, sizeBytes: 0, adopts } as const;
+    return ok({ events: [event], created: true });
+  }
   const artifact = state.artifacts.get(digest);
   if (!artifact) {
     const message = `no artifact ${digest} is here; upload it with POST /v1/artifacts`;
@@ -101,7 +118,7 @@ export function registerRelease(
 export function releaseBefore(
   state: LedgerState,
   service: ServiceName,
-  { version, digest }: { readonly version: Version; readonly digest: Digest },
+  { version, digest }: WantedRelease,
 ): Result<boolean, Refusal> {
   if (!state.services.has(service)) {
     return err({

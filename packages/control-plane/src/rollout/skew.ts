@@ -12,7 +12,7 @@ export function skewOf(
   role: Role,
   target: Target,
 ): StepFailure | null {
-  const lacked = lackedFeatures(target.spec, role, agent.features);
+  const lacked = lackedFeatures(target, role, agent.features);
   if (lacked.length === 0) return null;
   const message = `the agent of ${hostId} (version ${agent.version}) does not know ${lacked.join(" and ")} of this spec and would leave it out: upgrade the agent first`;
   return { code: "agent-too-old", message };
