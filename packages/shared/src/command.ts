@@ -56,6 +56,11 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("rejoin"), target: Target }),
   /** Like update, to the target that the instance came from. */
   z.object({ kind: z.literal("revert"), target: Target }),
+  /**
+   * Stop what runs and start it again, once: `shot` names the restart whatever command asks for it, so that the agent
+   * answers a second one with what came of the first.
+   */
+  z.object({ kind: z.literal("restart"), target: Target, shot: z.string().max(128) }),
 ]);
 export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;
 export type InstanceCommandKind = InstanceCommandBody["kind"];

@@ -21,8 +21,13 @@ const parts = {
 
 export type Feature = keyof typeof parts;
 
+const names = Object.keys(parts) as readonly Feature[];
+
+/** A command that came after the first release: not part of a target, but of what is asked of an agent. */
+export const restartFeature = "restart";
+
 /** What agents of this release announce. */
-export const features = Object.keys(parts) as readonly Feature[];
+export const features: readonly string[] = [...names, restartFeature];
 
 /** What a target needs of an agent in this role and is not among what that agent announces. */
 export function lackedFeatures(
@@ -30,7 +35,7 @@ export function lackedFeatures(
   role: Role,
   announced: readonly string[],
 ): readonly Feature[] {
-  return features.filter((feature) => {
+  return names.filter((feature) => {
     const part: Part = parts[feature];
     return part[role]?.(spec, release) && !announced.includes(feature);
   });

@@ -33,7 +33,7 @@ export type Timings = z.infer<typeof Timings>;
 /** How far the newest command of an instance has come. Restated with the same `commandId` as often as asked. */
 export const CommandProgress = z.object({
   commandId: CommandId,
-  kind: z.enum(["stage", "drain", "update", "verify", "rejoin", "revert"]),
+  kind: z.enum(["stage", "drain", "update", "verify", "rejoin", "revert", "restart"]),
   targetId: TargetId,
   status: z.enum(["running", "done", "failed"]),
   failure: StepFailure.optional(),

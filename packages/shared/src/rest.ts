@@ -39,7 +39,7 @@ const ArtifactSource = z
   });
 
 /** The version of what was there before Siding. */
-export const adoptedVersion = "adopted";
+const adoptedVersion = "adopted";
 
 /** Body of `POST /v1/services/{service}/releases`: an artifact, or a unit that runs on the hosts already. */
 export const ReleaseBody = z
@@ -86,6 +86,22 @@ export const RolloutBody = z.strictObject({
 });
 export type RolloutBody = z.infer<typeof RolloutBody>;
 
+/** Body of `POST /v1/services/{service}/restart`; without `hosts`, all that serve it. */
+export const RestartBody = z.strictObject({
+  hosts: z.array(HostId).min(1).optional(),
+  verifyHold: Duration.optional(),
+  bakeTime: Duration.optional(),
+  maxFailures: AmountInput.optional(),
+  comment: z.string().max(1_000).optional(),
+  queue: z.boolean().optional(),
+});
+export type RestartBody = z.infer<typeof RestartBody>;
+
+/** Body of `POST /v1/hosts/{id}/restart`. */
+export const HostRestartBody = RestartBody.omit({ hosts: true, maxFailures: true }).extend({
+  service: ServiceName,
+});
+
 /** Optional body of pause, abort, rollback and the other controls: who reads the history wants to know why. */
 export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
 
@@ -121,6 +137,8 @@ export type BatchTimes = z.infer<typeof BatchTimes>;
 export const RolloutDocument = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** `restart`: hosts run again what they run. Of the fleet itself, between rollouts: `bring-in` and `take-out` of one host. */
+  purpose: z.enum(["rollout", "restart", "bring-in", "take-out"]),
   from: z.array(TargetDocument),
   to: TargetDocument,
   strategy: z.record(z.string(), z.unknown()),

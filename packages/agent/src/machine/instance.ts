@@ -15,7 +15,10 @@ import { carryOnUpdate } from "./update.ts";
 import { carryOnVerify, verifyWakeAtMs } from "./verify.ts";
 
 export function newInstance(service: ServiceName, slot: Slot, nowMs: number): Instance {
-  return asleep({ service, slot, command: null, wanted: null, starts: 0, started: null, staged: [] }, nowMs);
+  return asleep(
+    { service, slot, command: null, wanted: null, starts: 0, started: null, restarted: null, staged: [] },
+    nowMs,
+  );
 }
 
 /** An instance of which only the journal is known. */

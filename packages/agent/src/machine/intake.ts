@@ -9,7 +9,7 @@ import { newInstance } from "./instance.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
 import type { Instance, MachineState, Upstream } from "./state.ts";
-import { beginUpdate } from "./update.ts";
+import { beginRestart, beginUpdate } from "./update.ts";
 import { acceptRevision } from "./upstream.ts";
 import { beginRejoin, beginVerify } from "./verify.ts";
 
@@ -115,6 +115,8 @@ function begin(instance: Instance, command: InstanceCommand, nowMs: number): Ins
     case "update":
     case "revert":
       return beginUpdate(instance, command.target);
+    case "restart":
+      return beginRestart(instance, command.target, command.shot);
     case "verify":
       return beginVerify(instance, command.target, nowMs);
     case "rejoin":
@@ -129,6 +131,8 @@ function bodyOf(command: InstanceCommand): AcceptedCommand["body"] {
       return { kind, target, edges: command.edges };
     case "verify":
       return { kind, target, holdMs: command.holdMs, attempt: command.attempt };
+    case "restart":
+      return { kind, target, shot: command.shot };
     case "stage":
     case "update":
     case "rejoin":

@@ -44,6 +44,8 @@ export interface InstanceJournal {
   readonly starts: number;
   /** The newest start: what stopping and draining its process need to know. */
   readonly started: Started | null;
+  /** The newest restart that was carried out: the same one asked for again is not done again. */
+  readonly restarted: string | null;
   /** Newest last. */
   readonly staged: readonly StagedTarget[];
 }

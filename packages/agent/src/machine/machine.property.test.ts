@@ -16,11 +16,14 @@ const plain = fc
   .tuple(fc.constantFrom("stage", "update", "revert", "rejoin"), target)
   .map(([kind, to]): InstanceCommandBody => ({ kind, target: to }));
 const drain = target.map((to): InstanceCommandBody => ({ kind: "drain", target: to, edges: ["10.0.0.2"] }));
+const restart = fc
+  .tuple(target, fc.constantFrom("r1", "r2"))
+  .map(([to, shot]): InstanceCommandBody => ({ kind: "restart", target: to, shot }));
 const verify = fc
   .tuple(target, fc.constantFrom(0, 700))
   .map(([to, holdMs]): InstanceCommandBody => ({ kind: "verify", target: to, holdMs, attempt: 1 }));
 const tell = fc
-  .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify))
+  .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify, restart))
   .map(([revision, body]): Action => ({ kind: "tell", revision, body }));
 const wait = fc.integer({ min: 0, max: 3_000 }).map((forMs): Action => ({ kind: "wait", forMs }));
 const accident = fc.constantFrom("crash", "restart", "boot", "reconnect").map((kind): Action => ({ kind }));
@@ -97,12 +100,12 @@ describe("whatever happens to an agent", () => {
     );
   });
 
-  it("it stops a process only for an update or a revert, and never runs two", () => {
+  it("it stops a process only for an update, a revert or a restart, and never runs two", () => {
     fc.assert(
       fc.property(life, (actions) => {
         const world = live(actions, (each) => expect(each.processes.size).toBeLessThanOrEqual(1));
         const updates = actions.filter(
-          (each) => each.kind === "tell" && ["update", "revert"].includes(each.body.kind),
+          (each) => each.kind === "tell" && ["update", "revert", "restart"].includes(each.body.kind),
         );
         expect(world.count("stop-process")).toBeLessThanOrEqual(updates.length);
       }),

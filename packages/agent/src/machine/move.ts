@@ -54,8 +54,8 @@ export function commandInHand(instance: Instance): AcceptedCommand | null {
   return command?.outcome.kind === "running" ? command : null;
 }
 
-/** Update and revert differ in where they lead, not in what is done. */
+/** Update, revert and restart differ in where they lead, not in what is done. */
 export function updateInHand(instance: Instance): boolean {
   const kind = commandInHand(instance)?.body.kind;
-  return kind === "update" || kind === "revert";
+  return kind === "update" || kind === "revert" || kind === "restart";
 }

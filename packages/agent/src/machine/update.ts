@@ -1,3 +1,4 @@
+import type { StepFailure } from "@siding/shared/report";
 import { portOf, type Release, type Target } from "@siding/shared/target";
 import { type Moment, type Move, still, updateInHand, withJournal } from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
@@ -10,18 +11,30 @@ import { freshSupervision } from "./supervision.ts";
  * fail is refused here, before anything is stopped.
  */
 export function beginUpdate(instance: Instance, target: Target): Instance {
+  const flaw = flawOf(instance, target);
+  if (flaw !== null) return fail(instance, flaw);
+  return alreadyThere(instance, target) ? succeed(instance) : wanting(instance, target);
+}
+
+/** Restart was accepted: whatever runs is stopped and the target started, unless this very restart was carried out before. */
+export function beginRestart(instance: Instance, target: Target, shot: string): Instance {
+  if (instance.journal.restarted === shot) return succeed(instance);
+  const flaw = flawOf(instance, target);
+  return flaw === null ? wanting(instance, target) : fail(instance, flaw);
+}
+
+/** Why this host can't run the target, as far as that is known before anything is stopped. */
+function flawOf(instance: Instance, target: Target): StepFailure | null {
   const { slot } = instance.journal;
   if (portOf(target.spec.ports, slot) === null) {
-    return fail(instance, stepFailure("start-failed", `${target.id} has no port for slot ${slot}`));
+    return stepFailure("start-failed", `${target.id} has no port for slot ${slot}`);
   }
-  if (!isUnpacked(instance, target.release)) {
-    const { version, digest } = target.release;
-    return fail(
-      instance,
-      stepFailure("release-missing", `release ${version} (${digest}) is not staged on this host`),
-    );
-  }
-  if (alreadyThere(instance, target)) return succeed(instance);
+  if (isUnpacked(instance, target.release)) return null;
+  const { version, digest } = target.release;
+  return stepFailure("release-missing", `release ${version} (${digest}) is not staged on this host`);
+}
+
+function wanting(instance: Instance, target: Target): Instance {
   const wanted = { target, proven: false, startId: null };
   return { ...withJournal(instance, { wanted }), supervision: freshSupervision };
 }
@@ -33,7 +46,12 @@ export function carryOnUpdate(instance: Instance, _moment: Moment): Move {
     return still(instance);
   const startId = process.kind === "absent" ? process.exit?.startId : process.startId;
   const begun = process.kind === "running" || process.kind === "absent";
-  return still(begun && startId === journal.wanted.startId ? succeed(instance) : instance);
+  return still(begun && startId === journal.wanted.startId ? succeed(noted(instance)) : instance);
+}
+
+function noted(instance: Instance): Instance {
+  const body = instance.journal.command?.body;
+  return body?.kind === "restart" ? withJournal(instance, { restarted: body.shot }) : instance;
 }
 
 /** A healthy process of this very target that has served is not disturbed. */

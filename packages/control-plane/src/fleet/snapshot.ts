@@ -26,21 +26,25 @@ export function snapshotOf(
 ): Snapshot | undefined {
   const record = state.services.get(service);
   if (!record) return undefined;
+  const edges = edgesOf(state, record.spec);
   return {
     service,
     spec: record.spec,
     hosts: hostsOf(state, record).map((host) => hostView(live, service, host, nowMs)),
-    edges: edgesOf(state, record.spec)
+    edges: edges
       .filter((edge) => edge.excluded === null)
       .map((edge) => edgeView(live, record.spec, edge, nowMs)),
+    excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };
 }
 
-/** Every host that has ever reported: whose silence can mean something. */
+/** Every host whose silence can mean something: it has reported, and no person holds it and may have switched it off. */
 export function knownHosts(state: LedgerState): readonly HostId[] {
-  return [...state.hosts.values()].filter((host) => host.facts !== null).map((host) => host.hostId);
+  return [...state.hosts.values()]
+    .filter((host) => host.facts !== null && host.hold === null)
+    .map((host) => host.hostId);
 }
 
 function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {

@@ -13,6 +13,7 @@ import { laterEndpoints } from "./later.ts";
 import { operationEndpoints } from "./operations.ts";
 import { problem } from "./problem.ts";
 import { releaseEndpoints } from "./releases.ts";
+import { restartEndpoints } from "./restarts.ts";
 import { rolloutEventsEndpoint } from "./rollout-events.ts";
 import { rolloutEndpoints } from "./rollouts.ts";
 import { serviceEndpoints } from "./services.ts";
@@ -26,6 +27,7 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
     ...releaseEndpoints(desk),
     ...artifactEndpoints(desk),
     ...rolloutEndpoints(desk),
+    ...restartEndpoints(desk),
     rolloutEventsEndpoint(desk, open),
     ...fleetEndpoints(desk),
     fleetEventsEndpoint(desk, open, version),

@@ -5,7 +5,7 @@ import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "
 import type { Context } from "hono";
 import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
-import { holdHost, releaseHost } from "../orchestrator/holds.ts";
+import { holdHost, isGone, releaseHost } from "../orchestrator/holds.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { conditionalJson } from "./conditional.ts";
@@ -46,15 +46,7 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       access: "admin",
       request: { params: z.object({ id: HostId }) },
       responses: { 200: jsonAnswer("The host", HostDocument) },
-      handle: (context) => {
-        const id = context.req.param("id") ?? "";
-        const document = hostDocument(viewOf(desk), id as HostId);
-        if (document) return context.json(document);
-        return problem({
-          code: "unknown-host",
-          message: `there is no host '${id}'; declare it in the config`,
-        });
-      },
+      handle: (context) => answerHost(desk, context),
     },
     edgeEndpoint(desk, "exclude", "Go on without an edge: it may still route to hosts that are stopped"),
     edgeEndpoint(desk, "include", "Count an excluded edge again, once it serves what is wanted"),
@@ -89,6 +81,19 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       handle: (context) => answerEdges(desk, context),
     },
   ];
+}
+
+function answerHost(desk: Desk, context: Context<HttpEnv>): Response {
+  const id = context.req.param("id") as HostId;
+  const view = viewOf(desk);
+  const record = view.state.hosts.get(id);
+  const hold = record && isGone(view.state, record) ? record.hold : null;
+  const document = hold ? undefined : hostDocument(view, id);
+  if (document) return context.json(document);
+  const message = hold
+    ? `host '${id}' was removed by ${hold.by} at ${hold.at}; POST /v1/hosts/${id}/rejoin takes it back`
+    : `there is no host '${id}'; declare it in the config`;
+  return problem({ code: "unknown-host", message });
 }
 
 /** Put together from the texts of the hosts, which are made once: of 10,000 hosts few have changed since. */

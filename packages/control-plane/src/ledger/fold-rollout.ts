@@ -228,11 +228,16 @@ export function foldRolloutFinished(
   if (!rollout || !service) return touched;
   state.services.set(rollout.service, {
     ...service,
-    target: body.status === "succeeded" && rollout.origin === "person" ? rollout.to : service.target,
+    target: body.status === "succeeded" && isMove(rollout) ? rollout.to : service.target,
     activeRollout: otherThan(rollout.id, service.activeRollout),
     queuedRollout: otherThan(rollout.id, service.queuedRollout),
   });
   return [...touched, { table: "services", key: rollout.service }];
+}
+
+/** A person's rollout to a target: only that says what the service is to serve. */
+function isMove({ origin, purpose }: RolloutRecord): boolean {
+  return origin === "person" && purpose === "rollout";
 }
 
 /** Reloads that each edge has made for the rollout's upstream since it began. */

@@ -82,6 +82,18 @@ describe("a rollout is refused before it starts", () => {
     expect(scene().admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
   });
 
+  it("where a person has excluded every edge, with the way to count one again", () => {
+    const stage = scene({ edges: 2 });
+    for (const id of ["e1", "e2"]) stage.exclude(id);
+    const refused = stage.admit({ version: "v2" });
+    expect(refused).toMatchObject({ ok: false, error: { code: "no-edges" } });
+    if (!refused.ok) {
+      expect(refused.error.message).toBe(
+        "every edge that matches role: edge is excluded: e1, e2; count one again with POST /v1/edges/e1/include",
+      );
+    }
+  });
+
   it("where no edge or no host matches", () => {
     const edgeless = scene({ edges: 0, deployed: false });
     expect(edgeless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-edges" } });

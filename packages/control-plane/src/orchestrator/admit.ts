@@ -15,10 +15,10 @@ import {
 } from "../ledger/state.ts";
 import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
-import { forwardPlan } from "../rollout/planning.ts";
+import { forwardPlan, planAnew } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import { skewOf } from "../rollout/skew.ts";
-import type { Snapshot } from "../rollout/snapshot.ts";
+import { labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
 import { releaseOf } from "./declare.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
@@ -56,6 +56,10 @@ export function admitRollback(
 ): Result<readonly EventBody[], Refusal> {
   const record = state.services.get(finished.service);
   if (!record) return err(unknownService(finished.service));
+  if (finished.purpose === "restart") {
+    const message = `rollout ${finished.id} was a restart: its hosts serve what they served before, there is nothing to go back to`;
+    return err({ code: "nothing-to-do", message });
+  }
   const changed = hostsOf(state, record).filter((host) => isChangedBy(finished, host));
   const from = changed.flatMap(({ hostId }) => finished.hosts[hostId]?.from ?? []);
   const [to] = from;
@@ -106,13 +110,26 @@ function admitTarget(
 ): Result<readonly EventBody[], Refusal> {
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
-  const { activeRollout } = record;
-  const gives = activeRollout !== null && state.rollouts.get(activeRollout)?.origin === "reconciler";
-  if (activeRollout && !gives && !options.queue) return err(inProgress(state, activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
+  return admitPlan(state, record, { to, plan, strategy, snapshot, purpose: "rollout" }, options, context);
+}
+
+/** A plan becomes a rollout: at once, behind the one that runs, or not at all. */
+export function admitPlan(
+  state: LedgerState,
+  record: ServiceRecord,
+  settled: Settled,
+  options: Wish["options"],
+  context: AdmitContext,
+): Result<readonly EventBody[], Refusal> {
+  const { snapshot, plan, to } = settled;
+  const { activeRollout } = record;
+  const busy = busyWith(state, record, options.queue ?? false);
+  if (busy) return err(busy);
+  const gives = activeRollout !== null && isGivingWay(state, activeRollout);
   const [refusal] = refusalsOf(snapshot, plan, to);
   if (refusal && !activeRollout) return err(refusal);
-  const fresh = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  const fresh = newRollout(record, options, context, settled);
   const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;
   const reloadsBefore = edgeReloads(state, snapshot);
   const idempotencyKey = context.idempotencyKey as Extract<
@@ -124,6 +141,20 @@ function admitTarget(
     ...superseded(record, rollout),
     { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
   ]);
+}
+
+/** Rule 7: one rollout of a service at a time, unless the next one may wait. */
+export function busyWith(
+  state: LedgerState,
+  { activeRollout }: ServiceRecord,
+  queue: boolean,
+): Refusal | null {
+  if (!activeRollout || queue || isGivingWay(state, activeRollout)) return null;
+  return inProgress(state, activeRollout);
+}
+
+function isGivingWay(state: LedgerState, id: RolloutId): boolean {
+  return state.rollouts.get(id)?.origin === "reconciler";
 }
 
 /** What the fleet does of itself never keeps a person waiting for longer than its step in hand. */
@@ -158,7 +189,7 @@ export function startQueued(
   const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
   if (!rollout || !snapshot || record.activeRollout) return [];
-  const plan = forwardPlan(snapshot, rollout, null, []);
+  const plan = planAnew(snapshot, rollout, null);
   const [refusal] = refusalsOf(snapshot, plan, rollout.to);
   if (refusal) {
     const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
@@ -241,12 +272,11 @@ function servedTarget(
 function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | null {
   const { spec, hosts, edges } = snapshot;
   if (hosts.length === 0) {
-    const message = `no host matches ${labels(spec.hosts.match)}; start an agent with role host and these labels`;
+    const message = `no host matches ${labelsText(spec.hosts.match)}; start an agent with role host and these labels`;
     return { code: "no-hosts", message };
   }
   if (edges.length === 0) {
-    const message = `no edge matches ${labels(spec.edge.match)}; start an agent with role edge and these labels`;
-    return { code: "no-edges", message };
+    return { code: "no-edges", message: whyNoEdge(snapshot) };
   }
   if (plan.hosts.length > 0) return null;
   if (plan.absent.length > 0) {
@@ -279,13 +309,8 @@ function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
   return { code: "below-minimum", message, errors: [{ path: "capacity.minServing", message: arithmetic }] };
 }
 
-function labels(match: Record<string, string>): string {
-  return Object.entries(match)
-    .map(([label, value]) => `${label}: ${value}`)
-    .join(", ");
-}
-
-interface Settled {
+export interface Settled {
+  readonly purpose: RolloutRecord["purpose"];
   readonly to: Target;
   readonly plan: Plan;
   readonly strategy: RolloutRecord["strategy"];
@@ -296,13 +321,14 @@ export function newRollout(
   { spec }: ServiceRecord,
   body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
-  { to, plan, strategy, snapshot }: Settled,
+  { to, plan, strategy, snapshot, purpose }: Settled,
 ): RolloutRecord {
   const size = Math.max(baseOf(snapshot).length, plan.hosts.length);
   return {
     id,
     service: spec.name,
     origin: "person",
+    purpose,
     to,
     strategy,
     onFailure: body.onFailure ?? spec.onFailure,

@@ -18,6 +18,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
   return {
     id: rollout.id,
     service: rollout.service,
+    purpose: rollout.purpose,
     from: [...from.values()].map(targetDocument),
     to: targetDocument(rollout.to),
     strategy: strategyDocument(rollout.strategy),

@@ -54,22 +54,25 @@ describe("the checker", () => {
     expect(rulesBroken(stage, [action])).toEqual([2]);
   });
 
-  it.each(["drain", "update", "revert"] as const)("refuses to %s what an edge may route to (3)", (kind) => {
-    const stage = underway();
-    const { to } = stage.rollout();
-    const body = kind === "drain" ? { kind, target: to, edges: [] } : { kind, target: to };
-    const issue = (hostId: string): Action => ({
-      type: "command-issued",
-      rolloutId: RolloutId.parse("r2"),
-      hostId: hostId as never,
-      service: stage.service,
-      slot: "blue",
-      body,
-      deadlineMs: 1_000,
-    });
-    expect(rulesBroken(stage, [issue("h2")])).toEqual([3]);
-    expect(rulesBroken(stage, [issue("h1")])).toEqual([]);
-  });
+  it.each(["drain", "update", "revert", "restart"] as const)(
+    "refuses to %s what an edge may route to (3)",
+    (kind) => {
+      const stage = underway();
+      const { to } = stage.rollout();
+      const body = { kind, target: to, edges: [], shot: "r2" };
+      const issue = (hostId: string): Action => ({
+        type: "command-issued",
+        rolloutId: RolloutId.parse("r2"),
+        hostId: hostId as never,
+        service: stage.service,
+        slot: "blue",
+        body,
+        deadlineMs: 1_000,
+      });
+      expect(rulesBroken(stage, [issue("h2")])).toEqual([3]);
+      expect(rulesBroken(stage, [issue("h1")])).toEqual([]);
+    },
+  );
 
   it("refuses a batch while somebody is silent (6), or the budget is spent (11)", () => {
     const stage = underway();

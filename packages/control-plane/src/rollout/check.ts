@@ -174,7 +174,7 @@ function checkStop(
   action: ActionOf<"command-issued">,
 ): readonly Violation[] {
   const { kind } = action.body;
-  if (kind !== "drain" && kind !== "update" && kind !== "revert") return [];
+  if (kind === "stage" || kind === "verify" || kind === "rejoin") return [];
   const { hostId } = action;
   const edge = edgesThatCount(snapshot).find((candidate) =>
     listsOf(snapshot, candidate).some((list) => names(list, hostId)),
@@ -209,7 +209,10 @@ function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violat
   if (snapshot.blind) return [{ rule: 6, message: "a batch would start while the control plane is blind" }];
   if (rollout.plan.kind !== "forward") return [];
   const unseen = snapshot.hosts.find(
-    (host) => host.liveness.kind !== "alive" && !rollout.plan.absent.includes(host.hostId),
+    (host) =>
+      host.liveness.kind !== "alive" &&
+      !rollout.plan.absent.includes(host.hostId) &&
+      (host.hold === null || snapshot.upstream.history.some((list) => names(list.members, host.hostId))),
   );
   if (!unseen) return [];
   return [{ rule: 6, message: `a batch would start while ${unseen.hostId} is ${unseen.liveness.kind}` }];

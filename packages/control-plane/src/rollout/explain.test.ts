@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { scene } from "../scene/scene.ts";
 import { explain } from "./explain.ts";
+import type { RolloutRecord } from "./record.ts";
 
 const broken = { code: "health-grace", message: "GET /healthz answered 500" };
 
@@ -37,6 +38,23 @@ describe("an explanation", () => {
     expect(explain(stage.rollout(), stage.nowMs)).toBe(
       "web: v1 -> v2, rolling, paused. 0 of 4 hosts serve it. Now: host h1, verifying failed: GET /healthz answered 500. 1 failed, 0 allowed. Resume, abort or roll back.",
     );
+  });
+
+  it("of a host that a person drains or gives back says that, and no versions", () => {
+    const stage = scene();
+    const newest = () => explain([...stage.state.rollouts.values()].at(-1) as RolloutRecord, stage.nowMs);
+    stage.behaviours.set("h2", { silent: true });
+    stage.hold("h2");
+    stage.converge();
+    expect(newest()).toBe(
+      "web: h2 is drained by hand; running. h2 leaves traffic. Now: h2 drains: requests in flight are counted. Next: it ends when nothing is in flight there.",
+    );
+    stage.behaviours.clear();
+    stage.converge();
+    expect(newest()).toBe("web: h2 is drained by hand; succeeded.");
+    stage.letGo("h2");
+    stage.converge();
+    expect(newest()).toBe("web: h2 is out of traffic, so it is brought in on v1; succeeded.");
   });
 
   it("of the end names the cause once", () => {

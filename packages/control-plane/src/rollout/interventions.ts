@@ -4,7 +4,7 @@ import type { Action } from "./action.ts";
 import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
-import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
+import { planAnew, returnPlan, rollbackPlan } from "./planning.ts";
 import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
@@ -125,7 +125,7 @@ function replanned(survey: Survey): readonly Action[] | null {
     return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
   }
   if (intent === "forward" && plan.kind === "return" && isGivenBack(survey)) {
-    const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
+    const again = planAnew(survey.snapshot, rollout, plan);
     return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
   }
   return null;

@@ -114,7 +114,7 @@ function mayStart(survey: Survey): boolean {
 }
 
 function isStaged(survey: Survey, host: HostSurvey): boolean {
-  if (host.goal === null) return true;
+  if (host.goal === null || host.planned.restart) return true;
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
 }
 

@@ -72,6 +72,11 @@ export const RolloutRecord = z.object({
   service: ServiceName,
   /** Who wanted it: a person, or the reconciler that converges the fleet between rollouts. */
   origin: z.enum(["person", "reconciler"]),
+  /**
+   * `restart`: hosts run again what they run. `bring-in` and `take-out` are the reconciler's: one host joins, or leaves
+   * because a person holds it.
+   */
+  purpose: z.enum(["rollout", "restart", "bring-in", "take-out"]).default("rollout"),
   to: Target,
   strategy: Strategy,
   onFailure: OnFailure,

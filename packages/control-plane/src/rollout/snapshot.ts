@@ -25,6 +25,8 @@ export interface Snapshot {
   readonly hosts: readonly HostView[];
   /** Matched edges, in the order of their ids. */
   readonly edges: readonly EdgeView[];
+  /** Matched edges that a person goes on without. */
+  readonly excluded: readonly HostId[];
   readonly upstream: UpstreamView;
   /** So many agents fell silent together that we must be the blind ones (design, "Blindness"). */
   readonly blind: boolean;
@@ -151,6 +153,29 @@ export function hostIn(snapshot: Snapshot, hostId: HostId): HostView | undefined
 export function countedEdges(snapshot: Snapshot): readonly EdgeView[] {
   const counted = snapshot.edges.filter((edge) => edge.counted);
   return counted.length > 0 ? counted : snapshot.edges;
+}
+
+/** Why there is no edge to work with, and what a person can do. */
+export function whyNoEdge({ excluded, spec }: Snapshot): string {
+  const [first] = excluded;
+  const match = labelsText(spec.edge.match);
+  if (first === undefined) return `no edge matches ${match}; start an agent with role edge and these labels`;
+  const who = excluded.join(", ");
+  return `every edge that matches ${match} is excluded: ${who}; count one again with POST /v1/edges/${first}/include`;
+}
+
+export function labelsText(match: Labels): string {
+  return Object.entries(match)
+    .map(([label, value]) => `${label}: ${value}`)
+    .join(", ");
+}
+
+/** A person holds it and no list names it: whatever becomes of it concerns nobody. */
+export function isSetAside({ upstream }: Snapshot, { hold, hostId }: HostView): boolean {
+  return (
+    hold !== null &&
+    upstream.history.every(({ members }) => members.every((member) => member.hostId !== hostId))
+  );
 }
 
 /** Every list that an edge may be serving: the confirmed one and whatever was sent since. */

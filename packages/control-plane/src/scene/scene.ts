@@ -17,7 +17,7 @@ import type {
   StepFailure,
   UpstreamReport,
 } from "@siding/shared/report";
-import { RolloutBody } from "@siding/shared/rest";
+import { type RestartBody, RolloutBody } from "@siding/shared/rest";
 import { type ServiceSpec, SpecInput } from "@siding/shared/spec";
 import type { z } from "zod";
 import type { BeatRecord, LiveFleet } from "../fleet/live.ts";
@@ -39,6 +39,7 @@ import { decide, decideAll } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import { holdHost, releaseHost } from "../orchestrator/holds.ts";
+import { admitRestart } from "../orchestrator/restart.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -195,6 +196,12 @@ export class Scene {
   admit(body: z.input<typeof RolloutBody>) {
     const context = this.#nextRequest();
     const admitted = admitRollout(this.state, this.live, this.service, RolloutBody.parse(body), context);
+    if (admitted.ok) this.commit(admitted.value, "alice");
+    return admitted;
+  }
+
+  restart(body: RestartBody) {
+    const admitted = admitRestart(this.state, this.live, this.service, body, this.#nextRequest());
     if (admitted.ok) this.commit(admitted.value, "alice");
     return admitted;
   }
@@ -391,6 +398,7 @@ function answered(
       return { ...done, staged: [...new Set([...before.staged, target.id])] };
     case "update":
     case "revert":
+    case "restart":
       return { ...done, running: target.id, health: "unknown" };
     case "verify":
       return { ...done, health: "good" };

@@ -73,6 +73,16 @@ export class Api {
     return this.#ask(RolloutDocument, { method: "POST", path, json: body, headers });
   }
 
+  /** Restarts a service on one host. */
+  async restart(
+    hostId: string,
+    body: Json & { readonly service: string },
+    headers: Record<string, string> = {},
+  ): Promise<RolloutDocument> {
+    const path = `/v1/hosts/${hostId}/restart`;
+    return this.#ask(RolloutDocument, { method: "POST", path, json: body, headers });
+  }
+
   async readRollout(id: RolloutId): Promise<RolloutDocument> {
     return this.#ask(RolloutDocument, { method: "GET", path: `/v1/rollouts/${id}` });
   }

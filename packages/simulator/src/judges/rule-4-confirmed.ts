@@ -13,7 +13,7 @@ export const confirmed: JudgeMaker = () => ({
   observe(fact, truth, evidence) {
     if (fact.kind !== "event") return null;
     const { body } = fact.event;
-    if (body.type === "command-issued" && ["drain", "update", "revert"].includes(body.body.kind)) {
+    if (body.type === "command-issued" && ["drain", "update", "revert", "restart"].includes(body.body.kind)) {
       const edgeId = stillRouting(body.hostId, truth, evidence);
       return edgeId ? `${body.hostId} is told to ${body.body.kind} while edge ${edgeId} routes to it` : null;
     }

@@ -41,6 +41,7 @@ const InstanceJournal = z.object({
   wanted: z.object({ target: Target, proven: z.boolean(), startId: startId.nullable() }).nullable(),
   starts: startId,
   started: z.object({ startId, target: Target, process: z.string().nullable() }).nullable(),
+  restarted: z.string().nullable().default(null),
   staged: z.array(z.object({ targetId: TargetId, release: Release })),
 });
 
