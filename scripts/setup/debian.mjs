@@ -15,6 +15,9 @@ const LAB_PACKAGE_OF = {
   nft: "nftables",
 };
 
+/** What single benchmarks compare with. @type {Record<string, Record<string, string>>} */
+const BENCH_PACKAGE_OF = { rollout: { "ansible-playbook": "ansible-core" } };
+
 /** Packages that bring a service along, which Debian would start and enable at boot. We run our own processes. */
 const SERVICE_OF = { nginx: "nginx.service", "nats-server": "nats-server.service" };
 
@@ -43,6 +46,17 @@ export function missingLabPackages() {
   return canInstall ? missingOf(LAB_PACKAGE_OF) : [];
 }
 
+/**
+ * Installs what this benchmark needs beside everything else.
+ *
+ * @param {string} bench
+ */
+export async function installForBench(bench) {
+  const packageOf = BENCH_PACKAGE_OF[bench] ?? {};
+  const missing = missingOf(packageOf);
+  if (missing.length > 0) await installDebianPackages(missing);
+}
+
 /** @param {Record<string, string>} packageOf */
 function missingOf(packageOf) {
   return Object.entries(packageOf)
@@ -66,9 +80,8 @@ export async function installDebianPackages(missing) {
   if (code !== 0)
     throw new SetupError(`could not install ${missing.join(", ")} (see above). By hand: ${byHand}`);
   disableServices(missing);
-  const still = [...missingDebianPackages(), ...missingLabPackages()].filter((name) =>
-    missing.includes(name),
-  );
+  const everything = [PACKAGE_OF, LAB_PACKAGE_OF, ...Object.values(BENCH_PACKAGE_OF)];
+  const still = everything.flatMap(missingOf).filter((name) => missing.includes(name));
   if (still.length > 0) throw new SetupError(`still missing after the install: ${still.join(", ")}`);
   if (missing.includes(PACKAGE_OF.nginx)) assertNginxIsRecent();
 }

@@ -70,6 +70,12 @@ export class Lab {
     return { address: edge.address, port: FRONT_PORT };
   }
 
+  /** Packs, uploads and registers a release. */
+  async register(release: NamedRelease, ballast?: Buffer): Promise<void> {
+    const { digest } = await this.api.upload(packRelease(release, ballast));
+    await this.api.release(SERVICE, release.version, digest);
+  }
+
   roll(request: RolloutRequest): Promise<RolloutDocument> {
     return this.api.rollout(SERVICE, request);
   }
@@ -120,7 +126,8 @@ export async function startLab(yard: Yard, options: LabOptions): Promise<Lab> {
     ...hosts.map((each) => installAgent(lab, each, "agent", options.allow)),
   ]);
   await api.declare(SERVICE, labSpec(options.spec));
-  await Promise.all([...edges.map(startFront), lab.allAlive(), registerAll(api, options.releases)]);
+  const registered = options.releases.map((release) => lab.register(release));
+  await Promise.all([...edges.map(startFront), lab.allAlive(), ...registered]);
   await deployFirst(lab, options.releases);
   return lab;
 }
@@ -132,15 +139,6 @@ export function labSpec(over: Partial<SpecInput> = {}): SpecInput {
     health: { http: "/healthz", interval: "100ms", timeout: "2s", rise: 2, grace: "20s" },
     ...over,
   });
-}
-
-async function register(api: Api, release: NamedRelease): Promise<void> {
-  const { digest } = await api.upload(packRelease(release));
-  await api.release(SERVICE, release.version, digest);
-}
-
-async function registerAll(api: Api, releases: readonly NamedRelease[]): Promise<void> {
-  await Promise.all(releases.map((release) => register(api, release)));
 }
 
 /** The tarball as a user gets it, unpacked where every host sees it as /mnt. */
