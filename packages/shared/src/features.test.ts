@@ -40,6 +40,16 @@ test("a unit that is adopted asks for an agent that can", () => {
   expect(lackedFeatures(asked, "edge", [])).toEqual([]);
 });
 
+test("TCP asks an edge for it, whatever the target", () => {
+  const { target, edge } = SpecInput.parse({
+    ...written,
+    run: { command: ["node"] },
+    edge: { match: { role: "edge" }, protocol: "tcp" },
+  });
+  expect(lackedFeatures({ spec: target, release }, "edge", [], edge.protocol)).toEqual(["edge.protocol"]);
+  expect(lackedFeatures({ spec: target, release }, "edge", features, edge.protocol)).toEqual([]);
+});
+
 test("an agent from before there were features announces none", () => {
   const facts = {
     ...{ agentVersion: "0.1.0", hostname: "h1", address: "127.0.1.1", labels: {}, roles: ["host"] },

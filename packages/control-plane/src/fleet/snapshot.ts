@@ -160,8 +160,9 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
   return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
 }
 
-/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
+/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503, or closes (TCP). */
 export function firstContent(spec: ServiceSpec): UpstreamContent {
-  const { upstream, balance } = spec.edge;
-  return { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  const { upstream, protocol, balance } = spec.edge;
+  const content: UpstreamContent = { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  return protocol === "tcp" ? { ...content, protocol } : content;
 }

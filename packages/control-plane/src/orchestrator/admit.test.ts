@@ -225,6 +225,13 @@ describe("declaring again", () => {
     expect(stage.snapshot.upstream.content.balance).toBe("least-conn");
   });
 
+  it("refuses another protocol, which the user's nginx would have to know of", () => {
+    const stage = scene();
+    expect(() => stage.declare({ edge: { match: { role: "edge" }, protocol: "tcp" } })).toThrow(
+      "service web is behind upstream web (http); its protocol can't be changed",
+    );
+  });
+
   it("refuses another service's port on the same hosts, and its upstream", () => {
     const stage = scene();
     const other = { name: "api", port: 8081 };
