@@ -1,4 +1,4 @@
-import { err } from "@siding/shared/result";
+import { err, ok } from "@siding/shared/result";
 import type { HostEffect } from "../machine/effect.ts";
 import type { Event } from "../machine/event.ts";
 import type { RunCheck } from "../ports/checks.ts";
@@ -66,8 +66,10 @@ export class HostEffects {
       const order = { service, slot, target };
       const admitted = await driver.admit(order);
       const admittedToo = admitted.ok ? await hooks.admit(order) : admitted;
+      const isThere = target.release.adopts !== undefined;
+      const staged = () => (isThere ? ok(null) : releases.stage(service, target.release, signal));
       const result = admittedToo.ok
-        ? await releases.stage(service, target.release, signal)
+        ? await staged()
         : err({ failure: admittedToo.error, retry: "never" } as const);
       return { kind: "staged", op, service, slot, result };
     });
@@ -76,7 +78,9 @@ export class HostEffects {
   #runHook({ kind: _, op, service, slot, ...call }: Asked<"run-hook">): Promise<Event> {
     const { hooks, releases } = this.#ports;
     return this.#untilCancelled(op, async (signal) => {
-      const folder = await releases.unpackedIn(service, call.target.release);
+      const { release } = call.target;
+      // What was adopted has no folder of ours.
+      const folder = release.adopts === undefined ? await releases.unpackedIn(service, release) : ok("/");
       const order = { service, slot, ...call };
       const result = folder.ok ? await hooks.run({ ...order, folder: folder.value }, signal) : folder;
       return { kind: "hook-ended", op, service, slot, hook: call.hook, result };
@@ -104,7 +108,11 @@ export class HostEffects {
   }
 
   async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<Event> {
-    const linked = await this.#ports.releases.link(service, slot, target.release);
+    const { releases } = this.#ports;
+    const isLinked = target.release.adopts === undefined;
+    const linked = isLinked
+      ? await releases.link(service, slot, target.release)
+      : ok(releases.folderOf(service, slot));
     const result = linked.ok
       ? await this.#ports.driver.start({ service, slot, startId, target, port, folder: linked.value })
       : linked;

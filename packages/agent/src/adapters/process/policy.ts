@@ -1,6 +1,6 @@
 import type { ServiceName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
-import type { TargetSpec } from "@siding/shared/target";
+import type { Target } from "@siding/shared/target";
 
 /** What this host's admin lets services ask for (the agent's own config). */
 export interface Policy {
@@ -12,11 +12,16 @@ export interface Policy {
   readonly runAs: string | null;
 }
 
+type Asked = Pick<Target, "spec" | "release">;
+
 /** Why this host will not run that, each by its name; null where it would. */
-export function refusalOf(policy: Policy, service: ServiceName, run: TargetSpec["run"]): StepFailure | null {
+export function refusalOf(policy: Policy, service: ServiceName, target: Asked): StepFailure | null {
+  const { run } = target.spec;
   const refusal = serviceRefusal(policy, service);
   if (refusal !== null) return refusal;
-  return "unit" in run ? unitRefusal(policy, run.unit) : userRefusal(policy, run.user);
+  const unit = target.release.adopts ?? ("unit" in run ? run.unit : null);
+  if (unit !== null) return unitRefusal(policy, unit);
+  return userRefusal(policy, "command" in run ? run.user : undefined);
 }
 
 export function serviceRefusal({ services }: Policy, service: ServiceName): StepFailure | null {
