@@ -3,9 +3,19 @@ import { defineConfig } from "vitest/config";
 const folders = ["packages", "scripts", "checks", "bench"];
 const inFolders = (name: string) => folders.map((folder) => `${folder}/**/${name}`);
 const e2e = inFolders("*.e2e.test.ts");
+/** They look for ports where clients of others take theirs, and pin down what nginx does within milliseconds. */
+const alone = ["packages/agent/**/*.e2e.test.ts"];
+
+/** Of real nginx, NATS and services on two cores. */
+const realProcesses = {
+  environment: "node",
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+} as const;
 
 export default defineConfig({
   test: {
+    globalSetup: "scripts/vitest-folder.ts",
     projects: [
       {
         test: {
@@ -19,14 +29,23 @@ export default defineConfig({
       },
       {
         test: {
+          ...realProcesses,
           name: "e2e",
-          environment: "node",
           include: e2e,
+          exclude: ["**/node_modules/**", ...alone],
+          // Most of their time they wait: for a boot, a deadline, a beat. More at once would starve each other.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...realProcesses,
+          name: "e2e-alone",
+          include: alone,
           exclude: ["**/node_modules/**"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // Real nginx, NATS and services on two cores: side by side they would only slow and starve each other.
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

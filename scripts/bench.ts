@@ -3,6 +3,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pinnedEnvironment, ROOT } from "./child.ts";
+import { installForBench } from "./setup/debian.mjs";
+import { SetupError } from "./setup/error.mjs";
 
 const [name = ""] = process.argv.splice(2, 1);
 const names = readdirSync(join(ROOT, "bench"))
@@ -13,5 +15,10 @@ if (!names.includes(name)) {
   process.stderr.write(`there is no benchmark '${name}'; there is: ${names.join(", ")}\n`);
   process.exit(2);
 }
+await installForBench(name).catch((error: unknown) => {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`benchmark ${name}: ${error.message}\n`);
+  process.exit(error.exitCode);
+});
 process.env.PATH = pinnedEnvironment().PATH ?? "";
 await import(`../bench/${name}.ts`);

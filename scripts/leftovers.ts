@@ -7,16 +7,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 const SETTLE_MS = 3_000;
 const POLL_MS = 100;
 
+const RUN_FOLDER = "sdt-";
+
 /**
  * The temporary folder of one test run. Its name in a process's environment, command line or working folder tells
  * that the process belongs to the run, however it was detached: services and nginx outlive their agent by design.
  */
 export function makeRunFolder(): string {
   // Short, because unix sockets in it may have 107 characters in all.
-  const folder = mkdtempSync(join(tmpdir(), "sdt-"));
+  const folder = mkdtempSync(join(tmpdir(), RUN_FOLDER));
   // nginx's workers run as another user and must get through to their sockets.
   chmodSync(folder, 0o755);
   return folder;
+}
+
+export function isRunFolder(name: string): boolean {
+  return name.startsWith(RUN_FOLDER);
 }
 
 /** Waits for the run's processes to end, kills those that don't, and removes the folder. Gives what had to be killed. */

@@ -20,13 +20,16 @@ async function testEverything(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** Both test projects in a temporary folder of their own. That nothing of them is left running counts as a test. */
+/** As vitest.config.ts names them. */
+const projects = ["unit", "e2e", "e2e-alone"] as const;
+
+/** All test projects in a temporary folder of their own. That nothing of them is left running counts as a test. */
 async function runTests(): Promise<Tally> {
   const folder = makeRunFolder();
   let left: string[] = [];
-  let tally: Tally;
+  let tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   try {
-    tally = sum(await runTestProject("unit", folder, stop), await runTestProject("e2e", folder, stop));
+    for (const project of projects) tally = sum(tally, await runTestProject(project, folder, stop));
   } finally {
     left = await sweep(folder);
     for (const leftover of left) process.stderr.write(`LEFT RUNNING by the tests, now killed: ${leftover}\n`);

@@ -15,6 +15,9 @@ const LAB_PACKAGE_OF = {
   nft: "nftables",
 };
 
+/** What single benchmarks compare with. @type {Record<string, Record<string, string>>} */
+const BENCH_PACKAGE_OF = { rollout: { "ansible-playbook": "ansible-core" } };
+
 /** Packages that bring a service along, which Debian would start and enable at boot. We run our own processes. */
 const SERVICE_OF = { nginx: "nginx.service", "nats-server": "nats-server.service" };
 
@@ -43,6 +46,17 @@ export function missingLabPackages() {
   return canInstall ? missingOf(LAB_PACKAGE_OF) : [];
 }
 
+/**
+ * Installs what this benchmark needs beside everything else.
+ *
+ * @param {string} bench
+ */
+export async function installForBench(bench) {
+  const packageOf = BENCH_PACKAGE_OF[bench] ?? {};
+  const missing = missingOf(packageOf);
+  if (missing.length > 0) await installDebianPackages(missing);
+}
+
 /** @param {Record<string, string>} packageOf */
 function missingOf(packageOf) {
   return Object.entries(packageOf)
@@ -66,11 +80,25 @@ export async function installDebianPackages(missing) {
   if (code !== 0)
     throw new SetupError(`could not install ${missing.join(", ")} (see above). By hand: ${byHand}`);
   disableServices(missing);
-  const still = [...missingDebianPackages(), ...missingLabPackages()].filter((name) =>
-    missing.includes(name),
-  );
+  const everything = [PACKAGE_OF, LAB_PACKAGE_OF, ...Object.values(BENCH_PACKAGE_OF)];
+  const still = everything.flatMap(missingOf).filter((name) => missing.includes(name));
   if (still.length > 0) throw new SetupError(`still missing after the install: ${still.join(", ")}`);
   if (missing.includes(PACKAGE_OF.nginx)) assertNginxIsRecent();
+}
+
+/** What Debian's nginx has TCP from, and where that is then. An nginx that has it built in needs neither. */
+const STREAM_PACKAGE = "libnginx-mod-stream";
+const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/** Installs nginx's TCP part, for the tests of TCP services: they say so where it is missing. */
+export async function installStreamModuleIfEasy() {
+  if (existsSync(STREAM_MODULE) || !lacksStreamModule()) return;
+  await installIfEasy(STREAM_PACKAGE, "the tests of TCP services will be skipped");
+}
+
+function lacksStreamModule() {
+  const { stderr } = spawnSync(findProgram("nginx") ?? "nginx", ["-V"], { encoding: "utf8" });
+  return /--with-stream=dynamic/.test(stderr ?? "");
 }
 
 /** The browser that the tests look at the fleet's page with. */
@@ -81,13 +109,21 @@ const BROWSER = "chromium";
  * whatever stands in the way here is said and no more.
  */
 export async function installBrowserIfEasy() {
-  if (findProgram(BROWSER) !== undefined) return;
+  if (findProgram(BROWSER) === undefined)
+    await installIfEasy(BROWSER, "the test of the page will be skipped");
+}
+
+/**
+ * @param {string} debianPackage
+ * @param {string} otherwise what follows where it can't be installed
+ */
+async function installIfEasy(debianPackage, otherwise) {
   if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) {
-    return say(`no ${BROWSER}: the test of the page will be skipped`);
+    return say(`no ${debianPackage}: ${otherwise}`);
   }
-  say(`installing ${BROWSER} from Debian, to look at the page with`);
-  const code = await withServicesKeptDown(() => installOrRepair([BROWSER]));
-  if (code !== 0) say(`could not install ${BROWSER}: the test of the page will be skipped`);
+  say(`installing ${debianPackage} from Debian`);
+  const code = await withServicesKeptDown(() => installOrRepair([debianPackage]));
+  if (code !== 0) say(`could not install ${debianPackage}: ${otherwise}`);
 }
 
 /**

@@ -8,7 +8,7 @@ import { destination, type Logger, pino } from "pino";
 import { type Config, loadConfig } from "./config.ts";
 import { isRestorePending } from "./ledger/restore.ts";
 import { backUpLedger, holdDataDir, rebuildLedger, restoreLedger } from "./maintenance.ts";
-import { dataFiles, startControlPlane } from "./start.ts";
+import { type ControlPlane, dataFiles, startControlPlane } from "./start.ts";
 
 requireSupportedNode();
 
@@ -107,8 +107,7 @@ async function runUntilStopped(
   for (;;) {
     const started = await startControlPlane(config, log);
     if (!started.ok) return notStarted(started.error, log);
-    // NATS away or a full disk is waited out, and /readyz says so: a restart would mend neither.
-    unit.ready(() => true);
+    unit.ready(() => isWell(started.value, log));
     const signal = await Promise.race([stopped, restoreOrdered(config)]);
     if (signal !== null) unit.stopping();
     log.info({ event: "stopping", signal }, signal === null ? "a backup is to be restored" : "stopping");
@@ -116,6 +115,13 @@ async function runUntilStopped(
     log.info({ event: "stopped" }, "stopped");
     if (signal !== null) return 0;
   }
+}
+
+/** What systemd's watchdog is kept quiet by; else it restarts us. */
+function isWell({ ailment }: ControlPlane, log: Logger): boolean {
+  const reason = ailment();
+  if (reason !== null) log.error({ event: "ailing", reason }, "only a restart would mend this");
+  return reason === null;
 }
 
 function notStarted({ code, message, cause }: Failure, log: Logger): number {

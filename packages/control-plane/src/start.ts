@@ -5,7 +5,9 @@ import { ControlPlaneId, RolloutId } from "@siding/shared/ids";
 import { err, failure, ok, type Result } from "@siding/shared/result";
 import { subjects } from "@siding/shared/subjects";
 import type { Logger } from "pino";
+import { DownloadPlaces } from "./artifacts/places.ts";
 import { ArtifactStore } from "./artifacts/store.ts";
+import { UrlFetcher } from "./artifacts/url-fetcher.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import { writeDurably } from "./data-dir/durable-file.ts";
 import { keptPort } from "./data-dir/ports.ts";
@@ -18,6 +20,7 @@ import type { OpenStreams } from "./http/event-stream.ts";
 import { Metrics } from "./http/metrics.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { finishRestore } from "./ledger/restore.ts";
+import type { LedgerState } from "./ledger/state.ts";
 import { type Ledger, openLedger } from "./ledger/store.ts";
 import { Dispatcher } from "./messaging/dispatcher.ts";
 import { intake } from "./messaging/intake.ts";
@@ -47,7 +50,7 @@ const time = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
  * Starts everything, from the ledger up to the API, in a data directory that the caller holds; what it returns ends
  * everything in the opposite order. Errors: every part's own, with whatever was started already ended again.
  */
-export async function startControlPlane(config: Config, log: Logger): Promise<Result<AsyncDisposable>> {
+export async function startControlPlane(config: Config, log: Logger): Promise<Result<ControlPlane>> {
   await using stack = new AsyncDisposableStack();
   const at = (name: string) => join(config.dataDir, name);
   // The last start's would pass for ours.
@@ -75,7 +78,27 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Re
   stack.defer(() => parts.link.stop());
   parts.link.start();
   parts.orchestrator.wake();
-  return ok(stack.move());
+  const running = stack.move();
+  return ok({ ailment: () => ailmentOf(parts), [Symbol.asyncDispose]: () => running.disposeAsync() });
+}
+
+/** A control plane at work, until it is disposed of. */
+export interface ControlPlane extends AsyncDisposable {
+  /** What a restart would mend, in words; null while all is well, or nothing that a restart would mend. */
+  readonly ailment: () => string | null;
+}
+
+/** Rounds take milliseconds, with 10,000 agents a few hundred. */
+const longestOverdueMs = 30_000;
+
+/**
+ * NATS away, a full disk, a ledger that can't be written: these are waited out, and /readyz says so. A restart would mend
+ * neither, and with a ledger file that somebody has moved away it would begin an empty one.
+ */
+function ailmentOf({ orchestrator, link }: Parts): string | null {
+  const { overdueMs } = orchestrator;
+  if (overdueMs > longestOverdueMs) return `the loop has owed a round for ${Math.round(overdueMs)} ms`;
+  return link.isTried ? null : "the connection to NATS is not tried any more";
 }
 
 /** Each start is an epoch of its own: agents refuse an older one, and an equal one of another process. */
@@ -148,9 +171,10 @@ function assemble({ hosts }: Config, ledger: Ledger, nats: NatsAccess, metrics: 
   const reception = new Reception({
     hosts: new Set(hosts.map(({ id }) => id)),
     acceptBeat: (beat) => beats.accept(beat),
-    acceptReport: (report) => {
+    acceptReport: (report, unheard) => {
       beats.reported(report.hostId);
-      return orchestrator.commit(intake(ledger.state, report), `agent:${report.hostId}`);
+      const news = (state: LedgerState) => intake(state, report);
+      orchestrator.hear({ news, by: `agent:${report.hostId}`, unheard });
     },
     wake: () => orchestrator.wake(),
     log,
@@ -194,10 +218,13 @@ async function startApi(
   if (config.hosts.some(({ token }) => token === adminToken)) {
     return err(failure("token-conflict", "a host has the admin's token"));
   }
+  const artifacts = new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes);
   const desk: Desk = {
     ...parts,
     catalogue: new Catalogue(),
-    artifacts: new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes),
+    artifacts,
+    fetcher: new UrlFetcher(artifacts),
+    downloads: new DownloadPlaces(),
     tokens: new Tokens(adminToken, config.hosts),
     declared: new Set(config.hosts.map(({ id }) => id)),
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { asSent } from "./as-sent.ts";
 import { EdgeCheck } from "./health.ts";
+import { HookName } from "./hooks.ts";
 import {
   Address,
   CommandId,
@@ -56,6 +57,13 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("rejoin"), target: Target }),
   /** Like update, to the target that the instance came from. */
   z.object({ kind: z.literal("revert"), target: Target }),
+  /**
+   * Stop what runs and start it again, once: `shot` names the restart whatever command asks for it, so that the agent
+   * answers a second one with what came of the first.
+   */
+  z.object({ kind: z.literal("restart"), target: Target, shot: z.string().max(128) }),
+  /** Run this hook of the target, once: a one-shot as a restart is. */
+  z.object({ kind: z.literal("hook"), target: Target, hook: HookName, shot: z.string().max(128) }),
 ]);
 export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;
 export type InstanceCommandKind = InstanceCommandBody["kind"];
@@ -86,6 +94,8 @@ export type Watched = z.infer<typeof Watched>;
 export const UpstreamContent = asSent(
   z.object({
     upstream: UpstreamName,
+    /** Left out it is HTTP. */
+    protocol: z.literal("tcp").optional(),
     members: z.array(Member),
     shares: z.array(z.unknown()).max(0),
     balance: Balance,

@@ -17,6 +17,7 @@ export const ProblemCode = z.enum([
   "unknown-edge",
   "unknown-rollout",
   "unknown-artifact",
+  "artifact-not-fetched", // the control plane could not get what the release's url names
   "release-conflict", // the version exists with other content
   "rollout-in-progress",
   "rollout-finished",
@@ -25,6 +26,7 @@ export const ProblemCode = z.enum([
   "no-hosts",
   "no-edges",
   "agent-too-old", // the target has parts that an agent does not know
+  "hook-impossible", // the host that is to run hooks.beforeRollout can't
   "below-minimum", // the rollout would breach the service's minimum
   "port-conflict",
   "upstream-conflict",
@@ -35,6 +37,7 @@ export const ProblemCode = z.enum([
   "rule-broken",
   "storage-unavailable", // nothing can be made durable at present; nothing was done
   "not-ready",
+  "busy", // as much as can be done at once is being done; `Retry-After` says when to come again
   "internal",
 ]);
 export type ProblemCode = z.infer<typeof ProblemCode>;

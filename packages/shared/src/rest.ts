@@ -1,29 +1,70 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
+import { HookName } from "./hooks.ts";
 import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId, Version } from "./ids.ts";
 import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
 import { Inventory, LoadSample, StepFailure, Timings } from "./report.ts";
 import { OnFailure, StrategyInput } from "./spec.ts";
+import { AdoptedUnit } from "./target.ts";
 import { AmountInput, Duration } from "./units.ts";
 
 /** RFC 3339, as REST writes every instant. */
 const Instant = z.iso.datetime();
 
-/** Body of `POST /v1/services/{service}/releases`. */
-export const ReleaseBody = z.strictObject({
-  version: Version,
-  artifact: z.strictObject({
-    digest: Digest.optional(),
-    url: notYet("artifact.url lets the control plane fetch the artifact"),
-    sha256: z.string().optional(),
-  }),
-});
+const maxUrlLength = 2_048;
+
+/** Where an artifact lies. Whoever may read a release reads this too, so it holds no password. */
+const ArtifactUrl = z
+  .url({ protocol: /^https?$/, error: "an address that begins with http:// or https://" })
+  .max(maxUrlLength)
+  .refine((url) => {
+    const { username, password } = new URL(url);
+    return username === "" && password === "";
+  }, "no user name or password: fetch it yourself and upload it with POST /v1/artifacts");
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "the 64 lower-case hexadecimal digits of sha256sum");
+
+/** An artifact that was uploaded, by its digest; or one that the control plane fetches, once, and what it must be. */
+const ArtifactSource = z
+  .strictObject({ digest: Digest.optional(), url: ArtifactUrl.optional(), sha256: Sha256.optional() })
+  .superRefine(({ digest, url, sha256 }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (digest === undefined && url === undefined) {
+      complain("digest", "missing; the digest that POST /v1/artifacts answered with, or url and sha256");
+    }
+    if (digest !== undefined && url !== undefined) complain("url", "either this or digest");
+    if (url !== undefined && sha256 === undefined)
+      complain("sha256", "missing; what sha256sum says of the file");
+    if (url === undefined && sha256 !== undefined) complain("sha256", "only with url");
+  });
+
+/** The version of what was there before Siding. */
+const adoptedVersion = "adopted";
+
+/** Body of `POST /v1/services/{service}/releases`: an artifact, or a unit that runs on the hosts already. */
+export const ReleaseBody = z
+  .strictObject({ version: Version, artifact: ArtifactSource.optional(), adopt: AdoptedUnit.optional() })
+  .superRefine(({ version, artifact, adopt }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (artifact === undefined && adopt === undefined) {
+      complain("artifact", "missing; or adopt: the unit that runs already");
+    }
+    if (artifact !== undefined && adopt !== undefined) complain("adopt", "either this or artifact");
+    if (adopt !== undefined && version !== adoptedVersion) {
+      complain("version", `'${adoptedVersion}', for a unit that is adopted`);
+    }
+  });
+export type ReleaseBody = z.infer<typeof ReleaseBody>;
 
 export const ReleaseDocument = z.object({
   service: ServiceName,
   version: Version,
   digest: Digest,
   size: z.int(),
+  /** The unit that this release is, where it has no artifact. */
+  adopts: z.string().optional(),
   createdAt: Instant,
 });
 export type ReleaseDocument = z.infer<typeof ReleaseDocument>;
@@ -46,6 +87,22 @@ export const RolloutBody = z.strictObject({
 });
 export type RolloutBody = z.infer<typeof RolloutBody>;
 
+/** Body of `POST /v1/services/{service}/restart`; without `hosts`, all that serve it. */
+export const RestartBody = z.strictObject({
+  hosts: z.array(HostId).min(1).optional(),
+  verifyHold: Duration.optional(),
+  bakeTime: Duration.optional(),
+  maxFailures: AmountInput.optional(),
+  comment: z.string().max(1_000).optional(),
+  queue: z.boolean().optional(),
+});
+export type RestartBody = z.infer<typeof RestartBody>;
+
+/** Body of `POST /v1/hosts/{id}/restart`. */
+export const HostRestartBody = RestartBody.omit({ hosts: true, maxFailures: true }).extend({
+  service: ServiceName,
+});
+
 /** Optional body of pause, abort, rollback and the other controls: who reads the history wants to know why. */
 export const ControlBody = z.strictObject({ comment: z.string().max(1_000).optional() });
 
@@ -55,6 +112,13 @@ const TargetDocument = z.object({
   version: Version,
   digest: Digest,
   specRevision: z.int(),
+});
+
+/** Where the hook that runs once in a rollout stands. `unknown`: nobody knows how it ended; a person decides. */
+const RolloutHookDocument = z.object({
+  hostId: HostId.nullable(),
+  status: z.enum(["due", "running", "done", "failed", "unknown"]),
+  error: StepFailure.optional(),
 });
 
 const RolloutHost = z.object({
@@ -81,6 +145,8 @@ export type BatchTimes = z.infer<typeof BatchTimes>;
 export const RolloutDocument = z.object({
   id: RolloutId,
   service: ServiceName,
+  /** `restart`: hosts run again what they run. Of the fleet itself, between rollouts: `bring-in` and `take-out` of one host. */
+  purpose: z.enum(["rollout", "restart", "bring-in", "take-out"]),
   from: z.array(TargetDocument),
   to: TargetDocument,
   strategy: z.record(z.string(), z.unknown()),
@@ -92,6 +158,8 @@ export const RolloutDocument = z.object({
     minServing: z.int(),
     base: z.int(),
   }),
+  /** Left out where the target has no such hook, or this rollout does not run it. */
+  beforeRollout: RolloutHookDocument.optional(),
   hosts: z.array(RolloutHost),
   batches: z.array(BatchTimes),
   waiting: z.array(
@@ -99,6 +167,7 @@ export const RolloutDocument = z.object({
       code: WaitingCode,
       message: z.string(),
       hostId: z.string().optional(),
+      since: Instant.optional(),
       until: Instant.optional(),
     }),
   ),
@@ -134,6 +203,8 @@ export const PreviewDocument = z.object({
   reloadsPerEdge: z.int(),
   /** From the times of earlier rollouts; null before there are any. */
   predictedMs: z.number().nullable(),
+  /** The user's programs that would be run, and where: on each host, or once. */
+  hooks: z.array(z.object({ hook: HookName, on: z.string(), timeoutMs: z.int() })),
   refusals: z.array(z.object({ code: z.string(), message: z.string() })),
 });
 export type PreviewDocument = z.infer<typeof PreviewDocument>;
@@ -177,6 +248,8 @@ export type HostDocument = z.infer<typeof HostDocument>;
 
 export const EdgeDocument = z.object({
   id: HostId,
+  address: Address.nullable(),
+  labels: Labels,
   liveness: Liveness,
   lastSeen: Instant.nullable(),
   counted: z.boolean(),
@@ -185,6 +258,7 @@ export const EdgeDocument = z.object({
   upstreams: z.array(
     z.object({
       upstream: z.string(),
+      service: ServiceName,
       wanted: z.int(),
       serving: z.int().nullable(),
       members: z.array(z.string()),

@@ -1,4 +1,4 @@
-import { err } from "@siding/shared/result";
+import { err, ok } from "@siding/shared/result";
 import { describe, expect, it } from "vitest";
 import type { Effect } from "./effect.ts";
 import type { Event, PeerCount } from "./event.ts";
@@ -124,6 +124,24 @@ describe("staging", () => {
     });
   });
 
+  it("is not failed by being asked to wait, however often, and waits as long as it is asked", () => {
+    const world = serving();
+    const answers = [
+      ...Array.from({ length: 5 }, () => ({ retry: "until-deadline", afterMs: 7_000 }) as const),
+      ...(["few", "few"] as const).map((retry) => ({ retry })),
+    ];
+    world.answers["stage-release"] = ({ op, service, slot }) => {
+      const next = answers.shift();
+      const failure = { code: "artifact-unavailable", message: "busy" };
+      return { kind: "staged", op, service, slot, result: next ? err({ failure, ...next }) : ok(null) };
+    };
+    world.tell(10, { kind: "stage", target: v2 });
+    world.run(34_990);
+    expect(world.count("stage-release")).toBe(5);
+    world.run(15_000);
+    expect(world.said().command?.status).toBe("done");
+  });
+
   it("is given up when a newer command has no use for it, and health goes on", () => {
     const world = serving();
     world.answers["stage-release"] = () => null;
@@ -151,6 +169,20 @@ describe("staging", () => {
       "v6",
       "v7",
     ]);
+  });
+
+  it("keeps what it served before, however many were staged since: a rollback goes there", () => {
+    const world = serving();
+    world.deploy(v2, 10);
+    for (let number = 3; number <= 9; number += 1) {
+      world.tell(20 + number, { kind: "stage", target: targetOf(`v${number}`) });
+      world.run(10);
+    }
+    const kept = ["v1", "v2", "v5", "v6", "v7", "v8", "v9"].map((version) => targetOf(version).id);
+    expect(world.said().staged).toEqual(kept);
+    world.tell(40, { kind: "update", target: v1 });
+    world.run(100);
+    expect(world.said()).toMatchObject({ running: v1.id, command: { status: "done" } });
   });
 });
 

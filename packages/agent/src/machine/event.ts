@@ -1,4 +1,5 @@
 import type { Command } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
 import type { Inventory, StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
@@ -47,6 +48,12 @@ export type HostEvent =
       readonly op: OpId;
       readonly result: Result<ProcessRef, StepFailure>;
     } & InstanceRef)
+  | ({
+      readonly kind: "hook-ended";
+      readonly op: OpId;
+      readonly hook: HookName;
+      readonly result: Result<null, StepFailure>;
+    } & InstanceRef)
   /** A started or adopted process is gone, whoever ended it. Never before its `process-started`. */
   | ({ readonly kind: "process-exited"; readonly startId: number; readonly exit: ProcessExit } & InstanceRef);
 
@@ -85,6 +92,8 @@ export interface FoundRelease {
 export interface StageFailure {
   readonly failure: StepFailure;
   readonly retry: "until-deadline" | "few" | "never";
+  /** Asked to wait that long before the next try; left out, the machine's own wait. */
+  readonly afterMs?: number;
 }
 
 export interface PeerCount {

@@ -5,12 +5,13 @@ import type { RefusalCode } from "@siding/shared/report";
 import { beginPrepare, discard } from "./candidate.ts";
 import { beginDrain } from "./drain.ts";
 import { withUpstream } from "./edge.ts";
+import { beginShot } from "./hook.ts";
 import { newInstance } from "./instance.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
 import type { Instance, MachineState, Upstream } from "./state.ts";
-import { beginUpdate } from "./update.ts";
-import { acceptRevision } from "./upstream.ts";
+import { beginRestart, beginUpdate } from "./update.ts";
+import { acceptRevision, sayEdgeTrouble } from "./upstream.ts";
 import { beginRejoin, beginVerify } from "./verify.ts";
 
 /** A command that is not accepted, and why. */
@@ -100,6 +101,8 @@ function noted(instance: Instance, command: InstanceCommand, nowMs: number): Ins
     deadlineMs,
     acceptedAtMs: nowMs,
     recounted: false,
+    begunAtMs: null,
+    hooks: [],
     outcome: { kind: "running" },
     timings: {},
   };
@@ -115,10 +118,14 @@ function begin(instance: Instance, command: InstanceCommand, nowMs: number): Ins
     case "update":
     case "revert":
       return beginUpdate(instance, command.target);
+    case "restart":
+      return beginRestart(instance, command.target, command.shot);
     case "verify":
       return beginVerify(instance, command.target, nowMs);
     case "rejoin":
       return beginRejoin(instance, command.target);
+    case "hook":
+      return beginShot(instance, command, nowMs);
   }
 }
 
@@ -127,8 +134,12 @@ function bodyOf(command: InstanceCommand): AcceptedCommand["body"] {
   switch (kind) {
     case "drain":
       return { kind, target, edges: command.edges };
+    case "hook":
+      return { kind, target, hook: command.hook, shot: command.shot };
     case "verify":
       return { kind, target, holdMs: command.holdMs, attempt: command.attempt };
+    case "restart":
+      return { kind, target, shot: command.shot };
     case "stage":
     case "update":
     case "rejoin":
@@ -152,7 +163,10 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
   if (known !== undefined && command.revision <= known.journal.revision) {
     return takeAgain(state, command, known.journal.revision, known.journal.digest);
   }
-  const next = taken(known, command, nowMs);
+  const accepted = taken(known, command, nowMs);
+  // Why it is not served at once is known already.
+  const next =
+    accepted && state.edge.kind === "broken" ? sayEdgeTrouble(accepted, state.edge.message) : accepted;
   return { state: next === undefined ? state : withUpstream(state, name, next), refusal: null, say };
 }
 

@@ -48,14 +48,20 @@ export function withJournal(instance: Instance, change: Partial<InstanceJournal>
   return { ...instance, journal: { ...instance.journal, ...change } };
 }
 
+/** Changes the newest command; without one nothing changes. */
+export function withCommand(instance: Instance, change: Partial<AcceptedCommand>): Instance {
+  const { command } = instance.journal;
+  return command === null ? instance : withJournal(instance, { command: { ...command, ...change } });
+}
+
 /** The command that is being carried out; null where none is. */
 export function commandInHand(instance: Instance): AcceptedCommand | null {
   const { command } = instance.journal;
   return command?.outcome.kind === "running" ? command : null;
 }
 
-/** Update and revert differ in where they lead, not in what is done. */
+/** Update, revert and restart differ in where they lead, not in what is done. */
 export function updateInHand(instance: Instance): boolean {
   const kind = commandInHand(instance)?.body.kind;
-  return kind === "update" || kind === "revert";
+  return kind === "update" || kind === "revert" || kind === "restart";
 }

@@ -1,5 +1,6 @@
 /** Every event that the agent logs; whoever watches the log can rely on these names. */
 type LogEvent =
+  | "drafts-not-cleared"
   | "agent-started"
   | "agent-stopping"
   | "connected"
@@ -10,6 +11,8 @@ type LogEvent =
   | "command-ended"
   | "process-started"
   | "process-ended"
+  | "hook-ended"
+  | "hook-failed"
   | "upstream-served"
   | "upstream-ejected"
   | "upstream-panic"

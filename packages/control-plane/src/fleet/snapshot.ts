@@ -2,7 +2,13 @@ import type { UpstreamContent } from "@siding/shared/command";
 import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
-import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+import {
+  type CommandRecord,
+  type HostRecord,
+  instanceSlotKey,
+  type LedgerState,
+  type ServiceRecord,
+} from "../ledger/state.ts";
 import type {
   AgentView,
   CommandView,
@@ -26,6 +32,7 @@ export function snapshotOf(
 ): Snapshot | undefined {
   const record = state.services.get(service);
   if (!record) return undefined;
+  const edges = edgesOf(state, record.spec);
   return {
     service,
     spec: record.spec,
@@ -33,35 +40,31 @@ export function snapshotOf(
       ...hostView(live, service, host, nowMs),
       heard: hasAnswered(state, host),
     })),
-    edges: edgesOf(state, record.spec)
+    edges: edges
       .filter((edge) => edge.excluded === null)
       .map((edge) => ({
         ...edgeView(live, record.spec, edge, nowMs),
         heard: hasAnswered(state, edge),
       })),
+    excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
     blind: isBlind(live, knownHosts(state), nowMs),
   };
 }
 
-/** Every host that has ever reported, less those that a person has taken out: whose silence can mean something. */
+/** Every host whose silence can mean something: it has reported, and no person holds it and may have switched it off. */
 export function knownHosts(state: LedgerState): readonly HostId[] {
   return [...state.hosts.values()]
-    .filter((host) => host.facts !== null && (host.hold === null || isListed(state, host.hostId)))
+    .filter((host) => host.facts !== null && host.hold === null)
     .map((host) => host.hostId);
-}
-
-function isListed({ upstreams }: LedgerState, hostId: HostId): boolean {
-  return [...upstreams.values()].some(({ content }) =>
-    content.members.some((member) => member.hostId === hostId),
-  );
 }
 
 function hasAnswered({ epoch }: LedgerState, { facts }: HostRecord): boolean {
   return (facts?.epochSeen ?? 0) >= epoch;
 }
 
-function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+/** Whether the labels of a host, in a role that it has, are those of a service. */
+export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }
@@ -83,7 +86,7 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
 /** h2 before h10. */
 const byNumber = new Intl.Collator("en", { numeric: true });
 
-function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
+export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
   return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 
@@ -142,8 +145,14 @@ function commandView(record: NonNullable<HostRecord["instances"][string]>): Comm
     status: command.status,
     settledAtMs: command.settledAtMs,
     failure: command.failure,
+    hook: runningHook(command),
     inFlight: reported?.inFlight ?? null,
   };
+}
+
+function runningHook({ hook, body }: CommandRecord): CommandView["hook"] {
+  const timeoutMs = hook && body.target.spec.hooks[hook.name]?.timeoutMs;
+  return hook && timeoutMs ? { ...hook, timeoutMs } : null;
 }
 
 function edgeView(
@@ -184,8 +193,9 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
   return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
 }
 
-/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
+/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503, or closes (TCP). */
 export function firstContent(spec: ServiceSpec): UpstreamContent {
-  const { upstream, balance } = spec.edge;
-  return { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  const { upstream, protocol, balance } = spec.edge;
+  const content: UpstreamContent = { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  return protocol === "tcp" ? { ...content, protocol } : content;
 }

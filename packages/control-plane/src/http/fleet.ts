@@ -5,13 +5,15 @@ import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "
 import type { Context } from "hono";
 import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
-import { holdHost, releaseHost } from "../orchestrator/holds.ts";
+import { holdHost, isGone, releaseHost } from "../orchestrator/holds.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { conditionalJson } from "./conditional.ts";
 import { type Desk, viewOf } from "./desk.ts";
+import { EdgeQuery, edgePage } from "./edge-query.ts";
 import { type Endpoint, jsonAnswer, jsonBody } from "./endpoint.ts";
-import { HostQuery, hostQueryOf, pageOf } from "./host-query.ts";
+import { HostQuery, hostPage } from "./host-query.ts";
+import { queryOf } from "./paging.ts";
 import { notCommitted, problem } from "./problem.ts";
 
 const notModified = { description: "As it was: `If-None-Match` has its ETag" };
@@ -44,15 +46,7 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       access: "admin",
       request: { params: z.object({ id: HostId }) },
       responses: { 200: jsonAnswer("The host", HostDocument) },
-      handle: (context) => {
-        const id = context.req.param("id") ?? "";
-        const document = hostDocument(viewOf(desk), id as HostId);
-        if (document) return context.json(document);
-        return problem({
-          code: "unknown-host",
-          message: `there is no host '${id}'; declare it in the config`,
-        });
-      },
+      handle: (context) => answerHost(desk, context),
     },
     edgeEndpoint(desk, "exclude", "Go on without an edge: it may still route to hosts that are stopped"),
     edgeEndpoint(desk, "include", "Count an excluded edge again, once it serves what is wanted"),
@@ -82,19 +76,33 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       path: "/v1/edges",
       summary: "List the edges: what each should serve and what it serves",
       access: "admin",
-      responses: { 200: jsonAnswer("All edges", listOf(EdgeDocument)) },
-      handle: (context) => context.json({ items: edgeDocuments(viewOf(desk)) }),
+      request: { query: EdgeQuery },
+      responses: { 200: jsonAnswer("A page of edges", listOf(EdgeDocument)), 304: notModified },
+      handle: (context) => answerEdges(desk, context),
     },
   ];
 }
 
+function answerHost(desk: Desk, context: Context<HttpEnv>): Response {
+  const id = context.req.param("id") as HostId;
+  const view = viewOf(desk);
+  const record = view.state.hosts.get(id);
+  const hold = record && isGone(view.state, record) ? record.hold : null;
+  const document = hold ? undefined : hostDocument(view, id);
+  if (document) return context.json(document);
+  const message = hold
+    ? `host '${id}' was removed by ${hold.by} at ${hold.at}; POST /v1/hosts/${id}/rejoin takes it back`
+    : `there is no host '${id}'; declare it in the config`;
+  return problem({ code: "unknown-host", message });
+}
+
 /** Put together from the texts of the hosts, which are made once: of 10,000 hosts few have changed since. */
 function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
-  const query = hostQueryOf(context);
+  const query = queryOf(context, HostQuery);
   if (!query.ok) return problem(query.error);
   const view = viewOf(desk);
   const entries = desk.catalogue.entries(view);
-  const { matching, page, next } = pageOf(entries, query.value);
+  const { matching, page, next } = hostPage(entries, query.value);
   const head = {
     ...fleetSummary(
       view,
@@ -108,14 +116,21 @@ function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
 }
 
 function answerHosts(desk: Desk, context: Context<HttpEnv>): Response {
-  const query = hostQueryOf(context);
+  const query = queryOf(context, HostQuery);
   if (!query.ok) return problem(query.error);
-  const { page, next } = pageOf(desk.catalogue.entries(viewOf(desk)), query.value);
+  const { page, next } = hostPage(desk.catalogue.entries(viewOf(desk)), query.value);
   const items = page.map(({ text }) => text).join();
   return conditionalJson(
     context,
     `{"items":[${items}]${next === null ? "" : `,"next":${JSON.stringify(next)}`}}`,
   );
+}
+
+function answerEdges(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = queryOf(context, EdgeQuery);
+  if (!query.ok) return problem(query.error);
+  const { page, next } = edgePage(edgeDocuments(viewOf(desk)), query.value);
+  return conditionalJson(context, JSON.stringify({ items: page, ...(next === null ? {} : { next }) }));
 }
 
 function edgeEndpoint(desk: Desk, verb: "exclude" | "include", summary: string): Endpoint {

@@ -5,7 +5,9 @@ import { isFinished } from "@siding/shared/phases";
 import { ControlBody, listOf, PreviewDocument, RolloutBody, RolloutDocument } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { Context } from "hono";
-import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
+import type { EventBody } from "../ledger/event.ts";
+import { knownByKey } from "../ledger/idempotency.ts";
+import { type AdmitContext, admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout, controlVerbs } from "../orchestrator/control.ts";
 import { rolloutDocument } from "../orchestrator/document-rollout.ts";
 import { previewRollout } from "../orchestrator/preview.ts";
@@ -30,6 +32,9 @@ const ListQuery = z.strictObject({
 const idempotencyHeader = "Idempotency-Key";
 const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 visible ASCII characters");
 
+/** What a request may say of itself so that it is taken once. */
+export const idempotencyHeaders = z.object({ [idempotencyHeader]: IdempotencyKey.optional() });
+
 const controlSummaries: Readonly<Record<ControlVerb, string>> = {
   pause: "Finish the batch in hand, then hold",
   resume: "Go on",
@@ -48,7 +53,7 @@ export function rolloutEndpoints(desk: Desk): readonly Endpoint[] {
       access: "admin",
       request: {
         params: z.object({ service: ServiceName }),
-        headers: z.object({ [idempotencyHeader]: IdempotencyKey.optional() }),
+        headers: idempotencyHeaders,
         ...jsonBody(RolloutBody),
       },
       responses: {
@@ -114,18 +119,28 @@ async function startRollout(desk: Desk, context: Context<HttpEnv>): Promise<Resp
   const body = await bodyOf(context, RolloutBody);
   if (!body.ok) return problem(body.error);
   const service = context.req.param("service") as ServiceName;
-  const idempotencyKey = idempotencyOf(context, { service, body: body.value.written });
+  return begin(desk, context, { service, body: body.value.written }, (request) =>
+    admitRollout(desk.ledger.state, desk.beats.view(), service, body.value.value, request),
+  );
+}
+
+/** Begins a rollout, once for each idempotency key. `request` is what the key stands for. */
+export function begin(
+  desk: Desk,
+  context: Context<HttpEnv>,
+  request: unknown,
+  admit: (context: AdmitContext) => Result<readonly EventBody[], Refusal>,
+): Response {
+  const idempotencyKey = idempotencyOf(context, request);
   if (!idempotencyKey.ok) return problem(idempotencyKey.error);
   const replayed = replayOf(desk, idempotencyKey.value);
   if (!replayed.ok) return problem(replayed.error);
   if (replayed.value) return answerWith(desk, replayed.value, 200);
-  const { ledger, beats, orchestrator, newRolloutId } = desk;
+  const { ledger, orchestrator, newRolloutId } = desk;
   const id = newRolloutId();
   const { by } = context.var.identity;
-  const admitted = admitRollout(ledger.state, beats.view(), service, body.value.value, {
-    ...{ id, by, at: ledger.clock.at(), nowMs: ledger.clock.nowMs() },
-    idempotencyKey: idempotencyKey.value,
-  });
+  const now = { at: ledger.clock.at(), nowMs: ledger.clock.nowMs() };
+  const admitted = admit({ id, by, ...now, idempotencyKey: idempotencyKey.value });
   if (!admitted.ok) return problem(admitted.error);
   const committed = orchestrator.commit(admitted.value, by);
   return committed.ok ? answerWith(desk, id, 201) : problem(notCommitted(committed.error));
@@ -157,7 +172,7 @@ function idempotencyOf(context: Context, request: unknown): Result<Idempotency |
 
 /** The rollout that this key began; null where the key is new. */
 function replayOf({ ledger }: Desk, idempotency: Idempotency | null): Result<RolloutId | null, Refusal> {
-  const earlier = idempotency && ledger.state.idempotency.get(idempotency.key);
+  const earlier = idempotency && knownByKey(ledger.state, idempotency.key, ledger.clock.nowMs());
   if (!earlier) return ok(null);
   if (earlier.requestDigest === idempotency.requestDigest) return ok(earlier.rolloutId);
   const message = `${idempotencyHeader} '${idempotency.key}' began rollout ${earlier.rolloutId} with another request`;

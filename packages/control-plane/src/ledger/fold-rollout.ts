@@ -1,8 +1,9 @@
 import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
 import type { PlannedHost } from "../rollout/plan.ts";
-import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
+import type { HostProgress, RolloutHook, RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
+import { foldIdempotency } from "./idempotency.ts";
 import type { LedgerState, Touched } from "./state.ts";
 
 /** Replaces one rollout's record. A rollout that is not there is a bug of ours: events only name what was created. */
@@ -35,17 +36,8 @@ export function foldRolloutCreated(
   event: LedgerEvent,
   body: Extract<OutsideEvent, { type: "rollout-created" }>,
 ): readonly Touched[] {
-  const { idempotencyKey } = body;
-  const rollout = { ...body.rollout, createdAt: event.at };
-  const touched = [...foldRolloutStarted(state, rollout)];
-  if (idempotencyKey) {
-    state.idempotency.set(idempotencyKey.key, {
-      rolloutId: rollout.id,
-      requestDigest: idempotencyKey.requestDigest,
-    });
-    touched.push({ table: "idempotency", key: idempotencyKey.key });
-  }
-  return touched;
+  const started = foldRolloutStarted(state, { ...body.rollout, createdAt: event.at });
+  return [...started, ...foldIdempotency(state, event, body)];
 }
 
 /** From now on it is the service's rollout, or the one that waits. */
@@ -178,6 +170,48 @@ export function foldHostSettled(
   );
 }
 
+export function foldHookStarted(
+  state: LedgerState,
+  event: LedgerEvent,
+  { rolloutId, hostId }: ActionOf<"rollout-hook-started">,
+): readonly Touched[] {
+  const since = { sinceMs: event.elapsedMs, sinceRevision: event.sequence };
+  return change(state, rolloutId, (rollout) => ({
+    ...rollout,
+    beforeRollout: { kind: "running", hostId, ...since },
+  }));
+}
+
+export function foldHookEnded(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"rollout-hook-ended">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => ({
+    ...rollout,
+    beforeRollout: hookAfter(rollout, event, body),
+  }));
+}
+
+function hookAfter(
+  { beforeRollout: before }: RolloutRecord,
+  { sequence, elapsedMs: atMs }: LedgerEvent,
+  { hostId, outcome, failure: said }: ActionOf<"rollout-hook-ended">,
+): RolloutHook {
+  const failure = said ?? { code: "hook-failed", message: "it failed without a reason" };
+  const sinceRevision = before && "sinceRevision" in before ? before.sinceRevision : sequence;
+  switch (outcome) {
+    case "done":
+      return { kind: "done", hostId, atMs };
+    case "failed":
+      return { kind: "failed", hostId, failure, atMs };
+    case "unknown":
+      return { kind: "unknown", hostId, failure, sinceRevision, atMs, accepted: false };
+    case "again":
+      return { kind: "due" };
+  }
+}
+
 export function foldPhaseChanged(
   state: LedgerState,
   event: LedgerEvent,
@@ -206,8 +240,14 @@ export function foldIntentSet(
       cause: body.cause,
       resumedAtMs: resumed ? event.elapsedMs : rollout.resumedAtMs,
       acceptedFailures: resumed ? rollout.failed.length : rollout.acceptedFailures,
+      beforeRollout: resumed ? acceptedHook(rollout.beforeRollout) : rollout.beforeRollout,
     };
   });
+}
+
+/** A person has looked, and goes on. */
+function acceptedHook(hook: RolloutRecord["beforeRollout"]): RolloutRecord["beforeRollout"] {
+  return hook?.kind === "unknown" ? { ...hook, accepted: true } : hook;
 }
 
 export function foldStatusChanged(state: LedgerState, body: ActionOf<"status-changed">): readonly Touched[] {
@@ -236,11 +276,16 @@ export function foldRolloutFinished(
   if (!rollout || !service) return touched;
   state.services.set(rollout.service, {
     ...service,
-    target: body.status === "succeeded" && rollout.origin === "person" ? rollout.to : service.target,
+    target: body.status === "succeeded" && isMove(rollout) ? rollout.to : service.target,
     activeRollout: otherThan(rollout.id, service.activeRollout),
     queuedRollout: otherThan(rollout.id, service.queuedRollout),
   });
   return [...touched, { table: "services", key: rollout.service }];
+}
+
+/** A person's rollout to a target: only that says what the service is to serve. */
+function isMove({ origin, purpose }: RolloutRecord): boolean {
+  return origin === "person" && purpose === "rollout";
 }
 
 /** Reloads that each edge has made for the rollout's upstream since it began. */

@@ -10,6 +10,8 @@ import {
 import {
   foldBatchFinished,
   foldBatchStarted,
+  foldHookEnded,
+  foldHookStarted,
   foldHostFailed,
   foldHostSettled,
   foldIntentSet,
@@ -72,6 +74,10 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldHostFailed(state, event, body);
     case "host-settled":
       return [...foldHostSettled(state, event, body), ...foldHostServing(state, body)];
+    case "rollout-hook-started":
+      return foldHookStarted(state, event, body);
+    case "rollout-hook-ended":
+      return foldHookEnded(state, event, body);
     case "phase-changed":
       return foldPhaseChanged(state, event, body);
     case "intent-set":
@@ -128,9 +134,9 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
       state.artifacts.set(body.digest, { digest: body.digest, sizeBytes: body.sizeBytes });
       return [{ table: "artifacts", key: body.digest }];
     case "release-registered": {
-      const { service, version, digest, sizeBytes } = body;
-      const key = releaseKey(service, version);
-      state.releases.set(key, { service, version, digest, sizeBytes, createdAt: event.at });
+      const { type: _, ...release } = body;
+      const key = releaseKey(body.service, body.version);
+      state.releases.set(key, { ...release, createdAt: event.at });
       return [{ table: "releases", key }];
     }
   }

@@ -1,4 +1,5 @@
 import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
+import { HookName } from "@siding/shared/hooks";
 import {
   CommandId,
   type ControlPlaneId,
@@ -13,7 +14,7 @@ import {
 } from "@siding/shared/ids";
 import { HostFacts, InstanceReport, StepFailure, UpstreamReport } from "@siding/shared/report";
 import { ServiceSpec } from "@siding/shared/spec";
-import { Target } from "@siding/shared/target";
+import { AdoptedUnit, Target } from "@siding/shared/target";
 import { z } from "zod";
 import type { RolloutRecord } from "../rollout/record.ts";
 
@@ -30,6 +31,8 @@ export const CommandRecord = z.object({
   status: z.enum(["issued", "running", "done", "failed", "void"]),
   settledAtMs: z.number().nullable(),
   failure: StepFailure.nullable(),
+  /** The hook that its agent says it runs, and when it said so first. */
+  hook: z.object({ name: HookName, sinceMs: z.number() }).nullable().default(null),
 });
 export type CommandRecord = z.infer<typeof CommandRecord>;
 
@@ -88,6 +91,7 @@ export const ReleaseRecord = z.object({
   version: Version,
   digest: Digest,
   sizeBytes: z.int(),
+  adopts: AdoptedUnit.optional(),
   createdAt: z.string(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
@@ -186,7 +190,7 @@ export function emptyInstance(service: ServiceName, slot: Slot): InstanceRecord 
   return { service, slot, target: null, drained: false, command: null, report: null };
 }
 
-/** Which records an event replaced: what the tables must store again in the same transaction. */
+/** Which records an event replaced or removed: what the tables must store again in the same transaction. */
 export interface Touched {
   readonly table: TableName;
   readonly key: string;

@@ -26,6 +26,8 @@ export class Ledger {
   readonly #listeners = new Set<CommitListener>();
   readonly #time: TimeSource;
   #state: LedgerState;
+  /** What is written and not yet durable, while {@link Ledger.together} is at work. */
+  #gathered: LedgerEvent[] | null = null;
 
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
@@ -45,6 +47,8 @@ export class Ledger {
    * decided on. Errors: `stale` (somebody committed since), `storage-failed` (disk full, I/O error, file locked).
    */
   commit(expected: number, bodies: readonly EventBody[], by: string): Result<readonly LedgerEvent[]> {
+    const gathered = this.#gathered;
+    if (gathered === null) return this.together(() => this.commit(expected, bodies, by));
     if (expected !== this.#state.sequence) {
       return err(failure("stale", `decided at ${expected}, the log is at ${this.#state.sequence}`));
     }
@@ -53,33 +57,63 @@ export class Ledger {
     const at = this.clock.at();
     const elapsedMs = this.clock.nowMs();
     const events = bodies.map((body, index) => ({ sequence: first + index, at, elapsedMs, by, body }));
-    const startedMs = this.#time.monotonicMs();
-    const written = this.#write(events);
-    if (!written.ok) return written;
-    const durationMs = this.#time.monotonicMs() - startedMs;
-    for (const listener of this.#listeners) listener(events, durationMs);
+    this.#begin();
+    gathered.push(...events);
+    const touched = events.flatMap((event) => fold(this.#state, event));
+    this.#writer.commit(this.#state, events, touched);
     return ok(events);
+  }
+
+  /**
+   * Makes all commits of `work` durable by one write to the disk; or none of them, where `work` gives an error or
+   * throws, or the disk does. Nothing of them may leave this process before it has returned. Errors: those of `work`,
+   * and `storage-failed`.
+   */
+  together<T>(work: () => Result<T>): Result<T> {
+    const { $client: client } = this.#database;
+    const gathered: LedgerEvent[] = [];
+    this.#gathered = gathered;
+    try {
+      const done = work();
+      if (!done.ok) this.#undo(gathered);
+      if (client.inTransaction) this.#flush(gathered);
+      return done;
+    } catch (cause) {
+      this.#undo(gathered);
+      if (cause instanceof Database.SqliteError) return err(storageFailed(client.name, cause));
+      throw cause;
+    } finally {
+      this.#gathered = null;
+    }
   }
 
   /** Tries whether a commit could be written at present, without one. Errors: `storage-failed`. */
   probe(): Result<void> {
-    return this.#write([]);
+    return this.together(() => {
+      this.#begin();
+      this.#writer.head(this.#state);
+      return ok(undefined);
+    });
   }
 
-  #write(events: readonly LedgerEvent[]): Result<void> {
-    try {
-      const write = () => {
-        const touched = events.flatMap((event) => fold(this.#state, event));
-        this.#writer.commit(this.#state, events, touched);
-      };
-      this.#database.transaction(write, { behavior: "immediate" });
-      return ok(undefined);
-    } catch (cause) {
-      // The fold has run ahead of the disk: what the tables say is the truth.
-      this.#state = orThrow(loadState(this.#database));
-      if (cause instanceof Database.SqliteError) return err(storageFailed(cause));
-      throw cause;
-    }
+  #begin(): void {
+    const { $client: client } = this.#database;
+    if (!client.inTransaction) client.exec("BEGIN IMMEDIATE");
+  }
+
+  #flush(events: readonly LedgerEvent[]): void {
+    const startedMs = this.#time.monotonicMs();
+    this.#database.$client.exec("COMMIT");
+    const durationMs = this.#time.monotonicMs() - startedMs;
+    if (events.length === 0) return;
+    for (const listener of this.#listeners) listener(events, durationMs);
+  }
+
+  #undo(gathered: readonly LedgerEvent[]): void {
+    const { $client: client } = this.#database;
+    if (client.inTransaction) client.exec("ROLLBACK");
+    // The fold has run ahead of the disk: what the tables say is the truth.
+    if (gathered.length > 0) this.#state = orThrow(loadState(this.#database));
   }
 
   events(query: EventQuery): Result<readonly LedgerEvent[]> {
@@ -104,10 +138,10 @@ export class Ledger {
   }
 }
 
-function storageFailed(cause: Error & { code: string }): Failure {
+function storageFailed(file: string, cause: Error & { code: string }): Failure {
   return failure(
     "storage-failed",
-    `the ledger could not be written: ${cause.message} (${cause.code})`,
+    `the ledger ${file} could not be written: ${cause.message} (${cause.code})`,
     cause,
   );
 }

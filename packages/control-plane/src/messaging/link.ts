@@ -31,13 +31,22 @@ export class Link {
   #connection: NatsConnection | null = null;
   #isUp = false;
   #running: Promise<void> = Promise.resolve();
+  #isTried = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#isTried = true;
+    this.#running = this.#run().finally(() => {
+      this.#isTried = false;
+    });
+  }
+
+  /** A connection is there, or tried for: always, from start to stop. */
+  get isTried(): boolean {
+    return this.#isTried;
   }
 
   get isConnected(): boolean {

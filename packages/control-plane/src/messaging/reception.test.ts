@@ -1,7 +1,6 @@
 import type { HostId } from "@siding/shared/ids";
 import { encodeMessage } from "@siding/shared/message";
 import type { Report } from "@siding/shared/report";
-import { err, failure, ok } from "@siding/shared/result";
 import { pino } from "pino";
 import { beforeEach, expect, test } from "vitest";
 import { Reception } from "./reception.ts";
@@ -20,9 +19,9 @@ beforeEach(() => {
   reception = new Reception({
     hosts: new Set(["h1", "h2"] as HostId[]),
     acceptBeat: (beat) => beat.incarnation !== "i0",
-    acceptReport: (report) => {
+    acceptReport: (report, unheard) => {
       taken.push(report);
-      return isWritable ? ok(undefined) : err(failure("storage-failed", "disk full"));
+      if (!isWritable) unheard();
     },
     wake: () => {
       wakes += 1;

@@ -10,8 +10,8 @@ export interface ReceptionOptions {
   readonly hosts: ReadonlySet<HostId>;
   /** True where the beat says something new. */
   readonly acceptBeat: (beat: Beat) => boolean;
-  /** Commits what the report says; an error where that could not be made durable. */
-  readonly acceptReport: (report: Report) => Result<unknown>;
+  /** Takes the report in; `unheard` is called where that could not be made durable. */
+  readonly acceptReport: (report: Report, unheard: () => void) => void;
   /** A decision may depend on what has just been heard. */
   readonly wake: () => void;
   readonly log: Logger;
@@ -49,9 +49,9 @@ export class Reception {
   report(subject: string, bytes: Uint8Array): void {
     const report = this.#read(Report, subject, bytes);
     if (!report || !this.#isNew(report)) return;
-    const accepted = this.#options.acceptReport(report);
+    this.#remember(report);
     // What could not be made durable was not heard: the agent's next beat differs, and it is asked again.
-    if (accepted.ok) this.#remember(report);
+    this.#options.acceptReport(report, () => this.#forget(report));
   }
 
   #read<S extends z.ZodType<{ hostId: HostId }>>(
@@ -83,6 +83,11 @@ export class Reception {
 
   #isNew({ hostId, incarnation, sequence }: Report): boolean {
     return sequence > (this.#newest.get(hostId)?.get(incarnation) ?? 0);
+  }
+
+  #forget({ hostId, incarnation, sequence }: Report): void {
+    const lives = this.#newest.get(hostId);
+    if (lives?.get(incarnation) === sequence) lives.set(incarnation, sequence - 1);
   }
 
   #remember({ hostId, incarnation, sequence }: Report): void {

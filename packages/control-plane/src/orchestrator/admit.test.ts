@@ -82,6 +82,18 @@ describe("a rollout is refused before it starts", () => {
     expect(scene().admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });
   });
 
+  it("where a person has excluded every edge, with the way to count one again", () => {
+    const stage = scene({ edges: 2 });
+    for (const id of ["e1", "e2"]) stage.exclude(id);
+    const refused = stage.admit({ version: "v2" });
+    expect(refused).toMatchObject({ ok: false, error: { code: "no-edges" } });
+    if (!refused.ok) {
+      expect(refused.error.message).toBe(
+        "every edge that matches role: edge is excluded: e1, e2; count one again with POST /v1/edges/e1/include",
+      );
+    }
+  });
+
   it("where no edge or no host matches", () => {
     const edgeless = scene({ edges: 0, deployed: false });
     expect(edgeless.admit({ version: "v1" })).toMatchObject({ ok: false, error: { code: "no-edges" } });
@@ -213,10 +225,19 @@ describe("declaring again", () => {
     expect(stage.snapshot.upstream.content.balance).toBe("least-conn");
   });
 
+  it("refuses another protocol, which the user's nginx would have to know of", () => {
+    const stage = scene();
+    expect(() => stage.declare({ edge: { match: { role: "edge" }, protocol: "tcp" } })).toThrow(
+      "service web is behind upstream web (http); its protocol can't be changed",
+    );
+  });
+
   it("refuses another service's port on the same hosts, and its upstream", () => {
     const stage = scene();
     const other = { name: "api", port: 8081 };
-    expect(() => stage.declare({ ...other, ports: undefined })).toThrow("port 8081 belongs to service web");
+    expect(() => stage.declare({ ...other, ports: undefined })).toThrow(
+      "port 8081 (blue) is also port green of service web on h1, h2, h3, h4",
+    );
     expect(() =>
       stage.declare({ ...other, port: undefined, edge: { match: { role: "edge" }, upstream: "web" } }),
     ).toThrow("upstream web belongs to service web");

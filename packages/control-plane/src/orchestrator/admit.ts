@@ -14,11 +14,12 @@ import {
   type ServiceRecord,
 } from "../ledger/state.ts";
 import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
-import type { Plan } from "../rollout/plan.ts";
-import { forwardPlan } from "../rollout/planning.ts";
+import { type Plan, plannedHost } from "../rollout/plan.ts";
+import { forwardPlan, planAnew } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import { skewOf } from "../rollout/skew.ts";
-import type { Snapshot } from "../rollout/snapshot.ts";
+import { hostIn, labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
+import { releaseOf } from "./declare.ts";
 import { givesWay } from "./holds.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
@@ -56,6 +57,10 @@ export function admitRollback(
 ): Result<readonly EventBody[], Refusal> {
   const record = state.services.get(finished.service);
   if (!record) return err(unknownService(finished.service));
+  if (finished.purpose === "restart") {
+    const message = `rollout ${finished.id} was a restart: its hosts serve what they served before, there is nothing to go back to`;
+    return err({ code: "nothing-to-do", message });
+  }
   const changed = hostsOf(state, record).filter((host) => isChangedBy(finished, host));
   const from = changed.flatMap(({ hostId }) => finished.hosts[hostId]?.from ?? []);
   const [to] = from;
@@ -72,7 +77,8 @@ export function admitRollback(
     .filter((host) => !changed.includes(host))
     .map((host) => host.hostId);
   const options = { onFailure: "pause" as const, comment: `rollback of ${finished.id}` };
-  return admitTarget(state, live, record, { to, strategy: finished.strategy, options, skip }, context);
+  const wish = { to, strategy: finished.strategy, options, skip, withHook: false };
+  return admitTarget(state, live, record, wish, context);
 }
 
 /** Moved by that rollout, and not moved since. */
@@ -86,7 +92,8 @@ function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
 export function wishOf(state: LedgerState, record: ServiceRecord, body: RolloutBody): Result<Wish, Refusal> {
   const target = targetOf(state, record, body.version);
   if (!target.ok) return target;
-  return ok({ to: target.value, strategy: body.strategy ?? record.spec.strategy, options: body, skip: [] });
+  const strategy = body.strategy ?? record.spec.strategy;
+  return ok({ to: target.value, strategy, options: body, skip: [], withHook: true });
 }
 
 export interface Wish {
@@ -95,24 +102,41 @@ export interface Wish {
   readonly options: Omit<RolloutBody, "version" | "strategy">;
   /** Hosts that are not to be touched. */
   readonly skip: readonly HostId[];
+  /** Whether the target's hook is run that comes once before everything; on the way back it is not. */
+  readonly withHook: boolean;
 }
 
 function admitTarget(
   state: LedgerState,
   live: LiveFleet,
   record: ServiceRecord,
-  { to, strategy, options, skip }: Wish,
+  { to, strategy, options, skip, withHook }: Wish,
   context: AdmitContext,
 ): Result<readonly EventBody[], Refusal> {
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
-  const { activeRollout } = record;
-  const gives = activeRollout !== null && state.rollouts.get(activeRollout)?.origin === "reconciler";
-  if (activeRollout && !gives && !options.queue) return err(inProgress(state, activeRollout));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
-  const [refusal] = refusalsOf(snapshot, plan, to);
+  const beforeRollout = withHook ? dueHook(to) : null;
+  const settled = { to, plan, strategy, snapshot, purpose: "rollout", beforeRollout } as const;
+  return admitPlan(state, record, settled, options, context);
+}
+
+/** A plan becomes a rollout: at once, behind the one that runs, or not at all. */
+export function admitPlan(
+  state: LedgerState,
+  record: ServiceRecord,
+  settled: Settled,
+  options: Wish["options"],
+  context: AdmitContext,
+): Result<readonly EventBody[], Refusal> {
+  const { snapshot, plan } = settled;
+  const { activeRollout } = record;
+  const busy = busyWith(state, record, options.queue ?? false);
+  if (busy) return err(busy);
+  const gives = activeRollout !== null && isGivingWay(state, activeRollout);
+  const [refusal] = refusalsOf(snapshot, plan, settled);
   if (refusal && !activeRollout) return err(refusal);
-  const fresh = newRollout(record, options, context, { to, plan, strategy, snapshot });
+  const fresh = newRollout(record, options, context, settled);
   const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;
   const reloadsBefore = edgeReloads(state, snapshot);
   const idempotencyKey = context.idempotencyKey as Extract<
@@ -124,6 +148,20 @@ function admitTarget(
     ...superseded(record, rollout),
     { type: "rollout-created", rollout: { ...rollout, reloadsBefore }, idempotencyKey },
   ]);
+}
+
+/** Rule 7: one rollout of a service at a time, unless the next one may wait. */
+export function busyWith(
+  state: LedgerState,
+  { activeRollout }: ServiceRecord,
+  queue: boolean,
+): Refusal | null {
+  if (!activeRollout || queue || isGivingWay(state, activeRollout)) return null;
+  return inProgress(state, activeRollout);
+}
+
+function isGivingWay(state: LedgerState, id: RolloutId): boolean {
+  return state.rollouts.get(id)?.origin === "reconciler";
 }
 
 /** What the fleet does of itself never keeps a person waiting for longer than its step in hand. */
@@ -158,8 +196,8 @@ export function startQueued(
   const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
   if (!rollout || !snapshot || record.activeRollout || state.behind !== null) return [];
-  const plan = forwardPlan(snapshot, rollout, null, []);
-  const [refusal] = refusalsOf(snapshot, plan, rollout.to);
+  const plan = planAnew(snapshot, rollout, null);
+  const [refusal] = refusalsOf(snapshot, plan, rollout);
   if (refusal) {
     const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
     return [{ type: "rollout-finished", rolloutId: rollout.id, status: "failed", cause }];
@@ -176,24 +214,48 @@ export function startQueued(
   return [{ type: "rollout-started", rollout: started }];
 }
 
+/** Where a rollout goes, and what it does before that. */
+type Going = Pick<RolloutRecord, "to" | "beforeRollout">;
+
 /** Why a plan may not start, every reason. */
-export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly Refusal[] {
+export function refusalsOf(snapshot: Snapshot, plan: Plan, going: Going): readonly Refusal[] {
+  const { to } = going;
   return [
     fleetRefusal(snapshot, plan, to),
     skewRefusal(snapshot, plan, to),
+    hookRefusal(snapshot, plan, going),
     capacityRefusal(snapshot, plan),
   ].filter((refusal) => refusal !== null);
 }
 
 /** Agents that are older than what they would be sent, all of them: a person upgrades them in one go. */
-function skewRefusal({ hosts, edges }: Snapshot, plan: Plan, to: Target): Refusal | null {
+function skewRefusal({ hosts, edges, spec }: Snapshot, plan: Plan, to: Target): Refusal | null {
   const planned = hosts.filter(({ hostId }) => plan.hosts.some((host) => host.hostId === hostId));
   const skews = [
     ...planned.flatMap((host) => skewOf(host, "host", to) ?? []),
-    ...edges.flatMap((edge) => skewOf(edge, "edge", to) ?? []),
+    ...edges.flatMap((edge) => skewOf(edge, "edge", to, spec.edge.protocol) ?? []),
   ];
   if (skews.length === 0) return null;
   return { code: "agent-too-old", message: skews.map(({ message }) => message).join("; ") };
+}
+
+export function dueHook({ spec }: Target): RolloutRecord["beforeRollout"] {
+  return spec.hooks.beforeRollout === undefined ? null : { kind: "due" };
+}
+
+/** The host that is named for the hook has to have the release, and to be there. */
+function hookRefusal(snapshot: Snapshot, plan: Plan, { to, beforeRollout }: Going): Refusal | null {
+  const named = to.spec.hooks.beforeRollout?.host;
+  if (named === undefined || beforeRollout === null) return null;
+  const path = "hooks.beforeRollout.host";
+  const host = hostIn(snapshot, named);
+  const isReady = plannedHost(plan, named) !== undefined || host?.instance.staged.includes(to.id);
+  if (host && isReady && host.liveness.kind !== "silent") return null;
+  const why = host
+    ? "it is silent, or held out by hand, and can't be told to"
+    : `it is not one of the hosts of ${snapshot.service}`;
+  const message = `hook beforeRollout is to run on ${named}, and ${why}; name another host, or none`;
+  return { code: "hook-impossible", message, errors: [{ path, message }] };
 }
 
 export function unknownService(service: ServiceName): Refusal {
@@ -219,8 +281,7 @@ function targetOf(
     const message = `service ${spec.name} has no release ${version}; register it with POST /v1/services/${spec.name}/releases`;
     return err({ code: "unknown-version", message, errors: [{ path: "version", message }] });
   }
-  const { digest, sizeBytes } = release;
-  return ok(makeTarget({ version, digest, sizeBytes }, specRevision, spec.target));
+  return ok(makeTarget(releaseOf(release), specRevision, spec.target));
 }
 
 /** Without a version only the spec is rolled out, with the release that serves now. */
@@ -242,12 +303,11 @@ function servedTarget(
 function fleetRefusal(snapshot: Snapshot, plan: Plan, to: Target): Refusal | null {
   const { spec, hosts, edges } = snapshot;
   if (hosts.length === 0) {
-    const message = `no host matches ${labels(spec.hosts.match)}; start an agent with role host and these labels`;
+    const message = `no host matches ${labelsText(spec.hosts.match)}; start an agent with role host and these labels`;
     return { code: "no-hosts", message };
   }
   if (edges.length === 0) {
-    const message = `no edge matches ${labels(spec.edge.match)}; start an agent with role edge and these labels`;
-    return { code: "no-edges", message };
+    return { code: "no-edges", message: whyNoEdge(snapshot) };
   }
   if (plan.hosts.length > 0) return null;
   if (plan.absent.length > 0) {
@@ -280,30 +340,28 @@ function capacityRefusal(snapshot: Snapshot, plan: Plan): Refusal | null {
   return { code: "below-minimum", message, errors: [{ path: "capacity.minServing", message: arithmetic }] };
 }
 
-function labels(match: Record<string, string>): string {
-  return Object.entries(match)
-    .map(([label, value]) => `${label}: ${value}`)
-    .join(", ");
-}
-
-interface Settled {
+export interface Settled {
+  readonly purpose: RolloutRecord["purpose"];
   readonly to: Target;
   readonly plan: Plan;
   readonly strategy: RolloutRecord["strategy"];
   readonly snapshot: Snapshot;
+  /** Due where the target has such a hook and this rollout is to run it. */
+  readonly beforeRollout: RolloutRecord["beforeRollout"];
 }
 
 export function newRollout(
   { spec }: ServiceRecord,
   body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
-  { to, plan, strategy, snapshot }: Settled,
+  { to, plan, strategy, snapshot, purpose, beforeRollout }: Settled,
 ): RolloutRecord {
   const size = Math.max(baseOf(snapshot).length, plan.hosts.length);
   return {
     id,
     service: spec.name,
     origin: "person",
+    purpose,
     to,
     strategy,
     onFailure: body.onFailure ?? spec.onFailure,
@@ -329,6 +387,7 @@ export function newRollout(
     reloadsBefore: {},
     reloads: null,
     swapSpreadMs: null,
+    beforeRollout,
   };
 }
 

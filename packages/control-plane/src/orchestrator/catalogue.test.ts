@@ -65,6 +65,20 @@ test("declared hosts and those that reported, in numeric order, also when more c
   expect([...entries().keys()]).toEqual(["h1", "h2", "h3", "h10"]);
 });
 
+test("a removed host is shown no more, and again when it is given back", () => {
+  for (const id of ["h1", "h2", "h3"]) report(id);
+  expect([...entries().keys()]).toEqual(["h1", "h2", "h3"]);
+  const hostId = HostId.parse("h2");
+  const hold = (body: EventBody) =>
+    fold(state, { sequence: state.sequence + 1, at: "", elapsedMs: 0, by: "alice", body });
+  hold({ type: "host-held", hostId, kind: "removed", comment: null });
+  beats.connected();
+  beat("h2");
+  expect([...entries().keys()]).toEqual(["h1", "h3"]);
+  hold({ type: "host-released", hostId });
+  expect([...entries().keys()]).toEqual(["h1", "h2", "h3"]);
+});
+
 test("only what a commit, a beat or a silence has changed is made again", () => {
   for (const id of ["h1", "h3"]) report(id);
   beats.connected();

@@ -3,7 +3,7 @@ import type { HostDocument } from "@siding/shared/rest";
 import { type BeatRecord, livenessOf } from "../fleet/live.ts";
 import { emptyHost, type HostRecord } from "../ledger/state.ts";
 import { hostDocumentOf, instanceStates, type ListedInstances, listedInstances } from "./document-fleet.ts";
-import { hostIdsOf, type View } from "./document-view.ts";
+import { hostIdsOf, shownHosts, type View } from "./document-view.ts";
 
 /** A host as it reads at present. The same object as long as nothing of it has changed. */
 export interface HostEntry {
@@ -61,13 +61,9 @@ export class Catalogue {
 
   /** Sorting thousands of ids takes longer than all the rest: only where there are others than the last time. */
   #idsOf(view: View): readonly HostId[] {
-    const { declared, state } = view;
-    const undeclared = [...state.hosts.keys()].filter((id) => !declared.has(id));
+    const shown = shownHosts(view);
     const known = new Set(this.#ids);
-    const isSame =
-      known.size === declared.size + undeclared.length &&
-      undeclared.every((id) => known.has(id)) &&
-      [...declared].every((id) => known.has(id));
+    const isSame = known.size === shown.length && shown.every((id) => known.has(id));
     if (!isSame) this.#ids = hostIdsOf(view);
     return this.#ids;
   }

@@ -37,7 +37,10 @@ export function controlRollout(
     case "abort":
       return intent(rollout, "abort", cause("aborted-by-person", "aborted"));
     case "rollback":
-      return intent(rollout, "rollback", cause("rolled-back-by-person", "rolled back"));
+      // A restart leads nowhere else: all that can be given back is the batch in hand.
+      return rollout.purpose === "restart"
+        ? intent(rollout, "abort", cause("aborted-by-person", "aborted"))
+        : intent(rollout, "rollback", cause("rolled-back-by-person", "rolled back"));
   }
 }
 

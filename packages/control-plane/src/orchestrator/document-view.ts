@@ -17,12 +17,16 @@ export interface View {
 /** `h2` before `h10`. */
 const inNumericOrder = new Intl.Collator("en", { numeric: true });
 
-/** Every host that is declared or has reported, in the order of the ids. */
-export function hostIdsOf({ state, declared }: View): readonly HostId[] {
+/** Every host that is declared or has reported, less those that are gone; in no order. */
+export function shownHosts({ state, declared }: View): readonly HostId[] {
   const ids = new Set([...declared, ...state.hosts.keys()]);
-  const shown = [...ids].filter((id) => {
+  return [...ids].filter((id) => {
     const host = state.hosts.get(id);
     return host === undefined || !isGone(state, host);
   });
-  return shown.sort(inNumericOrder.compare);
+}
+
+/** The same in the order of the ids. */
+export function hostIdsOf(view: View): readonly HostId[] {
+  return shownHosts(view).toSorted(inNumericOrder.compare);
 }

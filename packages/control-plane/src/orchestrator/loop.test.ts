@@ -77,9 +77,45 @@ test("it sleeps until the instant that the decision names", async () => {
   expect(decided).toBe(2);
 });
 
+test("a loop that sleeps owes nothing; one that does not get to its round says for how long", async () => {
+  decide = () => ({ events: [], wakeAtMs: ledger.clock.nowMs() + 60_000 });
+  orchestrator.wake();
+  await vi.waitFor(() => expect(published).toHaveLength(1));
+  expect(orchestrator.overdueMs).toBe(0);
+  decide = () => {
+    owed = orchestrator.overdueMs;
+    return nothing;
+  };
+  let owed = -1;
+  orchestrator.wake();
+  // Nothing else gets its turn meanwhile, the round neither.
+  while (orchestrator.overdueMs === 0);
+  await vi.waitFor(() => expect(owed).toBe(0));
+});
+
 test("what a person says is committed at once and wakes the loop", async () => {
   expect(orchestrator.commit([artifact(1)], "admin")).toMatchObject({ ok: true, value: [{ by: "admin" }] });
   await vi.waitFor(() => expect(published).toEqual([1]));
+});
+
+test("what is heard and what follows from it become durable by one write, before anything is published", async () => {
+  const writes: string[][] = [];
+  ledger.onCommit((events) => {
+    expect(published).toEqual([]);
+    writes.push(events.map(({ by }) => by));
+  });
+  decide = wanting(4);
+  const taken: number[] = [];
+  for (const count of [1, 2]) {
+    const news = (state: LedgerState) => {
+      taken.push(state.artifacts.size);
+      return [artifact(count)];
+    };
+    orchestrator.hear({ news, by: `agent:h${count}`, unheard: () => expect.fail("it was heard") });
+  }
+  await vi.waitFor(() => expect(published).toEqual([4]));
+  expect(writes).toEqual([["agent:h1", "agent:h2", "orchestrator", "orchestrator"]]);
+  expect(taken).toEqual([0, 1]);
 });
 
 test("decisions that undo each other do not keep the machine busy", async () => {
@@ -108,7 +144,11 @@ test("while the ledger can't be written nothing is published; it is tried again 
   orchestrator.wake();
   await vi.waitFor(() => expect(orchestrator.storageFailure?.code).toBe("storage-failed"));
   expect(orchestrator.commit([artifact(2)], "admin").ok).toBe(false);
+  const unheard = vi.fn();
+  orchestrator.hear({ news: () => [artifact(3)], by: "agent:h1", unheard });
+  await vi.waitFor(() => expect(unheard).toHaveBeenCalledOnce());
   expect(published).toEqual([]);
+  expect(ledger.state.sequence).toBe(0);
   disk.exec("DROP TRIGGER disk");
   disk.close();
   await vi.waitFor(() => expect(published).toEqual([1]), { timeout: 5_000 });

@@ -17,6 +17,15 @@ export interface OrchestratorOptions {
   readonly log: Logger;
 }
 
+/** What was said from outside and is worked on in the next round. */
+export interface Heard {
+  /** What it says that this state does not know; asked only once everything before it is folded. */
+  readonly news: (state: LedgerState) => readonly EventBody[];
+  readonly by: string;
+  /** It could not be made durable: it counts as not heard. */
+  readonly unheard: () => void;
+}
+
 /**
  * A round takes as many passes as there are steps that nobody outside has to answer: a handful. More means that two
  * decisions undo each other; then the machine is not kept busy with it.
@@ -34,14 +43,17 @@ const longestSleepMs = 3_600_000;
 const shortestSleepMs = 1;
 
 /**
- * The loop: decide, commit, decide again until nothing more comes; then publish and sleep until something happens. It
- * never waits within a round, so nothing can come between a decision and its commit, and nothing is published that is
- * not durable.
+ * The loop: take in what was heard, decide, commit, decide again until nothing more comes; make all of that durable by
+ * one write, then publish and sleep until something happens. It never waits within a round, so nothing can come between
+ * a decision and its commit, and nothing is published that is not durable.
  */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
+  #heard: Heard[] = [];
   #scheduled: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** When the next round is to be; null while nothing is to come. On the process's monotonic clock. */
+  #dueMs: number | null = null;
   #isStopped = false;
   #storageFailure: Failure | null = null;
   #retryMs = shortestRetryMs;
@@ -55,19 +67,33 @@ export class Orchestrator {
     return this.#storageFailure;
   }
 
+  /** For how long the loop has owed a round: no more than an instant, unless it has come to a halt. */
+  get overdueMs(): number {
+    return this.#dueMs === null ? 0 : Math.max(0, performance.now() - this.#dueMs);
+  }
+
   /** Something happened that a decision may depend on. Any number of these before the next round are one. */
   wake(): void {
     if (this.#isStopped || this.#scheduled) return;
+    this.#dueMs = performance.now();
     this.#scheduled = setImmediate(() => {
       this.#scheduled = null;
+      this.#dueMs = null;
       const startedMs = performance.now();
       this.#round();
       this.#options.onRound?.(performance.now() - startedMs);
     });
   }
 
+  /** Something was said that need not be answered: the next round takes it in, in the order of the calls. */
+  hear(heard: Heard): void {
+    if (this.#isStopped) return;
+    this.#heard.push(heard);
+    this.wake();
+  }
+
   /**
-   * Commits what a person or a report says, decided on the present state, and wakes the loop. Errors:
+   * Commits what a person says, decided on the present state, and wakes the loop. Errors:
    * `storage-failed`, `stopping`.
    */
   commit(bodies: readonly EventBody[], by: string): Result<readonly LedgerEvent[]> {
@@ -84,20 +110,35 @@ export class Orchestrator {
     this.#isStopped = true;
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#scheduled) clearImmediate(this.#scheduled);
+    this.#dueMs = null;
   }
 
   #round(): void {
-    const settled = this.#settle();
+    const { ledger, live, dispatch } = this.#options;
+    const heard = this.#heard.splice(0);
+    // After a failure, a round with nothing to commit would not say that it could be.
+    const writable = this.#storageFailure ? ledger.probe() : ok(undefined);
+    const settled = writable.ok ? ledger.together(() => this.#takeInAndSettle(heard)) : writable;
+    this.#noteStorage(settled);
     if (!settled.ok) {
+      for (const { unheard } of heard) unheard();
       this.#sleep(this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
       return;
     }
-    const { ledger, live, dispatch } = this.#options;
     const repeatAtMs = dispatch(ledger.state, live(), ledger.clock.nowMs());
     const instants = [settled.value, repeatAtMs].filter((atMs) => atMs !== null);
     if (instants.length === 0) this.#sleep(null);
     else this.#sleep(Math.min(...instants) - ledger.clock.nowMs());
+  }
+
+  #takeInAndSettle(heard: readonly Heard[]): Result<number | null> {
+    const { ledger } = this.#options;
+    for (const { news, by } of heard) {
+      const committed = ledger.commit(ledger.state.sequence, news(ledger.state), by);
+      if (!committed.ok) return committed;
+    }
+    return this.#settle();
   }
 
   /** Decides and commits until there is nothing more to decide; gives the instant at which there will be. */
@@ -105,21 +146,12 @@ export class Orchestrator {
     const { ledger, live, decide, log } = this.#options;
     for (let pass = 0; pass < maxPassesPerRound; pass += 1) {
       const { events, wakeAtMs } = decide(ledger.state, live(), ledger.clock.nowMs());
-      if (events.length === 0) return this.#rest(wakeAtMs);
+      if (events.length === 0) return ok(wakeAtMs);
       const committed = ledger.commit(ledger.state.sequence, events, "orchestrator");
-      this.#noteStorage(committed);
       if (!committed.ok) return committed;
     }
     log.error({ event: "decisions-unsettled", passes: maxPassesPerRound }, "decisions undo each other");
     return ok(ledger.clock.nowMs() + unsettledPauseMs);
-  }
-
-  /** Nothing to commit: after a failure, that alone does not say that it could be. */
-  #rest(wakeAtMs: number | null): Result<number | null> {
-    if (!this.#storageFailure) return ok(wakeAtMs);
-    const probed = this.#options.ledger.probe();
-    this.#noteStorage(probed);
-    return probed.ok ? ok(wakeAtMs) : probed;
   }
 
   #noteStorage(committed: Result<unknown>): void {
@@ -138,10 +170,10 @@ export class Orchestrator {
   #sleep(durationMs: number | null): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
+    if (!this.#scheduled) this.#dueMs = null;
     if (durationMs === null || this.#isStopped) return;
-    this.#timer = setTimeout(
-      () => this.wake(),
-      Math.min(Math.max(durationMs, 0) + shortestSleepMs, longestSleepMs),
-    );
+    const sleepMs = Math.min(Math.max(durationMs, 0) + shortestSleepMs, longestSleepMs);
+    this.#timer = setTimeout(() => this.wake(), sleepMs);
+    this.#dueMs ??= performance.now() + sleepMs;
   }
 }

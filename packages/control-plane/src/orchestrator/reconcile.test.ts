@@ -134,6 +134,21 @@ describe("a hand drain", () => {
     expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
   });
 
+  it("lets the host be switched off: its silence holds nobody up, and blinds nobody", () => {
+    const stage = scene({ hosts: 8 });
+    const off = ["h2", "h4", "h5"];
+    for (const id of off) {
+      stage.hold(id, id === "h4" ? "removed" : "drained");
+      stage.converge();
+      stage.behaviours.set(id, { silent: true });
+    }
+    stage.pass(60_000);
+    stage.admit({ version: "v2" });
+    stage.converge();
+    expect(stage.rollout("r2").status).toBe("succeeded");
+    expect(stage.listed).toEqual(["h1=v2", "h3=v2", "h6=v2", "h7=v2", "h8=v2"]);
+  });
+
   it("waits for capacity, and says so", () => {
     const stage = scene({ hosts: 2, spec: { capacity: { minServing: 2 } } });
     stage.hold("h1");

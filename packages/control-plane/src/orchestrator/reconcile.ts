@@ -180,10 +180,22 @@ function begin(
     idempotencyKey: null,
   };
   const options = { onFailure: "stop" as const, comment: why, verifyHold: 0, bakeTime: 0 };
-  const rollout = newRollout(service, options, context, { to, plan, strategy: oneByOne, snapshot });
+  const purpose = goal === null ? "take-out" : "bring-in";
+  const rollout = newRollout(service, options, context, {
+    to,
+    plan,
+    strategy: oneByOne,
+    snapshot,
+    purpose,
+    beforeRollout: null,
+  });
   return {
     type: "rollout-created",
-    rollout: { ...rollout, origin: "reconciler", reloadsBefore: edgeReloads(state, snapshot) },
+    rollout: {
+      ...rollout,
+      origin: "reconciler",
+      reloadsBefore: edgeReloads(state, snapshot),
+    },
     idempotencyKey: null,
   };
 }

@@ -54,22 +54,45 @@ describe("the checker", () => {
     expect(rulesBroken(stage, [action])).toEqual([2]);
   });
 
-  it.each(["drain", "update", "revert"] as const)("refuses to %s what an edge may route to (3)", (kind) => {
-    const stage = underway();
-    const { to } = stage.rollout();
-    const body = kind === "drain" ? { kind, target: to, edges: [] } : { kind, target: to };
-    const issue = (hostId: string): Action => ({
-      type: "command-issued",
-      rolloutId: RolloutId.parse("r2"),
-      hostId: hostId as never,
-      service: stage.service,
-      slot: "blue",
-      body,
-      deadlineMs: 1_000,
-    });
-    expect(rulesBroken(stage, [issue("h2")])).toEqual([3]);
-    expect(rulesBroken(stage, [issue("h1")])).toEqual([]);
+  it("refuses to begin a second time what is to be done once, and anything before it is done (10)", () => {
+    const stage = scene();
+    stage.declare({ hooks: { beforeRollout: { command: ["./migrate"] } } });
+    stage.behaviours.set("h1", { hangs: { kind: "hook", hook: "beforeRollout" } });
+    stage.admit({ version: "v2" });
+    const batch: Action = { type: "batch-started", rolloutId: stage.rollout().id, hosts: [], planned: 1 };
+    expect(rulesBroken(stage, [batch])).toEqual([10]);
+    stage.settle();
+    const begun = stage.log.findLast(({ body }) => body.type === "command-issued")?.body;
+    if (begun?.type !== "command-issued" || begun.body.kind !== "hook") throw new Error("no hook was begun");
+    expect(rulesBroken(stage, [begun])).toEqual([10]);
+    stage.behaviours.clear();
+    for (let round = 0; round < 4; round += 1) {
+      stage.answer();
+      stage.decide();
+    }
+    expect(stage.rollout().batches).not.toEqual([]);
+    expect(rulesBroken(stage, [begun])).toEqual([10]);
   });
+
+  it.each(["drain", "update", "revert", "restart"] as const)(
+    "refuses to %s what an edge may route to (3)",
+    (kind) => {
+      const stage = underway();
+      const { to } = stage.rollout();
+      const body = { kind, target: to, edges: [], shot: "r2" };
+      const issue = (hostId: string): Action => ({
+        type: "command-issued",
+        rolloutId: RolloutId.parse("r2"),
+        hostId: hostId as never,
+        service: stage.service,
+        slot: "blue",
+        body,
+        deadlineMs: 1_000,
+      });
+      expect(rulesBroken(stage, [issue("h2")])).toEqual([3]);
+      expect(rulesBroken(stage, [issue("h1")])).toEqual([]);
+    },
+  );
 
   it("refuses a batch while somebody is silent (6), or the budget is spent (11)", () => {
     const stage = underway();

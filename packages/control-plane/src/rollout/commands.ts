@@ -1,7 +1,9 @@
 import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
+import { hookBudgetMs } from "@siding/shared/hooks";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
+import { isRestarting } from "./position.ts";
 import { countedEdges, isActive, isYetToAnswer } from "./snapshot.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
 
@@ -26,7 +28,7 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
     case "out":
       return drainBody(survey, host);
     case "drained":
-      return host.goal && updateBody(host, host.goal);
+      return host.goal && updateBody(survey, host, host.goal);
     case "started":
       return host.goal && verifyBody(survey, host.goal, host.position.attempt);
     case "serving":
@@ -47,9 +49,10 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
 }
 
 /** Staging comes first, on every host, before any traffic changes. */
-function stageBody({ rollout }: Survey, { host, goal }: HostSurvey): InstanceCommandBody | null {
+function stageBody({ rollout }: Survey, { host, goal, planned }: HostSurvey): InstanceCommandBody | null {
   const wanted = rollout.intent === "forward" && rollout.plan.kind === "forward";
-  if (!wanted || !host || goal === null || host.instance.staged.includes(rollout.to.id)) return null;
+  if (!wanted || !host || goal === null || planned.restart || host.instance.staged.includes(rollout.to.id))
+    return null;
   const { command } = host.instance;
   const asked = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
   return asked ? null : { kind: "stage", target: rollout.to };
@@ -71,7 +74,8 @@ function verifyBody({ rollout }: Survey, target: Target, attempt: number): Insta
   return { kind: "verify", target, holdMs: rollout.verifyHoldMs, attempt };
 }
 
-function updateBody({ planned }: HostSurvey, goal: Target): InstanceCommandBody {
+function updateBody({ rollout }: Survey, { planned, course }: HostSurvey, goal: Target): InstanceCommandBody {
+  if (isRestarting(planned, course)) return { kind: "restart", target: goal, shot: rollout.id };
   return { kind: planned.from?.id === goal.id ? "revert" : "update", target: goal };
 }
 
@@ -91,19 +95,27 @@ function commandOf(
   };
 }
 
-/** How long the agent may take before it reports its own failure. */
+/** How long the agent may take before it reports its own failure: the step itself, and the hooks around it. */
 function deadlineOf(body: InstanceCommandBody): number {
-  const { health, drain, run } = body.target.spec;
+  const { health, drain, run, hooks } = body.target.spec;
   switch (body.kind) {
     case "stage":
       return defaults.stageDeadlineMs;
     case "drain":
-      return drain.deadlineMs;
+      return hookBudgetMs(hooks.beforeDrain) + drain.deadlineMs;
     case "update":
-    case "revert":
+    case "revert": {
+      const around = hookBudgetMs(hooks.beforeUpdate) + hookBudgetMs(hooks.afterUpdate);
+      return around + defaults.updateDeadlineMs + run.stopGraceMs;
+    }
+    case "restart":
       return defaults.updateDeadlineMs + run.stopGraceMs;
-    case "verify":
-      return health.graceMs + health.rise * (health.intervalMs + health.timeoutMs) + body.holdMs;
+    case "verify": {
+      const answers = health.rise * (health.intervalMs + health.timeoutMs);
+      return health.graceMs + answers + body.holdMs + hookBudgetMs(hooks.beforeRejoin);
+    }
+    case "hook":
+      return hookBudgetMs(hooks[body.hook]);
     case "rejoin":
       return defaults.updateDeadlineMs;
   }

@@ -27,21 +27,44 @@ export function explain(rollout: RolloutRecord, nowMs: number): string {
   return [headline(rollout), doing, now, failures, after].filter(Boolean).join(" ");
 }
 
-function headline({ service, to, hosts, status, strategy }: RolloutRecord): string {
-  const from = [...new Set(Object.values(hosts).flatMap((host) => host.from?.release.version ?? []))];
-  const moves = `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
-  return `${service}: ${moves}, ${strategy.kind}, ${status}.`;
+function headline(rollout: RolloutRecord): string {
+  const { service, to, status, strategy, comment, hosts } = rollout;
+  switch (rollout.purpose) {
+    case "restart":
+      return `restart of ${service} on ${names(hosts)} (${to.release.version}), ${status}.`;
+    case "take-out":
+      return `${service}: ${comment}; ${status}.`;
+    case "bring-in":
+      return `${service}: ${comment}, so it is brought in on ${to.release.version}; ${status}.`;
+    case "rollout":
+      return `${service}: ${movesOf(rollout)}, ${strategy.kind}, ${status}.`;
+  }
 }
 
-function progress({ hosts, plan, batches, to }: RolloutRecord): string {
+const namedHosts = 5;
+
+function names(hosts: RolloutRecord["hosts"]): string {
+  const all = Object.keys(hosts);
+  const more = all.length - namedHosts;
+  return more > 0 ? `${all.slice(0, namedHosts).join(", ")} and ${more} more` : all.join(", ");
+}
+
+function movesOf({ to, hosts }: RolloutRecord): string {
+  const from = [...new Set(Object.values(hosts).flatMap((host) => host.from?.release.version ?? []))];
+  return `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
+}
+
+function progress({ hosts, plan, batches, to, purpose }: RolloutRecord): string {
+  if (purpose === "take-out") return `${Object.keys(hosts).join(", ")} leaves traffic.`;
   const all = Object.values(hosts);
   const done = all.filter(({ course }) => course.kind === "settled" && course.on === to.id).length;
   const open = batches.findLast((batch) => batch.finishedAtMs === null);
   const absent =
     plan.absent.length > 0 ? ` ${plan.absent.join(", ")} can't be commanded and is left out.` : "";
-  if (!open) return `${done} of ${all.length} hosts serve it.${absent}`;
+  const count = `${done} of ${all.length} hosts ${purpose === "restart" ? "are restarted" : "serve it"}`;
+  if (!open) return `${count}.${absent}`;
   const shrunk = open.hosts.length < open.planned ? ` (of ${open.planned}, shrunk to fit capacity)` : "";
-  return `${done} of ${all.length} hosts serve it; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
+  return `${count}; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
 }
 
 /** Says each kind of reason once, however many hosts share it. */
@@ -50,9 +73,11 @@ function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
   const texts = kinds.map((code) => {
     const same = waiting.filter((reason) => reason.code === code);
     const more = same.length > 1 ? ` (and ${same.length - 1} more)` : "";
+    const { sinceMs } = same[0] ?? {};
+    const been = sinceMs === undefined ? "" : `, for ${formatMs(nowMs - sinceMs)}`;
     const until = same.find((reason) => reason.untilMs !== undefined)?.untilMs;
     const left = until !== undefined && until > nowMs ? `, at most ${formatMs(until - nowMs)} more` : "";
-    return `${same[0]?.message ?? code}${more}${left}`;
+    return `${same[0]?.message ?? code}${more}${been}${left}`;
   });
   return texts.join("; ");
 }
@@ -74,6 +99,7 @@ function next(rollout: RolloutRecord): string {
   if (plan.kind === "rollback") return "what was changed goes back to where it came from.";
   if (plan.kind === "return") return "the batch in hand is given back, then it ends.";
   const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
+  if (rollout.purpose === "take-out") return "it ends when nothing is in flight there.";
   if (planned.length === 0) return "it ends when these serve.";
   const batches = plan.batches.filter((batch) =>
     batch.some((id) => planned.some(({ hostId }) => hostId === id)),

@@ -3,7 +3,14 @@ import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import { silenceDeadlineMs } from "./limits.ts";
 import type { Cause } from "./record.ts";
-import { countedEdges, type HostView, isHeldOut, type LivenessView, type Snapshot } from "./snapshot.ts";
+import {
+  countedEdges,
+  type HostView,
+  isSetAside,
+  type LivenessView,
+  type Snapshot,
+  whyNoEdge,
+} from "./snapshot.ts";
 import type { Survey } from "./survey.ts";
 
 /** A gate that stands between two batches. Past `pauseAtMs` the rollout pauses with `cause`: no gate waits for ever. */
@@ -32,7 +39,7 @@ function blindGate(snapshot: Snapshot): ClosedGate | null {
 
 function unknownGate(snapshot: Snapshot): ClosedGate | null {
   const unknown = snapshot.hosts.filter(
-    (host) => host.liveness.kind === "unknown" && !isHeldOut(snapshot, host),
+    (host) => host.liveness.kind === "unknown" && !isSetAside(snapshot, host),
   );
   if (unknown.length === 0) return null;
   const message = `not heard from ${names(unknown)} since the control plane connected; a host that stays silent is named`;
@@ -45,7 +52,7 @@ function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
     (host) =>
       host.liveness.kind === "silent" &&
       !rollout.plan.absent.includes(host.hostId) &&
-      !isHeldOut(snapshot, host),
+      !isSetAside(snapshot, host),
   );
   const first = silent[0];
   if (!first) return null;
@@ -71,9 +78,7 @@ function conflictGate({ snapshot, nowMs }: Survey): ClosedGate | null {
 function edgesGate({ rollout, snapshot }: Survey): ClosedGate | null {
   const edges = countedEdges(snapshot);
   if (edges.length === 0) {
-    const message =
-      "no edge matches the service's edge.match: start an agent with role edge and these labels";
-    return { reason: { code: "edge-confirm", message }, pause: null };
+    return { reason: { code: "edge-confirm", message: whyNoEdge(snapshot) }, pause: null };
   }
   const silent = edges.find((edge) => edge.liveness.kind !== "alive" || edge.confirmed === 0);
   if (!silent) return null;

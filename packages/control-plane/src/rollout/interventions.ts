@@ -4,7 +4,7 @@ import type { Action } from "./action.ts";
 import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
-import { forwardPlan, returnPlan, rollbackPlan } from "./planning.ts";
+import { planAnew, returnPlan, rollbackPlan } from "./planning.ts";
 import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
@@ -13,6 +13,7 @@ import { swapOverdue, swappedBack } from "./swap.ts";
 /** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
 export function interventionsOf(survey: Survey): readonly Action[] {
   return (
+    hookStops(survey) ??
     budgetSpent(survey) ??
     swappedBack(survey) ??
     edgeRefused(survey) ??
@@ -27,6 +28,21 @@ export function interventionsOf(survey: Survey): readonly Action[] {
 function setIntent({ rollout }: Survey, wanted: Intent, cause: Cause): readonly Action[] {
   const intent = wanted === "pause" && rollout.origin === "reconciler" ? "abort" : wanted;
   return [{ type: "intent-set", rolloutId: rollout.id, intent, cause }];
+}
+
+/**
+ * A hook that failed before anything changed ends the rollout there. Where nobody knows how it ended, a person decides:
+ * it is not run again.
+ */
+function hookStops(survey: Survey): readonly Action[] | null {
+  const { intent, beforeRollout: hook } = survey.rollout;
+  if (hook?.kind === "failed" && (intent === "forward" || intent === "pause")) {
+    const message = `host ${hook.hostId}, before anything was changed: ${hook.failure.message}`;
+    return setIntent(survey, "stop", { code: hook.failure.code, message });
+  }
+  if (hook?.kind !== "unknown" || hook.accepted || intent !== "forward") return null;
+  const message = `nobody knows whether hook beforeRollout was done on ${hook.hostId} (${hook.failure.message}). Look there: resume goes on as if it was done, it is not run again; abort ends the rollout, nothing was changed`;
+  return setIntent(survey, "pause", { code: "hook-unknown", message });
 }
 
 /** The budget counts over the whole rollout; what a person accepted by resuming does not count twice. */
@@ -127,7 +143,7 @@ function replanned(survey: Survey): readonly Action[] | null {
     return [{ type: "rollout-planned", rolloutId, ...withKeep(returnPlan(survey)) }];
   }
   if (intent === "forward" && plan.kind !== "forward" && isGivenBack(survey)) {
-    const again = forwardPlan(survey.snapshot, rollout, plan, rollout.failed);
+    const again = planAnew(survey.snapshot, rollout, plan);
     return [{ type: "rollout-planned", rolloutId, plan: again, keep: [] }];
   }
   return intent === "forward" && plan.kind === "forward" ? replannedInTraffic(survey) : null;
@@ -147,7 +163,7 @@ function replannedInTraffic(survey: Survey): readonly Action[] | null {
   const hand = going(survey);
   const out = hand.filter(({ position }) => position.kind !== "listed");
   if (out.length === hand.length && !survey.hosts.some(isOut)) return null;
-  const again = forwardPlan(snapshot, rollout, rollout.plan, rollout.failed);
+  const again = planAnew(snapshot, rollout, rollout.plan);
   const keep = rollout.plan.whole ? [] : out.map(({ planned }) => planned.hostId);
   return [{ type: "rollout-planned", rolloutId: rollout.id, plan: again, keep }];
 }
@@ -205,6 +221,8 @@ const hopeless: ReadonlySet<WaitingReason["code"]> = new Set([
 ]);
 
 export function progressDueMs({ rollout }: Survey): number {
-  const moves = Object.values(rollout.hosts).map((host) => host.phaseSinceMs);
+  const { beforeRollout: hook } = rollout;
+  const ended = hook && "atMs" in hook ? [hook.atMs] : [];
+  const moves = [...Object.values(rollout.hosts).map((host) => host.phaseSinceMs), ...ended];
   return Math.max(rollout.createdAtMs, rollout.resumedAtMs, ...moves) + progressDeadlineMs;
 }

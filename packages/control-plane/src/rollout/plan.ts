@@ -2,12 +2,16 @@ import { HostId, Slot } from "@siding/shared/ids";
 import { Target } from "@siding/shared/target";
 import { z } from "zod";
 
-/** One host's part in a plan: where it goes and where it came from. `goal: null`: it is left where it is. */
+/**
+ * One host's part in a plan: where it goes and where it came from. `goal: null`: it is left where it is. `restart`: it is
+ * stopped and started there although it runs its goal.
+ */
 export const PlannedHost = z.object({
   hostId: HostId,
   slot: Slot,
   goal: Target.nullable(),
   from: Target.nullable(),
+  restart: z.literal(true).optional(),
 });
 export type PlannedHost = z.infer<typeof PlannedHost>;
 

@@ -41,7 +41,7 @@ export function singlePlan(snapshot: Snapshot, host: HostView, goal: Target | nu
   };
 }
 
-export const oneByOne: Strategy = {
+export const oneByOne: Extract<Strategy, { kind: "rolling" }> = {
   kind: "rolling",
   batchSize: { kind: "count", count: 1 },
   maxUnavailable: null,
@@ -80,6 +80,58 @@ export function forwardPlan(
   };
 }
 
+/** Each of these hosts runs again what it runs; the sick first, batch by batch. */
+export function restartPlan(
+  snapshot: Snapshot,
+  strategy: Strategy,
+  parent: Plan | null,
+  hostIds: readonly HostId[],
+): Plan {
+  const { members } = snapshot.upstream.content;
+  const wanted = snapshot.hosts.filter((host) => hostIds.includes(host.hostId) && host.hold === null);
+  const present = wanted.filter((host) => host.liveness.kind !== "silent");
+  const away = snapshot.hosts.filter(
+    ({ hostId, liveness }) =>
+      liveness.kind === "silent" &&
+      (hostIds.includes(hostId) || !members.some((member) => member.hostId === hostId)),
+  );
+  const hosts = inOrder(snapshot, present, strategy).flatMap(({ hostId, instance }): PlannedHost[] => {
+    const { slot, target } = instance;
+    return target === null ? [] : [{ hostId, slot, goal: target, from: target, restart: true }];
+  });
+  const order = hosts.map((host) => host.hostId);
+  const { batches } = batchingOf(strategy, order, Math.max(baseOf(snapshot).length, order.length));
+  return {
+    ...frame(snapshot, strategy, parent),
+    kind: "forward",
+    whole: false,
+    batches: batches.map((batch) => [...batch]),
+    hosts,
+    absent: away.map(({ hostId }) => hostId),
+  };
+}
+
+/**
+ * The plan of a rollout whose turn has come, or that a person resumes after its batch in hand was given back (`parent`):
+ * what is done stays done, what has failed is left.
+ */
+export function planAnew(snapshot: Snapshot, rollout: RolloutRecord, parent: Plan | null): Plan {
+  const failed = parent === null ? [] : rollout.failed;
+  if (rollout.purpose !== "restart") return forwardPlan(snapshot, rollout, parent, failed);
+  const givenBack = parent?.hosts.map(({ hostId }) => hostId) ?? [];
+  const open = Object.entries(rollout.hosts).flatMap(([id, { course }]) => {
+    const hostId = id as HostId;
+    const isOpen = course.kind === "planned" || givenBack.includes(hostId);
+    return isOpen && !failed.includes(hostId) ? [hostId] : [];
+  });
+  return restartPlan(snapshot, rollout.strategy, parent, open);
+}
+
+/** A host that is given back, or goes back, is not restarted for that. */
+function withoutRestart({ restart: _, ...planned }: PlannedHost): PlannedHost {
+  return planned;
+}
+
 function frame(snapshot: Snapshot, strategy: Strategy, parent: Plan | null) {
   const base = baseOf(snapshot).length;
   const limited = strategy.kind === "rolling" && strategy.maxUnavailable !== null;
@@ -109,7 +161,10 @@ export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep
       kind: "return",
       whole: false,
       batches: [],
-      hosts: kept.map((host) => ({ ...host.planned, goal: returnGoal(rollout, host, mixes) })),
+      hosts: kept.map((host) => ({
+        ...withoutRestart(host.planned),
+        goal: returnGoal(rollout, host, mixes),
+      })),
       absent: [],
     },
     keep: kept.map((host) => host.planned.hostId),

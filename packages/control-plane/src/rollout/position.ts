@@ -56,6 +56,18 @@ export function goalOf(planned: PlannedHost, course: Course): Target | null {
   return course.kind === "going" && course.failure !== null ? course.back : planned.goal;
 }
 
+/** That it runs its goal is not enough: it is to be stopped and started. After a failure it only goes back. */
+export function isRestarting({ restart }: PlannedHost, course: Course): boolean {
+  return restart === true && (course.kind !== "going" || course.failure === null);
+}
+
+/** A host's way: to its goal, since the revision with which it left. */
+interface Way {
+  readonly goal: Target;
+  readonly sinceRevision: number;
+  readonly restarts: boolean;
+}
+
 export function positionOf(
   rollout: RolloutRecord,
   snapshot: Snapshot,
@@ -68,10 +80,12 @@ export function positionOf(
   const goal = goalOf(planned, course);
   if (!host) return { kind: "stranded" };
   if (!goal) return departure(snapshot, host);
-  return (
-    listingPosition(snapshot, host, goal) ?? outPosition(rollout, snapshot, host, goal, course.sinceRevision)
-  );
+  const way = { goal, sinceRevision: course.sinceRevision, restarts: isRestarting(planned, course) };
+  return listingPosition(snapshot, host, way) ?? outPosition(rollout, snapshot, host, way);
 }
+
+/** Commands that may be stopping what runs and starting something else. */
+const stopping: ReadonlySet<CommandView["kind"]> = new Set(["update", "revert", "restart"]);
 
 /** It goes nowhere: out of every list, drained, and left there. */
 function departure(snapshot: Snapshot, host: HostView): Position {
@@ -80,6 +94,9 @@ function departure(snapshot: Snapshot, host: HostView): Position {
   if (snapshot.upstream.content.members.some((member) => member.hostId === hostId)) return { kind: "listed" };
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length > 0) return { kind: "leaving", edges };
+  // It may be starting what it will never serve, and running hooks for that: it is left when that has ended.
+  const updates = command !== null && stopping.has(command.kind);
+  if (updates && isActive(command)) return { kind: "updating", command };
   if (drained || running === null) return { kind: "stranded" };
   if (command?.kind !== "drain") return { kind: "out" };
   if (isActive(command)) return { kind: "draining", command };
@@ -101,7 +118,7 @@ function idlePosition(rollout: RolloutRecord, planned: PlannedHost, host: HostVi
  * As long as some list names the host, that is where it stands. One that was delisted on paper only, and goes back to
  * what it still runs, needs no verification anew.
  */
-function listingPosition(snapshot: Snapshot, host: HostView, goal: Target): Position | null {
+function listingPosition(snapshot: Snapshot, host: HostView, { goal, restarts }: Way): Position | null {
   const { hostId } = host;
   const { slot, running, health } = host.instance;
   const wanted = snapshot.upstream.content.members.find(
@@ -114,7 +131,7 @@ function listingPosition(snapshot: Snapshot, host: HostView, goal: Target): Posi
   }
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length === 0) return null;
-  const unstopped = running === goal.id && health !== "bad" && !host.instance.drained;
+  const unstopped = !restarts && running === goal.id && health !== "bad" && !host.instance.drained;
   return unstopped && isRoutedAt(snapshot, edges, host)
     ? { kind: "ready", command: null }
     : { kind: "leaving", edges };
@@ -155,13 +172,8 @@ function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot
 }
 
 /** Out of every list: from draining to ready. Only commands of this journey count. */
-function outPosition(
-  rollout: RolloutRecord,
-  snapshot: Snapshot,
-  host: HostView,
-  goal: Target,
-  sinceRevision: number,
-): Position {
+function outPosition(rollout: RolloutRecord, snapshot: Snapshot, host: HostView, way: Way): Position {
+  const { goal, sinceRevision, restarts } = way;
   const { instance } = host;
   const { command } = instance;
   const attempt = Math.max(command?.revision ?? 0, sinceRevision);
@@ -171,10 +183,10 @@ function outPosition(
     command.revision > sinceRevision &&
     command.status !== "void"
   ) {
-    const position = commandPosition(snapshot, host, command, goal, attempt);
+    const position = commandPosition(snapshot, host, command, way, attempt);
     if (position) return position;
   }
-  if (instance.running === goal.id) return { kind: "started", attempt };
+  if (!restarts && instance.running === goal.id) return { kind: "started", attempt };
   return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };
 }
 
@@ -186,11 +198,12 @@ function commandPosition(
   snapshot: Snapshot,
   host: HostView,
   command: CommandView,
-  goal: Target,
+  way: Way,
   attempt: number,
 ): Position | null {
-  if (command.kind === "stage" || command.kind === "rejoin") return null;
-  if (command.kind === "drain") return drainPosition(host, command, goal, attempt);
+  const { goal } = way;
+  if (command.kind === "stage" || command.kind === "rejoin" || command.kind === "hook") return null;
+  if (command.kind === "drain") return drainPosition(host, command, way, attempt);
   const active = isActive(command);
   if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;
   const phase = command.kind === "verify" ? "verifying" : "updating";
@@ -202,8 +215,13 @@ function commandPosition(
 }
 
 /** One that goes back to what it still runs need not wait for its drain. */
-function drainPosition(host: HostView, command: CommandView, goal: Target, attempt: number): Position | null {
-  if (host.instance.running === goal.id) return { kind: "started", attempt };
+function drainPosition(
+  host: HostView,
+  command: CommandView,
+  { goal, restarts }: Way,
+  attempt: number,
+): Position | null {
+  if (!restarts && host.instance.running === goal.id) return { kind: "started", attempt };
   if (command.status === "failed") {
     return { kind: "broken", phase: "draining", failure: failureOf(command) };
   }

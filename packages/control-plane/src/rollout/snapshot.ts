@@ -1,4 +1,5 @@
 import type { InstanceCommandKind, Member, UpstreamContent } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type {
   Address,
   CommandId,
@@ -25,6 +26,8 @@ export interface Snapshot {
   readonly hosts: readonly HostView[];
   /** Matched edges, in the order of their ids. */
   readonly edges: readonly EdgeView[];
+  /** Matched edges that a person goes on without. */
+  readonly excluded: readonly HostId[];
   readonly upstream: UpstreamView;
   /** So many agents fell silent together that we must be the blind ones (design, "Blindness"). */
   readonly blind: boolean;
@@ -91,7 +94,16 @@ export interface CommandView {
   /** When it became done, failed or void. */
   readonly settledAtMs: number | null;
   readonly failure: StepFailure | null;
+  /** The hook that the agent runs for it at present. */
+  readonly hook: RunningHook | null;
   readonly inFlight: { readonly count: number; readonly others: readonly Address[] } | null;
+}
+
+interface RunningHook {
+  readonly name: HookName;
+  readonly timeoutMs: number;
+  /** When we were told that it runs. */
+  readonly sinceMs: number;
 }
 
 export interface EdgeView {
@@ -157,6 +169,29 @@ export function countedEdges(snapshot: Snapshot): readonly EdgeView[] {
   return counted.length > 0 ? counted : snapshot.edges;
 }
 
+/** Why there is no edge to work with, and what a person can do. */
+export function whyNoEdge({ excluded, spec }: Snapshot): string {
+  const [first] = excluded;
+  const match = labelsText(spec.edge.match);
+  if (first === undefined) return `no edge matches ${match}; start an agent with role edge and these labels`;
+  const who = excluded.join(", ");
+  return `every edge that matches ${match} is excluded: ${who}; count one again with POST /v1/edges/${first}/include`;
+}
+
+export function labelsText(match: Labels): string {
+  return Object.entries(match)
+    .map(([label, value]) => `${label}: ${value}`)
+    .join(", ");
+}
+
+/** A person holds it and no list names it: whatever becomes of it concerns nobody. */
+export function isSetAside({ upstream }: Snapshot, { hold, hostId }: HostView): boolean {
+  return (
+    hold !== null &&
+    upstream.history.every(({ members }) => members.every((member) => member.hostId !== hostId))
+  );
+}
+
 /** Every list that an edge may be serving: the confirmed one and whatever was sent since. */
 export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (readonly Member[])[] {
   return snapshot.upstream.history
@@ -172,11 +207,6 @@ export function isListKnown(snapshot: Snapshot, { confirmed }: EdgeView): boolea
 /** We have just started, and it may yet tell us something that we do not know: a restored ledger is older than it. */
 export function isYetToAnswer({ heard, liveness }: HostView | EdgeView): boolean {
   return !heard && liveness.kind === "unknown";
-}
-
-/** Whom a person has taken out of traffic may be switched off: its silence says nothing. */
-export function isHeldOut({ upstream }: Snapshot, { hostId, hold }: HostView): boolean {
-  return hold !== null && !upstream.content.members.some((member) => member.hostId === hostId);
 }
 
 /** Not answered for good: the agent may be at it. */

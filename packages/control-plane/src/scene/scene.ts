@@ -1,4 +1,5 @@
 import { features } from "@siding/shared/features";
+import type { HookName } from "@siding/shared/hooks";
 import {
   type Address,
   Digest,
@@ -17,7 +18,7 @@ import type {
   StepFailure,
   UpstreamReport,
 } from "@siding/shared/report";
-import { RolloutBody } from "@siding/shared/rest";
+import { type RestartBody, RolloutBody } from "@siding/shared/rest";
 import { type ServiceSpec, SpecInput } from "@siding/shared/spec";
 import type { z } from "zod";
 import type { BeatRecord, LiveFleet } from "../fleet/live.ts";
@@ -39,6 +40,7 @@ import { decide, decideAll } from "../orchestrator/decide.ts";
 import { declareService, registerRelease } from "../orchestrator/declare.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import { holdHost, releaseHost } from "../orchestrator/holds.ts";
+import { admitRestart } from "../orchestrator/restart.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
 
@@ -46,6 +48,8 @@ import type { Snapshot } from "../rollout/snapshot.ts";
 export interface Behaviour {
   /** The step that fails, and why. */
   readonly fails?: { readonly kind: string; readonly failure: StepFailure };
+  /** The hook that this command never gets past. */
+  readonly hangs?: { readonly kind: string; readonly hook: HookName };
   /** The agent answers nothing. */
   readonly silent?: boolean;
   /** What nginx says of the swap of in-place when the edge prepares it. */
@@ -212,6 +216,12 @@ export class Scene {
     return admitted;
   }
 
+  restart(body: RestartBody) {
+    const admitted = admitRestart(this.state, this.live, this.service, body, this.#nextRequest());
+    if (admitted.ok) this.commit(admitted.value, "alice");
+    return admitted;
+  }
+
   /** What REST would say of a request for the next rollout. */
   #nextRequest() {
     this.#rollouts += 1;
@@ -303,10 +313,13 @@ export class Scene {
   #answerHost(host: HostRecord): void {
     for (const instance of Object.values(host.instances)) {
       const { command } = instance;
-      if (command?.status !== "issued") continue;
-      const fails = this.behaviours.get(host.hostId)?.fails;
+      const { fails, hangs } = this.behaviours.get(host.hostId) ?? {};
+      const isDone = command?.status === "running" && !hangs;
+      if (!command || (command.status !== "issued" && !isDone)) continue;
       const failure = fails?.kind === command.body.kind ? fails.failure : null;
-      this.#report(host, [answered(instance, command, failure)], []);
+      const report = answered(instance, command, failure);
+      const hook = hangs?.kind === command.body.kind ? hangs.hook : null;
+      this.#report(host, [hook === null ? report : inHook(report, instance, hook)], []);
     }
   }
 
@@ -382,6 +395,16 @@ export class Scene {
   }
 }
 
+/** The command is under way: the agent runs this hook for it, and nothing else has changed. */
+function inHook(
+  { command, ...report }: InstanceReport,
+  before: InstanceRecord,
+  hook: HookName,
+): InstanceReport {
+  const { running = null, health = "unknown" } = before.report ?? {};
+  return { ...report, running, health, command: command && { ...command, status: "running", hook } };
+}
+
 /** The report of an agent that has done, or failed to do, what it was told. */
 function answered(
   instance: InstanceRecord,
@@ -404,11 +427,13 @@ function answered(
       return { ...done, staged: [...new Set([...before.staged, target.id])] };
     case "update":
     case "revert":
+    case "restart":
       return { ...done, running: target.id, health: "unknown" };
     case "verify":
       return { ...done, health: "good" };
     case "drain":
     case "rejoin":
+    case "hook":
       return done;
   }
 }

@@ -156,7 +156,11 @@ function verbsUnderWay({ waiting, cause }) {
 /**
  * @param {RolloutDocument} rollout
  */
-export function title({ service, from, to }) {
+export function title({ service, purpose, from, to, hosts }) {
+  const named = hosts.map(({ hostId }) => hostId).join(", ");
+  if (purpose === "restart") return `${service}: restart of ${counted(hosts.length, "host")}`;
+  if (purpose === "take-out") return `${service}: ${named} leaves traffic`;
+  if (purpose === "bring-in") return `${service}: ${named} comes in on ${to.version}`;
   const before = [...new Set(from.map(({ version }) => version))].filter((version) => version !== to.version);
   if (before.length > 0) return `${service}: ${before.join(", ")} → ${to.version}`;
   return from.length === 0
@@ -235,7 +239,8 @@ export function standing({ liveness, instances, roles }) {
  */
 export function goalsOf(rollouts) {
   const forward = rollouts.filter(
-    ({ finishedAt, status }) => finishedAt === undefined && status !== "rolling-back",
+    ({ finishedAt, status, purpose }) =>
+      finishedAt === undefined && status !== "rolling-back" && purpose !== "take-out",
   );
   return new Map(
     forward.flatMap(({ service, to, hosts }) =>

@@ -69,7 +69,14 @@ const target = (version: string) => ({
 });
 const rollout = (change: object) =>
   RolloutDocument.parse({
-    ...{ id: "r-1", service: "web", from: [target("v1")], to: target("v2"), strategy: { kind: "rolling" } },
+    ...{
+      id: "r-1",
+      service: "web",
+      purpose: "rollout",
+      from: [target("v1")],
+      to: target("v2"),
+      strategy: { kind: "rolling" },
+    },
     ...{ status: "running", plan: { batches: [["h1"]], absent: [], minServing: 1, base: 2 }, batches: [] },
     hosts: ["h1", "h2"].map((hostId, index) => ({
       ...{ hostId, slot: "blue", batch: null, since: before(0), from: null, timings: {} },
@@ -110,6 +117,9 @@ test("what it is called, and reasons once a kind", () => {
   expect(title(rollout({}))).toBe("web: v1 → v2");
   expect(title(rollout({ from: [] }))).toBe("web: first deployment of v2");
   expect(title(rollout({ from: [target("v2")] }))).toBe("web: v2, changed config");
+  const alone = rollout({}).hosts.slice(0, 1);
+  expect(title(rollout({ purpose: "take-out", hosts: alone }))).toBe("web: h1 leaves traffic");
+  expect(title(rollout({ purpose: "bring-in", hosts: alone }))).toBe("web: h1 comes in on v2");
   const until = before(-12_300);
   const { waiting } = rollout({
     waiting: [

@@ -13,6 +13,7 @@ function document(phases: readonly string[], over: object = {}): RolloutDocument
   return RolloutDocument.parse({
     id: "r1",
     service: "web",
+    purpose: "rollout",
     from: [{ ...TARGET, id: "v1@000000000000.1", version: "v1" }],
     to: { ...TARGET, id: "v2@000000000000.1", version: "v2" },
     strategy: { kind: "rolling" },

@@ -20,7 +20,7 @@ const BOTH = ["v1", "v2"];
 const inPlace = (version: string) => ({
   version,
   strategy: { kind: "in-place" as const },
-  verifyHold: "3s",
+  verifyHold: "1500ms",
 });
 
 async function other(): Promise<string> {

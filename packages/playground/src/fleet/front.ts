@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import type { Target } from "../clients/connection.ts";
 import { freePort } from "../processes/free-port.ts";
+import { listening } from "../processes/listening.ts";
 import type { Program } from "../processes/program.ts";
 import type { Yard } from "../processes/yard.ts";
 import { until } from "../until.ts";
@@ -63,7 +63,7 @@ export class Front {
       command: "nginx",
       args: ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`],
     });
-    await program.survives(until(`${name} listening`, () => accepts(port), LISTENING_DEADLINE_MS));
+    await program.survives(listening(name, { address: ADDRESS, port }, LISTENING_DEADLINE_MS));
     return new Front(program, port);
   }
 }
@@ -76,17 +76,21 @@ function includes(includeDir: string, upstream: string): boolean {
 }
 
 function config(folder: string, { includeDir, upstream, mode }: FrontOptions, port: number): string {
-  const temp = TEMP_FOLDERS.map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n");
   return `daemon off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
 worker_processes auto;
 events { worker_connections 4096; }
 http {
-${temp}
+${tempPaths(folder)}
 ${userHttp(includeDir, upstream, `${ADDRESS}:${port}`, mode)}
 }
 `;
+}
+
+/** Where an nginx that is not the system's keeps what it has to put down. */
+export function tempPaths(folder: string): string {
+  return TEMP_FOLDERS.map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n");
 }
 
 /**
@@ -125,7 +129,8 @@ ${proxyTo(upstream)}
     }`;
 }
 
-function proxyTo(upstream: string): string {
+/** How a user hands requests to an upstream, inside a `location`. */
+export function proxyTo(upstream: string): string {
   return `      proxy_pass http://${upstream};
       proxy_http_version 1.1;
       proxy_set_header Host $host;
@@ -134,15 +139,4 @@ function proxyTo(upstream: string): string {
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;`;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: ADDRESS, port });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RolloutDocument } from "@siding/shared/rest";
 import type { SpecInput } from "@siding/shared/spec";
 import type { Target } from "../clients/connection.ts";
+import type { EdgeMode } from "../fleet/agent.ts";
 import { Api } from "../fleet/api.ts";
 import { userHttp } from "../fleet/front.ts";
 import { finished } from "../fleet/rollouts.ts";
@@ -19,6 +20,7 @@ const PACKAGE_PROGRAM = join(import.meta.dirname, "../../../../scripts/package.t
 
 const HTTP_PORT = 8600;
 const NATS_PORT = 4222;
+const INCLUDE_DIR = "/etc/siding/nginx";
 /** Where the user's nginx listens. */
 const FRONT_PORT = 8000;
 /** Hosts have no port in common with anybody, so these need not be looked for. */
@@ -68,6 +70,12 @@ export class Lab {
   /** Where strict clients ask. */
   front(edge: LabHost): Target {
     return { address: edge.address, port: FRONT_PORT };
+  }
+
+  /** Packs, uploads and registers a release. */
+  async register(release: NamedRelease, ballast?: Buffer): Promise<void> {
+    const { digest } = await this.api.upload(packRelease(release, ballast));
+    await this.api.release(SERVICE, release.version, digest);
   }
 
   roll(request: RolloutRequest): Promise<RolloutDocument> {
@@ -120,7 +128,8 @@ export async function startLab(yard: Yard, options: LabOptions): Promise<Lab> {
     ...hosts.map((each) => installAgent(lab, each, "agent", options.allow)),
   ]);
   await api.declare(SERVICE, labSpec(options.spec));
-  await Promise.all([...edges.map(startFront), lab.allAlive(), registerAll(api, options.releases)]);
+  const registered = options.releases.map((release) => lab.register(release));
+  await Promise.all([...edges.map(startFront), lab.allAlive(), ...registered]);
   await deployFirst(lab, options.releases);
   return lab;
 }
@@ -132,15 +141,6 @@ export function labSpec(over: Partial<SpecInput> = {}): SpecInput {
     health: { http: "/healthz", interval: "100ms", timeout: "2s", rise: 2, grace: "20s" },
     ...over,
   });
-}
-
-async function register(api: Api, release: NamedRelease): Promise<void> {
-  const { digest } = await api.upload(packRelease(release));
-  await api.release(SERVICE, release.version, digest);
-}
-
-async function registerAll(api: Api, releases: readonly NamedRelease[]): Promise<void> {
-  await Promise.all(releases.map((release) => register(api, release)));
 }
 
 /** The tarball as a user gets it, unpacked where every host sees it as /mnt. */
@@ -174,15 +174,17 @@ async function installAgent(
   await machine.sh(`SIDING_TOKEN=${token.trim()} /mnt/install.sh ${role} ${identity} ${urls} ${more}`);
 }
 
+/** What the user has in the nginx of an edge; Debian's own nginx.conf has said some of it. */
+export function userFront(edge: LabHost, mode: EdgeMode): string {
+  const listen = `${edge.address}:${FRONT_PORT}`;
+  return userHttp(INCLUDE_DIR, SERVICE, listen, mode).replace("  access_log off;\n", "");
+}
+
 /** The user's own nginx: never reloaded by anybody, and started at every boot. */
 async function startFront(edge: LabHost): Promise<void> {
-  const include = "/etc/siding/nginx";
   await edge.sh("rm -f /etc/nginx/sites-enabled/default");
-  await edge.write(
-    "/etc/nginx/conf.d/web.conf",
-    userHttp(include, SERVICE, `${edge.address}:${FRONT_PORT}`).replace("  access_log off;\n", ""),
-  );
-  const written = `${include}/http/${SERVICE}.conf`;
+  await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "inner"));
+  const written = `${INCLUDE_DIR}/http/${SERVICE}.conf`;
   await until("the upstream's file", () => edge.sh(`test -f ${written} && echo there`), PATIENCE_MS);
   await edge.sh("systemctl enable --now nginx");
 }

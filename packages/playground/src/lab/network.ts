@@ -1,8 +1,20 @@
+import { z } from "zod";
 import { command } from "./command.ts";
 import { LAB_PREFIX, removeLeftOver } from "./left-over.ts";
 
 /** The address of those outside: clients and whoever asks the API. */
 const OUTSIDE = 1;
+
+/** What we read of nft's JSON: the counters of its rules. */
+const Ruleset = z.object({
+  nftables: z.array(
+    z.object({
+      rule: z
+        .object({ expr: z.array(z.object({ counter: z.object({ packets: z.int() }).optional() })) })
+        .optional(),
+    }),
+  ),
+});
 
 /** A cable in one direction, by the names of its ends. */
 export interface Direction {
@@ -26,8 +38,9 @@ export class Network {
 
   static async make(): Promise<Network> {
     await removeLeftOver();
-    // Two labs on one machine must not meet.
-    const network = new Network(`${LAB_PREFIX}${process.pid}`, `10.77.${process.pid % 250}`);
+    // Two labs on one machine must not meet, whoever runs them.
+    const test = Number(process.env.VITEST_POOL_ID ?? 0) % 8;
+    const network = new Network(`${LAB_PREFIX}${process.pid}`, `10.${77 + test}.${process.pid % 250}`);
     await network.#makeSwitch();
     return network;
   }
@@ -56,7 +69,7 @@ export class Network {
   /** From now on nothing of these gets through; all else does. An empty list heals everything. */
   async cut(directions: readonly Direction[]): Promise<void> {
     const drops = directions.map(
-      ({ from, to }) => `iifname "p${this.#port(from)}" oifname "p${this.#port(to)}" drop`,
+      ({ from, to }) => `iifname "p${this.#port(from)}" oifname "p${this.#port(to)}" counter drop`,
     );
     const rules = `table bridge lab {}
 delete table bridge lab
@@ -67,7 +80,19 @@ table bridge lab {
   }
 }
 `;
-    await command("ip", ["netns", "exec", this.#switch, "nft", "-f", "-"], { input: rules });
+    await this.#nft(["-f", "-"], rules);
+  }
+
+  /** How many packets each cut has kept from getting through, in the order in which they were cut. */
+  async dropped(): Promise<readonly number[]> {
+    const { nftables } = Ruleset.parse(
+      JSON.parse(await this.#nft(["--json", "list", "table", "bridge", "lab"])),
+    );
+    return nftables.flatMap(({ rule }) => rule?.expr.flatMap(({ counter }) => counter?.packets ?? []) ?? []);
+  }
+
+  #nft(args: readonly string[], input = ""): Promise<string> {
+    return command("ip", ["netns", "exec", this.#switch, "nft", ...args], { input });
   }
 
   async remove(): Promise<void> {

@@ -1,10 +1,13 @@
 import type { SpecInput } from "@siding/shared/spec";
 import { describe, expect, test } from "vitest";
+import { expectNothingLostAt } from "../e2e/scene.ts";
+import { proxyTo } from "../fleet/front.ts";
 import { finished } from "../fleet/rollouts.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
+import { packRelease } from "../service/releases.ts";
 import { until } from "../until.ts";
 import type { LabHost } from "./host.ts";
-import { labSpec } from "./lab.ts";
+import { labSpec, userFront } from "./lab.ts";
 import { whyNoLab } from "./requirements.ts";
 import { expectNothingLost, useLab } from "./scene.ts";
 
@@ -23,7 +26,8 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
       { version: "exits", variant: "exits-at-once" },
       { version: "slow-stop", variant: "slow-stop" },
     ],
-    allow: "--allow-user www-data --allow-unit shop@.service --allow-unit flawed@.service",
+    allow:
+      "--allow-user www-data --allow-unit legacy.service --allow-unit shop@.service --allow-unit flawed@.service",
   });
   const first = (): LabHost => lab().machine("h1");
 
@@ -119,6 +123,22 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     });
   });
 
+  test("hooks run as services do, outside of the agent's sandbox, and leave nothing behind", async () => {
+    for (const host of lab().hosts) await host.write("/etc/web.env", "SECRET=s3cret\n");
+    const run = { command: [NODE, "server.mjs"], user: "www-data", envFile: "/etc/web.env" };
+    const env = { SHAPE: `a "b" $HOME %i \\ 'c'` };
+    const script = 'setsid sleep 1000 & echo "$SIDING_HOOK $SECRET $SHAPE $(id -u)" >/tmp/hook-seen';
+    const beforeRejoin = { command: ["sh", "-c", script], env };
+    await rolled("v1", "succeeded", { run, hooks: { beforeRejoin } });
+    expect((await first().sh("cat /tmp/hook-seen")).trim()).toBe(`beforeRejoin s3cret ${env.SHAPE} 33`);
+    const stuck = { command: ["sh", "-c", "echo no room for $SECRET >&2; sleep 1000"], timeout: "500ms" };
+    const said = await rolled("v2", "failed", { run, hooks: { beforeUpdate: stuck }, onFailure: "stop" });
+    expect(said).toContain("did not end within 500ms");
+    expect(said).toContain("no room for ***");
+    expect(await first().sh("grep -lsz ^SIDING_HOOK= /proc/[0-9]*/environ || true")).toBe("");
+    expect(await first().sh("ls /run/siding/agent/hook-* 2>/dev/null || true")).toBe("");
+  });
+
   test.each<[string, Partial<SpecInput>, string]>([
     ["a user", { run: { command: [NODE], user: "root" } }, "user 'root' is not in allow.users"],
     ["a unit", withUnit("ssh@.service"), "unit 'ssh@.service' is not in allow.units"],
@@ -197,6 +217,40 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     expect(await lab().answering(first())).toBe("v1");
   });
 
+  /** Through the edge's front, whoever it is that serves. */
+  const answers = async (edge: LabHost) => {
+    const { address, port } = lab().front(edge);
+    return (await fetch(`http://${address}:${port}/`)).ok;
+  };
+
+  test("an edge of mode include reloads the host's own nginx under its hardened unit", async () => {
+    const [edge] = lab().edges;
+    if (edge === undefined) throw new Error("no edge");
+    const before = (await lab().answering(first())) ?? "none";
+    const [next = "none"] = BOTH.filter((version) => version !== before);
+    // As docs/edge.md says: the inner nginx ends with the old mode, config and state stay.
+    await edge.sh("/mnt/install.sh edge --remove");
+    await edge.sh("echo 'edge: { mode: include, bleed: 1500ms }' >>/etc/siding/edge.yaml");
+    await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "include"));
+    await edge.sh("/mnt/install.sh edge");
+    await until("the front to be reloaded", () => answers(edge), PATIENCE_MS);
+    const master = await edge.sh("cat /run/nginx.pid");
+    await expectNothingLost(lab(), [edge], BOTH, () => rolled(next, "succeeded"));
+    expect(await edge.sh("cat /run/nginx.pid")).toBe(master);
+    const shown = await edge.sh("systemctl show --property=User,CapabilityBoundingSet siding-edge");
+    expect(shown.trim().split("\n").toSorted()).toEqual([
+      "CapabilityBoundingSet=cap_dac_override cap_net_bind_service",
+      "User=root",
+    ]);
+    // And back: nothing of it stays.
+    await edge.sh("sed -i '/mode: include/d' /etc/siding/edge.yaml; /mnt/install.sh edge --upgrade");
+    await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "inner"));
+    expect(await edge.sh("systemctl show --property=User siding-edge")).toBe("User=siding-edge\n");
+    await lab().allAlive();
+    await edge.sh("systemctl reload nginx");
+    await expectNothingLost(lab(), [edge], BOTH, () => rolled(before, "succeeded"));
+  });
+
   test("after a reboot the agent starts what its journal wants, also without the control plane", async () => {
     await lab().controlPlane.sh("systemctl stop siding-control-plane");
     await first().cutPower();
@@ -210,6 +264,63 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     await lab().allAlive();
     const { id } = await lab().roll({ version: "v2" });
     expect(await finished(lab().api, id, "succeeded", PATIENCE_MS)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("a unit that runs already is adopted as it runs, replaced, and gone back to while it is there", async () => {
+    const [edge] = lab().edges;
+    if (edge === undefined) throw new Error("no edge");
+    const [old, port, frontPort] = ["old", 8_090, 8_001];
+    for (const host of lab().hosts) {
+      const env = `Environment=ADDRESS=${host.address} PORT=${port} SIDING_VERSION=before SIDING_SLOT=none`;
+      const unit = `[Service]\n${env}\nExecStart=${NODE} /srv/legacy/server.mjs\nRestart=always\nUser=www-data\n`;
+      await host.write("/etc/systemd/system/legacy.service", unit);
+      await host.sh(`cp -rL /opt/siding/${SERVICE}/blue /srv/legacy; echo before >/srv/legacy/VERSION`);
+      await host.sh("systemctl daemon-reload; systemctl start legacy");
+    }
+    const pidOf = (host: LabHost) => host.sh("systemctl show --property=MainPID --value legacy");
+    const pids = await Promise.all(lab().hosts.map(pidOf));
+    const { ports: _, ...spec } = labSpec({ name: old, edge: { match: { role: "edge" }, upstream: old } });
+    await lab().api.declare(old, { ...spec, port });
+    await lab().api.adopt(old, "legacy.service");
+    const { digest } = await lab().api.upload(packRelease({ version: "v1", variant: "sound" }));
+    await lab().api.release(old, "v1", digest);
+    await edge.sh(`until test -f /etc/siding/nginx/http/${old}.conf; do sleep 0.1; done`);
+    await edge.write(
+      "/etc/nginx/conf.d/old.conf",
+      `server { listen ${frontPort}; location / { ${proxyTo(old)} } }\n`,
+    );
+    await edge.sh("systemctl reload nginx");
+    const roll = async (version: string) => {
+      const { id } = await lab().api.rollout(old, { version });
+      return finished(lab().api, id, "succeeded", PATIENCE_MS);
+    };
+    const answers = async () => Promise.all(lab().hosts.map((host) => lab().answering(host, port)));
+
+    await roll("adopted");
+    const [seen] = await lab().api.edges();
+    expect(seen?.upstreams.find(({ upstream }) => upstream === old)?.members).toEqual(["h1/blue", "h2/blue"]);
+    // An agent that starts anew knows it again.
+    await first().sh("systemctl restart siding-agent");
+    await lab().allAlive();
+    expect(await Promise.all(lab().hosts.map(pidOf))).toEqual(pids);
+    const target = { address: edge.address, port: frontPort };
+    await expectNothingLostAt(lab().yard, [["old", target]], ["before", "v1"], async () => {
+      const { id } = await roll("v1");
+      expect(await answers()).toEqual(["v1", "v1"]);
+      const back = await lab().api.control(id, "rollback");
+      await finished(lab().api, back.id, "succeeded", PATIENCE_MS);
+      expect(await answers()).toEqual(["before", "before"]);
+      await roll("v1");
+      // Gone, it is named, and the host goes back to what it came from.
+      for (const host of lab().hosts) {
+        await host.sh("rm /etc/systemd/system/legacy.service; systemctl daemon-reload");
+      }
+      const gone = await lab().api.rollout(old, { version: "adopted" });
+      const { hosts } = await finished(lab().api, gone.id, "rolled-back", PATIENCE_MS);
+      const said = hosts.map(({ error }) => error?.message).join();
+      expect(said).toContain("there is no unit legacy.service on this host");
+    });
+    expect(await answers()).toEqual(["v1", "v1"]);
   });
 
   test("an agent is removed with what it runs, and nothing of it stays after a purge", async () => {

@@ -18,6 +18,7 @@ import { oneRollout } from "./rule-7-one-rollout.ts";
 import { holds } from "./rule-8-holds.ts";
 import { rest } from "./rule-8-rest.ts";
 import { rolledBack } from "./rule-9-rolled-back.ts";
+import { hooksOnce } from "./rule-10-hooks.ts";
 import { once } from "./rule-10-once.ts";
 import { budget } from "./rule-11-budget.ts";
 
@@ -35,6 +36,7 @@ const judges = [
   holds,
   rolledBack,
   once,
+  hooksOnce,
   budget,
   behindFleet,
   identity,

@@ -19,7 +19,7 @@ export const confirmed: JudgeMaker = () => ({
   },
 });
 
-const stops: ReadonlySet<string> = new Set(["drain", "update", "revert"]);
+const stops: ReadonlySet<string> = new Set(["drain", "update", "revert", "restart"]);
 
 function judged(body: LedgerEvent["body"], service: ServiceEvidence, truth: Truth): string | null {
   if (body.type === "command-issued" && stops.has(body.body.kind)) {

@@ -43,7 +43,11 @@ function judged(body: Body, ears: Ears, truth: Truth, known: Known): string | nu
   }
   if (body.type !== "intent-set" || (body.intent !== "rollback" && body.intent !== "stop")) return null;
   const refused = [...service.edges.values()].some((edge) => edge.refused !== null);
-  if ((service.rollout?.failed.size ?? 0) > 0 || refused) return null;
+  const hookFailed = [...known.evidence.hosts.keys()].some((hostId) => {
+    const command = service.instance(hostId)?.report?.command;
+    return command?.kind === "hook" && command.status === "failed";
+  });
+  if ((service.rollout?.failed.size ?? 0) > 0 || refused || hookFailed) return null;
   return `${body.intent} is begun (${body.cause?.message ?? "?"}) though nothing has failed`;
 }
 
@@ -51,7 +55,7 @@ function unseen(ears: Ears, truth: Truth, { evidence, service }: Known): string 
   if (ears.sinceMs === null) return "a batch leaves while the control plane hears nobody";
   // Whom a person has taken out may be switched off.
   const known = [...evidence.hosts]
-    .filter(([hostId, host]) => host.isKnown && (host.hold === null || service.isListed(hostId)))
+    .filter(([hostId, host]) => host.isKnown && host.hold === null)
     .map(([hostId]) => hostId);
   const silent = known.filter((hostId) => !ears.hears(hostId, truth.nowMs));
   const lost = known.filter((hostId) => ears.hasLost(hostId, truth.nowMs));
