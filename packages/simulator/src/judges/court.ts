@@ -71,8 +71,16 @@ export class Court {
 
   /** The log is another one from here on: what it said after the backup was never said. */
   #readAgain(kept: readonly LedgerEvent[]): void {
+    const before = this.#evidence;
     this.#evidence = new Evidence();
     for (const event of kept) this.#evidence.take(event);
     for (const rollout of this.#evidence.rollouts.values()) rollout.isFromBackup = true;
+    // An edge that was left out by hand since goes on with whatever it has, until it is told anew.
+    for (const [name, service] of before.services) {
+      for (const { edgeId, isExcluded } of service.edges.values()) {
+        const edge = isExcluded ? this.#evidence.services.get(name)?.edge(edgeId) : undefined;
+        if (edge) edge.countedSince = null;
+      }
+    }
   }
 }

@@ -55,7 +55,7 @@ function unseen(ears: Ears, truth: Truth, { evidence, service }: Known): string 
   if (ears.sinceMs === null) return "a batch leaves while the control plane hears nobody";
   // Whom a person has taken out may be switched off.
   const known = [...evidence.hosts]
-    .filter(([hostId, host]) => host.isKnown && host.hold === null)
+    .filter(([, host]) => host.isKnown && host.hold === null)
     .map(([hostId]) => hostId);
   const silent = known.filter((hostId) => !ears.hears(hostId, truth.nowMs));
   const lost = known.filter((hostId) => ears.hasLost(hostId, truth.nowMs));
