@@ -28,6 +28,8 @@ export type FleetOptions = {
   readonly edgeMode?: EdgeMode;
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** Program and arguments of another build of the agents; left out, the one of this checkout. */
+  readonly agentBuild?: readonly string[];
   /** For the control plane's Node; they may name files of the yard. */
   readonly nodeArgs?: (yard: Yard) => readonly string[];
 };
@@ -97,11 +99,12 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, role: "host" }));
+  const build = options.agentBuild === undefined ? {} : { build: options.agentBuild };
+  const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, ...build, role: "host" }));
   const mode = options.edgeMode ?? "inner";
   const edgeAgents = await Promise.all(
     edgeIds.map(async (id) =>
-      startAgent(yard, controlPlane, { ...id, ...(await edgeOptions(yard, id, mode)) }),
+      startAgent(yard, controlPlane, { ...id, ...build, ...(await edgeOptions(yard, id, mode)) }),
     ),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
@@ -142,7 +145,7 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
 function startAgent(
   yard: Yard,
   controlPlane: ControlPlane,
-  identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
+  identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx" | "build">,
 ): Agent {
   const agent = new Agent(yard, {
     ...identity,
