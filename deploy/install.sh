@@ -17,6 +17,9 @@ agent, edge (an option can be given as a variable as well: --host-id as SIDING_H
   --nats URL             nats://HOST:PORT
   --token-file FILE      the host's secret; it is copied (or SIDING_TOKEN)
   --label KEY=VALUE      again for each label
+edge:
+  --mode inner|include   an nginx of Siding's own behind yours (inner, unless given), or yours itself, which is then
+                         reloaded: that needs more privileges (docs/edge.md)
 agent:
   --roles host[,edge]    host unless given; with edge, this agent runs the inner nginx too
   --allow-unit UNIT      a template unit of yours that a service may name, such as web@.service; again for each
@@ -57,6 +60,7 @@ read_arguments() {
   verb=install start=yes
   host_id=${SIDING_HOST_ID:-} address=${SIDING_ADDRESS:-} control_plane=${SIDING_CONTROL_PLANE:-}
   nats=${SIDING_NATS:-} token_file=${SIDING_TOKEN_FILE:-} token=${SIDING_TOKEN:-} roles=${SIDING_ROLES:-}
+  mode=${SIDING_EDGE_MODE:-}
   listen=${SIDING_LISTEN:-} nats_listen=${SIDING_NATS_LISTEN:-}
   labels='' allow_units='' allow_users='' hosts=''
   plain environment "$host_id$address$control_plane$nats$roles$listen$nats_listen"
@@ -85,6 +89,8 @@ read_option() {
     agent:--label | edge:--label)
       case $2 in *=*) ;; *) fail "--label $2: KEY=VALUE is needed" ;; esac
       labels="$labels  '${2%%=*}': '${2#*=}'$newline" ;;
+    edge:--mode)
+      case $2 in inner | include) mode=$2 ;; *) fail "--mode $2: inner or include" ;; esac ;;
     agent:--roles) roles=$2 ;;
     agent:--allow-unit) allow_units="$allow_units    - '$2'$newline" ;;
     agent:--allow-user) allow_users="$allow_users    - '$2'$newline" ;;
@@ -163,7 +169,19 @@ put_program() {
 
 put_unit() {
   install -m 644 "$here/systemd/$(unit "$role")" "$units/$(unit "$role")"
+  if [ "$role" = edge ]; then put_privileges; fi
   systemctl daemon-reload
+}
+
+drop_in=$units/siding-edge.service.d/siding-include.conf
+
+# What reloading the host's own nginx needs, as the config at hand has it; by default none of it.
+put_privileges() {
+  if sed 's/#.*//' "$(config)" | grep -Eq "mode:[[:space:]]*[\"']?include"; then
+    install -D -m 644 "$here/systemd/siding-edge-include.conf" "$drop_in"
+  else
+    rm -f "$drop_in"
+  fi
 }
 
 make_folders() {
@@ -209,6 +227,7 @@ controlPlane: { url: '$control_plane' }
 dataDir: /var/lib/siding/$role
 CONFIG
   block labels "$labels"
+  if [ -n "$mode" ]; then echo "edge: { mode: $mode }"; fi
   [ "$role" = agent ] || return 0
   # Which user a service runs as that names none, and what services may ask for by name.
   echo "driver: systemd"
@@ -280,7 +299,7 @@ put_config() {
 }
 
 asks_for_something() {
-  [ -n "$host_id$address$control_plane$nats$token_file$token$labels$listen$nats_listen$hosts" ]
+  [ -n "$host_id$address$control_plane$nats$token_file$token$labels$mode$listen$nats_listen$hosts" ]
 }
 
 start_unit() {
@@ -325,7 +344,7 @@ upgrade() {
 tear_down() {
   [ "$role" != control-plane ] && [ -f "$(config)" ] && [ -e "$lib/current" ] || return 0
   set -- "$lib/current/bin/node" "$lib/current/lib/siding-agent.mjs" --config "$(config)" --teardown
-  if [ "$role" = edge ]; then set -- setpriv --reuid siding-edge --regid siding-edge --clear-groups "$@"; fi
+  if [ "$role" = edge ] && [ ! -f "$drop_in" ]; then set -- setpriv --reuid siding-edge --regid siding-edge --clear-groups "$@"; fi
   "$@" || say "not everything could be ended (see above)"
 }
 

@@ -7,6 +7,7 @@ import { say } from "./setup/child.mjs";
 import {
   installBrowserIfEasy,
   installDebianPackages,
+  installStreamModuleIfEasy,
   missingDebianPackages,
   missingLabPackages,
 } from "./setup/debian.mjs";
@@ -19,7 +20,10 @@ const forTests = process.argv.includes("--tests");
 
 try {
   await setUp();
-  if (forTests) await installBrowserIfEasy();
+  if (forTests) {
+    await installBrowserIfEasy();
+    await installStreamModuleIfEasy();
+  }
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   process.stderr.write(`set-up failed: ${error.message}\n`);

@@ -86,6 +86,21 @@ export async function installDebianPackages(missing) {
   if (missing.includes(PACKAGE_OF.nginx)) assertNginxIsRecent();
 }
 
+/** What Debian's nginx has TCP from, and where that is then. An nginx that has it built in needs neither. */
+const STREAM_PACKAGE = "libnginx-mod-stream";
+const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/** Installs nginx's TCP part, for the tests of TCP services: they say so where it is missing. */
+export async function installStreamModuleIfEasy() {
+  if (existsSync(STREAM_MODULE) || !lacksStreamModule()) return;
+  await installIfEasy(STREAM_PACKAGE, "the tests of TCP services will be skipped");
+}
+
+function lacksStreamModule() {
+  const { stderr } = spawnSync(findProgram("nginx") ?? "nginx", ["-V"], { encoding: "utf8" });
+  return /--with-stream=dynamic/.test(stderr ?? "");
+}
+
 /** The browser that the tests look at the fleet's page with. */
 const BROWSER = "chromium";
 
@@ -94,13 +109,21 @@ const BROWSER = "chromium";
  * whatever stands in the way here is said and no more.
  */
 export async function installBrowserIfEasy() {
-  if (findProgram(BROWSER) !== undefined) return;
+  if (findProgram(BROWSER) === undefined)
+    await installIfEasy(BROWSER, "the test of the page will be skipped");
+}
+
+/**
+ * @param {string} debianPackage
+ * @param {string} otherwise what follows where it can't be installed
+ */
+async function installIfEasy(debianPackage, otherwise) {
   if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) {
-    return say(`no ${BROWSER}: the test of the page will be skipped`);
+    return say(`no ${debianPackage}: ${otherwise}`);
   }
-  say(`installing ${BROWSER} from Debian, to look at the page with`);
-  const code = await withServicesKeptDown(() => installOrRepair([BROWSER]));
-  if (code !== 0) say(`could not install ${BROWSER}: the test of the page will be skipped`);
+  say(`installing ${debianPackage} from Debian`);
+  const code = await withServicesKeptDown(() => installOrRepair([debianPackage]));
+  if (code !== 0) say(`could not install ${debianPackage}: ${otherwise}`);
 }
 
 /**

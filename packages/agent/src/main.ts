@@ -12,6 +12,7 @@ import { JournalFile } from "./adapters/journal/journal-file.ts";
 import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
 import { askHealth } from "./adapters/network/probe.ts";
+import { readFeatures } from "./adapters/nginx/binary.ts";
 import { NginxEdge } from "./adapters/nginx/edge.ts";
 import { IncludeEdge } from "./adapters/nginx/include-edge.ts";
 import { EdgeLayout } from "./adapters/nginx/layout.ts";
@@ -70,10 +71,12 @@ async function main(): Promise<void> {
 }
 
 /** Whether an agent could start with this config; for an installer, before it stops the one that runs. */
-function check(configPath: string): void {
+async function check(configPath: string): Promise<void> {
   const config = readConfig(configPath);
   const token = config.ok ? readToken(config.value.tokenFile) : config;
-  give(token.ok ? "" : token.error.message, token.ok ? 0 : 1);
+  const nginx = config.ok && config.value.edge ? await readFeatures(config.value.edge.nginx) : ok(undefined);
+  const failed = [token, nginx].flatMap((result) => (result.ok ? [] : [result.error.message]));
+  give(failed.join("\n"), failed.length === 0 ? 0 : 1);
 }
 
 function moveIn(configPath: string): Result<Rooms, Failure> {

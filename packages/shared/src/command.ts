@@ -91,6 +91,8 @@ export type Watched = z.infer<typeof Watched>;
 export const UpstreamContent = asSent(
   z.object({
     upstream: UpstreamName,
+    /** Left out it is HTTP. */
+    protocol: z.literal("tcp").optional(),
     members: z.array(Member),
     shares: z.array(z.unknown()).max(0),
     balance: Balance,

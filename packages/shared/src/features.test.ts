@@ -29,6 +29,16 @@ test.each([
   expect(lackedFeatures(target, "host", [...features, "of a later release"])).toEqual([]);
 });
 
+test("TCP asks an edge for it, whatever the target", () => {
+  const { target, edge } = SpecInput.parse({
+    ...written,
+    run: { command: ["node"] },
+    edge: { match: { role: "edge" }, protocol: "tcp" },
+  });
+  expect(lackedFeatures(target, "edge", [], edge.protocol)).toEqual(["edge.protocol"]);
+  expect(lackedFeatures(target, "edge", features, edge.protocol)).toEqual([]);
+});
+
 test("an agent from before there were features announces none", () => {
   const facts = {
     ...{ agentVersion: "0.1.0", hostname: "h1", address: "127.0.1.1", labels: {}, roles: ["host"] },

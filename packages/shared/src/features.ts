@@ -1,9 +1,10 @@
 import { edgeCheckOf } from "./health.ts";
 import type { Role } from "./report.ts";
+import type { EdgeProtocol } from "./spec.ts";
 import type { TargetSpec } from "./target.ts";
 
-/** By role, how a target shows that agents in that role have to understand a part of it. */
-type Part = Partial<Record<Role, (spec: TargetSpec) => boolean>>;
+/** By role, how a target, or what its edges pass on, shows that agents in that role have to understand a part of it. */
+type Part = Partial<Record<Role, (spec: TargetSpec, protocol: EdgeProtocol) => boolean>>;
 
 /**
  * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
@@ -15,6 +16,7 @@ const parts = {
   "run.envFile": { host: ({ run }) => "command" in run && run.envFile !== undefined },
   unit: { host: ({ run }) => "unit" in run },
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
+  "edge.protocol": { edge: (_, protocol) => protocol === "tcp" },
   "health.command": { host: ({ health }) => "command" in health },
 } as const satisfies Readonly<Record<string, Part>>;
 
@@ -33,9 +35,10 @@ export function lackedFeatures(
   spec: TargetSpec,
   role: Role,
   announced: readonly string[],
+  protocol: EdgeProtocol = "http",
 ): readonly Feature[] {
   return names.filter((feature) => {
     const part: Part = parts[feature];
-    return part[role]?.(spec) && !announced.includes(feature);
+    return part[role]?.(spec, protocol) && !announced.includes(feature);
   });
 }

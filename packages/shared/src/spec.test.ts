@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isNotYetIssue } from "./availability.ts";
-import { SpecInput } from "./spec.ts";
+import { ServiceSpec, SpecInput } from "./spec.ts";
 
 const full = {
   name: "web",
@@ -45,6 +45,14 @@ describe("a service spec", () => {
     expect(SpecInput.parse(full).target.health.intervalMs).toBe(500);
   });
 
+  it("is of HTTP unless it says TCP, also where it was stored before there was TCP", () => {
+    expect(SpecInput.parse(full).edge.protocol).toBe("http");
+    const tcp = { ...full, edge: { ...full.edge, protocol: "tcp" } };
+    expect(SpecInput.parse(tcp).edge.protocol).toBe("tcp");
+    const { protocol: _, ...edge } = SpecInput.parse(full).edge;
+    expect(ServiceSpec.parse({ ...SpecInput.parse(full), edge }).edge.protocol).toBe("http");
+  });
+
   it.each([
     [{ health: { http: "/healthz", intervall: "1s" } }, "health", "intervall"],
     [{ extra: 1 }, "", "extra"],
@@ -74,6 +82,8 @@ describe("a service spec", () => {
     [{ name: "Web" }, "name"],
     [{ hosts: { match: {} } }, "hosts.match"],
     [{ edge: { match: { role: "edge" }, upstream: "a;b" } }, "edge.upstream"],
+    [{ edge: { match: { role: "edge" }, protocol: "udp" } }, "edge.protocol"],
+    [{ edge: { match: { role: "edge" }, protocol: "tcp", balance: "ip-hash" } }, "edge.balance"],
     [{ onFailure: "panic" }, "onFailure"],
     [{ strategy: { kind: "all-at-once" } }, "strategy.allowDowntime"],
     [{ capacity: { loadCeiling: 3 } }, "capacity.loadCeiling"],

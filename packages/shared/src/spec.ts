@@ -100,6 +100,10 @@ export const StrategyInput = z
 export const Balance = z.enum(["round-robin", "weighted", "least-conn", "ip-hash", "least-time"]);
 export type Balance = z.infer<typeof Balance>;
 
+/** What an edge passes on: requests of HTTP, or whole TCP connections. */
+export const EdgeProtocol = z.enum(["http", "tcp"]);
+export type EdgeProtocol = z.infer<typeof EdgeProtocol>;
+
 /** What a rollout does when more hosts fail than `maxFailures`. */
 export const OnFailure = z.enum(["pause", "rollback", "stop"]);
 export type OnFailure = z.infer<typeof OnFailure>;
@@ -111,7 +115,13 @@ export const ServiceSpec = z.object({
   target: TargetSpec,
   /** `loadCeiling` is a share from 0 to 1 of a host's processors; null where load holds nothing back. */
   capacity: z.object({ minServing: StoredAmount, loadCeiling: z.number().gt(0).max(1).nullable() }),
-  edge: z.object({ match: Labels, upstream: UpstreamName, balance: Balance }),
+  edge: z.object({
+    match: Labels,
+    upstream: UpstreamName,
+    /** Left out it is HTTP: specs were stored before there was TCP. */
+    protocol: EdgeProtocol.default("http"),
+    balance: Balance,
+  }),
   strategy: Strategy,
   onFailure: OnFailure,
   maxFailures: StoredAmount,
@@ -132,6 +142,22 @@ const Match = Labels.refine(
   "at least one label, else every host would match",
 );
 
+/** Behind the inner nginx a TCP connection has no header that says whom it is from, and no answer to time. */
+const balancesOfHttp: readonly Balance[] = ["ip-hash", "least-time"];
+
+const EdgeInput = z
+  .strictObject({
+    match: Match,
+    upstream: UpstreamName.optional(),
+    protocol: EdgeProtocol.default("http"),
+    balance: Balance.default(defaults.balance),
+  })
+  .superRefine(({ protocol, balance }, context) => {
+    if (protocol === "http" || !balancesOfHttp.includes(balance)) return;
+    const message = `${balance} is for HTTP; a TCP service takes round-robin, weighted or least-conn`;
+    context.addIssue({ code: "custom", path: ["balance"], message });
+  });
+
 const SpecShape = z.strictObject({
   name: ServiceName,
   hosts: z.strictObject({ match: Match }),
@@ -147,13 +173,7 @@ const SpecShape = z.strictObject({
       loadCeiling: LoadCeilingInput.optional(),
     })
     .prefault({}),
-  edge: z
-    .strictObject({
-      match: Match,
-      upstream: UpstreamName.optional(),
-      balance: Balance.default(defaults.balance),
-    })
-    .optional(),
+  edge: EdgeInput.optional(),
   strategy: StrategyInput.prefault({ kind: "rolling" }),
   onFailure: OnFailure.default(defaults.onFailure),
   maxFailures: AmountInput.default(defaults.maxFailures),
@@ -215,6 +235,7 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
     edge: {
       match: input.edge.match,
       upstream: input.edge.upstream ?? UpstreamName.parse(input.name),
+      protocol: input.edge.protocol,
       balance: input.edge.balance,
     },
     strategy: input.strategy,

@@ -9,6 +9,25 @@ function ready(): World {
   return world;
 }
 
+describe("an edge whose nginx is missing", () => {
+  const message = "no nginx at 'nginx'; install it";
+  const noNginx = ({ op }: { op: string }): Event => ({
+    kind: "edge-started",
+    op,
+    result: err({ code: "edge-nginx-missing", message }),
+  });
+
+  it("says so of every revision at once, tries again, and serves when it is there", () => {
+    const world = new World({ "start-edge": noNginx });
+    world.run(10);
+    world.send(revisionOf(world, 5, contentOf(["h1"])));
+    expect(world.saidOfUpstream()).toMatchObject({ serving: null, trouble: { revision: 5, message } });
+    delete world.answers["start-edge"];
+    world.run(60_000);
+    expect(world.saidOfUpstream()).toMatchObject({ serving: { revision: 5 }, trouble: null });
+  });
+});
+
 describe("a revision of an upstream", () => {
   it("is applied and reported as served", () => {
     const world = ready();

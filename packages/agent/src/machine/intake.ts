@@ -10,7 +10,7 @@ import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
 import type { Instance, MachineState, Upstream } from "./state.ts";
 import { beginRestart, beginUpdate } from "./update.ts";
-import { acceptRevision } from "./upstream.ts";
+import { acceptRevision, sayEdgeTrouble } from "./upstream.ts";
 import { beginRejoin, beginVerify } from "./verify.ts";
 
 /** A command that is not accepted, and why. */
@@ -156,7 +156,10 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
   if (known !== undefined && command.revision <= known.journal.revision) {
     return takeAgain(state, command, known.journal.revision, known.journal.digest);
   }
-  const next = taken(known, command, nowMs);
+  const accepted = taken(known, command, nowMs);
+  // Why it is not served at once is known already.
+  const next =
+    accepted && state.edge.kind === "broken" ? sayEdgeTrouble(accepted, state.edge.message) : accepted;
   return { state: next === undefined ? state : withUpstream(state, name, next), refusal: null, say };
 }
 

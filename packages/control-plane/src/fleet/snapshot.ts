@@ -47,7 +47,8 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
     .map((host) => host.hostId);
 }
 
-function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+/** Whether the labels of a host, in a role that it has, are those of a service. */
+export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }
@@ -69,7 +70,7 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
 /** h2 before h10. */
 const byNumber = new Intl.Collator("en", { numeric: true });
 
-function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
+export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
   return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 
@@ -160,8 +161,9 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
   return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
 }
 
-/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503. */
+/** An upstream that nothing is listed in yet: its name is known to nginx and answers 503, or closes (TCP). */
 export function firstContent(spec: ServiceSpec): UpstreamContent {
-  const { upstream, balance } = spec.edge;
-  return { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  const { upstream, protocol, balance } = spec.edge;
+  const content: UpstreamContent = { upstream, members: [], shares: [], balance, watch: [], checks: {} };
+  return protocol === "tcp" ? { ...content, protocol } : content;
 }

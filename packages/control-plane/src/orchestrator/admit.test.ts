@@ -225,10 +225,19 @@ describe("declaring again", () => {
     expect(stage.snapshot.upstream.content.balance).toBe("least-conn");
   });
 
+  it("refuses another protocol, which the user's nginx would have to know of", () => {
+    const stage = scene();
+    expect(() => stage.declare({ edge: { match: { role: "edge" }, protocol: "tcp" } })).toThrow(
+      "service web is behind upstream web (http); its protocol can't be changed",
+    );
+  });
+
   it("refuses another service's port on the same hosts, and its upstream", () => {
     const stage = scene();
     const other = { name: "api", port: 8081 };
-    expect(() => stage.declare({ ...other, ports: undefined })).toThrow("port 8081 belongs to service web");
+    expect(() => stage.declare({ ...other, ports: undefined })).toThrow(
+      "port 8081 (blue) is also port green of service web on h1, h2, h3, h4",
+    );
     expect(() =>
       stage.declare({ ...other, port: undefined, edge: { match: { role: "edge" }, upstream: "web" } }),
     ).toThrow("upstream web belongs to service web");

@@ -216,11 +216,11 @@ export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly
 }
 
 /** Agents that are older than what they would be sent, all of them: a person upgrades them in one go. */
-function skewRefusal({ hosts, edges }: Snapshot, plan: Plan, to: Target): Refusal | null {
+function skewRefusal({ hosts, edges, spec }: Snapshot, plan: Plan, to: Target): Refusal | null {
   const planned = hosts.filter(({ hostId }) => plan.hosts.some((host) => host.hostId === hostId));
   const skews = [
     ...planned.flatMap((host) => skewOf(host, "host", to) ?? []),
-    ...edges.flatMap((edge) => skewOf(edge, "edge", to) ?? []),
+    ...edges.flatMap((edge) => skewOf(edge, "edge", to, spec.edge.protocol) ?? []),
   ];
   if (skews.length === 0) return null;
   return { code: "agent-too-old", message: skews.map(({ message }) => message).join("; ") };

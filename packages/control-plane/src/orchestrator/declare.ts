@@ -5,6 +5,7 @@ import type { ServiceSpec } from "@siding/shared/spec";
 import { firstContent } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import { type LedgerState, releaseKey } from "../ledger/state.ts";
+import { portConflict } from "./port-conflict.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -20,15 +21,26 @@ export function declareService(
   const conflict = conflictOf(state, spec);
   if (conflict) return err(conflict);
   const before = state.services.get(spec.name);
-  if (before && before.spec.edge.upstream !== spec.edge.upstream) {
-    const message = `service ${spec.name} is behind upstream ${before.spec.edge.upstream}; its name can't be changed, since the user's nginx has it`;
-    return err({ code: "upstream-conflict", message, errors: [{ path: "edge.upstream", message }] });
-  }
+  const fixed = before ? changeOfName(before.spec, spec) : null;
+  if (fixed) return err(fixed);
   const same = before && canonicalJson(before.spec.target) === canonicalJson(spec.target);
   const specRevision = same ? before.specRevision : (before?.specRevision ?? 0) + 1;
   if (before && canonicalJson(before.spec) === canonicalJson(spec)) return ok([]);
   const declared: EventBody = { type: "service-declared", spec, written, specRevision };
   return ok([declared, ...upstreamEvents(state, spec)]);
+}
+
+/** What the user's nginx has in its own config can't be changed from here. */
+function changeOfName({ edge: before }: ServiceSpec, { name, edge }: ServiceSpec): Refusal | null {
+  for (const [field, word] of [
+    ["upstream", "name"],
+    ["protocol", "protocol"],
+  ] as const) {
+    if (before[field] === edge[field]) continue;
+    const message = `service ${name} is behind upstream ${before.upstream}${field === "protocol" ? ` (${before.protocol})` : ""}; its ${word} can't be changed, since the user's nginx has it`;
+    return { code: "upstream-conflict", message, errors: [{ path: `edge.${field}`, message }] };
+  }
+  return null;
 }
 
 function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
@@ -38,21 +50,8 @@ function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
       const message = `upstream ${spec.edge.upstream} belongs to service ${name}`;
       return { code: "upstream-conflict", message, errors: [{ path: "edge.upstream", message }] };
     }
-    const port = sharedPort(spec, other);
-    if (port !== null && canonicalJson(other.hosts.match) === canonicalJson(spec.hosts.match)) {
-      const message = `port ${port} belongs to service ${name} on the same hosts`;
-      return { code: "port-conflict", message, errors: [{ path: "ports", message }] };
-    }
   }
-  return null;
-}
-
-function sharedPort(left: ServiceSpec, right: ServiceSpec): number | null {
-  const taken = [right.target.ports.blue, right.target.ports.green];
-  return (
-    [left.target.ports.blue, left.target.ports.green].find((port) => port !== null && taken.includes(port)) ??
-    null
-  );
+  return portConflict(state, spec);
 }
 
 /** Balancing applies at once; members are the rollouts' to change. */

@@ -6,8 +6,8 @@ import { Front } from "../fleet/front.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
 import { useFleet } from "./scene.ts";
 
-// What passes the user's nginx alone has to pass with Siding behind it: the same tests, with and without. The whole
-// comparison comes with a later release.
+// What passes the user's nginx alone has to pass with Siding behind it, seen through a whole fleet. The comparison in every
+// detail, without a fleet, is the agent's: adapters/nginx/transparency.e2e.test.ts.
 
 const MEGABYTE = 1_000_000;
 

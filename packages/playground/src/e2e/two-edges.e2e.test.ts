@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { finished, reached } from "../fleet/rollouts.ts";
-import { expectNothingLost, expectRolled, ROLLOUT_DEADLINE_MS, servingVersions, useFleet } from "./scene.ts";
+import { until } from "../until.ts";
+import {
+  expectNothingLost,
+  expectNothingLostAt,
+  expectRolled,
+  ROLLOUT_DEADLINE_MS,
+  servingVersions,
+  useFleet,
+} from "./scene.ts";
 
 const fleet = useFleet({
   hosts: 4,
@@ -44,4 +52,38 @@ test("no host is stopped before both edges confirm: with one agent dead it waits
     await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
   });
   expect(await servingVersions(fleet())).toEqual(["v1", "v1", "v1", "v1"]);
+});
+
+test("an edge that is gone is excluded by a person, and the rollout goes on; included, it serves what is wanted", async () => {
+  const { api } = fleet();
+  const [first, second] = [fleet().edge(0), fleet().edge(1)];
+  const tell = (verb: "exclude" | "include") =>
+    api.raw({
+      method: "POST",
+      path: `/v1/edges/e2/${verb}`,
+      body: "{}",
+      headers: { "content-type": "application/json" },
+    });
+  const edge = async () => (await api.edges()).find(({ id }) => id === "e2");
+  // As of a machine that is switched off: neither the agent nor its nginx is there.
+  await second.agent.teardown();
+  const traffic = [["e1", first.front.target]] as const;
+  await expectNothingLostAt(fleet().yard, traffic, BOTH, async () => {
+    const { id } = await fleet().roll({ version: "v2", strategy: { kind: "rolling", batchSize: 2 } });
+    await reached(
+      api,
+      id,
+      "waiting for e2",
+      ({ waiting }) => waiting.some(({ message }) => message.includes("e2")),
+      ROLLOUT_DEADLINE_MS,
+    );
+    expect((await tell("exclude")).status).toBe(200);
+    await finished(api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+  });
+  const left = await edge();
+  expect([left?.counted, left?.excluded === null]).toEqual([false, false]);
+  second.agent.start();
+  expect((await tell("include")).status).toBe(200);
+  await until("e2 to count again", async () => (await edge())?.counted, ROLLOUT_DEADLINE_MS);
+  await expectRolled(fleet(), BOTH, { version: "v1", strategy: { kind: "rolling", batchSize: 2 } });
 });

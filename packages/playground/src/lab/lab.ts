@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RolloutDocument } from "@siding/shared/rest";
 import type { SpecInput } from "@siding/shared/spec";
 import type { Target } from "../clients/connection.ts";
+import type { EdgeMode } from "../fleet/agent.ts";
 import { Api } from "../fleet/api.ts";
 import { userHttp } from "../fleet/front.ts";
 import { finished } from "../fleet/rollouts.ts";
@@ -19,6 +20,7 @@ const PACKAGE_PROGRAM = join(import.meta.dirname, "../../../../scripts/package.t
 
 const HTTP_PORT = 8600;
 const NATS_PORT = 4222;
+const INCLUDE_DIR = "/etc/siding/nginx";
 /** Where the user's nginx listens. */
 const FRONT_PORT = 8000;
 /** Hosts have no port in common with anybody, so these need not be looked for. */
@@ -172,15 +174,17 @@ async function installAgent(
   await machine.sh(`SIDING_TOKEN=${token.trim()} /mnt/install.sh ${role} ${identity} ${urls} ${more}`);
 }
 
+/** What the user has in the nginx of an edge; Debian's own nginx.conf has said some of it. */
+export function userFront(edge: LabHost, mode: EdgeMode): string {
+  const listen = `${edge.address}:${FRONT_PORT}`;
+  return userHttp(INCLUDE_DIR, SERVICE, listen, mode).replace("  access_log off;\n", "");
+}
+
 /** The user's own nginx: never reloaded by anybody, and started at every boot. */
 async function startFront(edge: LabHost): Promise<void> {
-  const include = "/etc/siding/nginx";
   await edge.sh("rm -f /etc/nginx/sites-enabled/default");
-  await edge.write(
-    "/etc/nginx/conf.d/web.conf",
-    userHttp(include, SERVICE, `${edge.address}:${FRONT_PORT}`).replace("  access_log off;\n", ""),
-  );
-  const written = `${include}/http/${SERVICE}.conf`;
+  await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "inner"));
+  const written = `${INCLUDE_DIR}/http/${SERVICE}.conf`;
   await until("the upstream's file", () => edge.sh(`test -f ${written} && echo there`), PATIENCE_MS);
   await edge.sh("systemctl enable --now nginx");
 }

@@ -4,7 +4,7 @@ import { finished } from "../fleet/rollouts.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
 import { until } from "../until.ts";
 import type { LabHost } from "./host.ts";
-import { labSpec } from "./lab.ts";
+import { labSpec, userFront } from "./lab.ts";
 import { whyNoLab } from "./requirements.ts";
 import { expectNothingLost, useLab } from "./scene.ts";
 
@@ -195,6 +195,40 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     await rolled("slow-stop", "succeeded", { run });
     await rolled("v1", "succeeded", { run });
     expect(await lab().answering(first())).toBe("v1");
+  });
+
+  /** Through the edge's front, whoever it is that serves. */
+  const answers = async (edge: LabHost) => {
+    const { address, port } = lab().front(edge);
+    return (await fetch(`http://${address}:${port}/`)).ok;
+  };
+
+  test("an edge of mode include reloads the host's own nginx under its hardened unit", async () => {
+    const [edge] = lab().edges;
+    if (edge === undefined) throw new Error("no edge");
+    const before = (await lab().answering(first())) ?? "none";
+    const [next = "none"] = BOTH.filter((version) => version !== before);
+    // As docs/edge.md says: the inner nginx ends with the old mode, config and state stay.
+    await edge.sh("/mnt/install.sh edge --remove");
+    await edge.sh("echo 'edge: { mode: include, bleed: 1500ms }' >>/etc/siding/edge.yaml");
+    await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "include"));
+    await edge.sh("/mnt/install.sh edge");
+    await until("the front to be reloaded", () => answers(edge), PATIENCE_MS);
+    const master = await edge.sh("cat /run/nginx.pid");
+    await expectNothingLost(lab(), [edge], BOTH, () => rolled(next, "succeeded"));
+    expect(await edge.sh("cat /run/nginx.pid")).toBe(master);
+    const shown = await edge.sh("systemctl show --property=User,CapabilityBoundingSet siding-edge");
+    expect(shown.trim().split("\n").toSorted()).toEqual([
+      "CapabilityBoundingSet=cap_dac_override cap_net_bind_service",
+      "User=root",
+    ]);
+    // And back: nothing of it stays.
+    await edge.sh("sed -i '/mode: include/d' /etc/siding/edge.yaml; /mnt/install.sh edge --upgrade");
+    await edge.write("/etc/nginx/conf.d/web.conf", userFront(edge, "inner"));
+    expect(await edge.sh("systemctl show --property=User siding-edge")).toBe("User=siding-edge\n");
+    await lab().allAlive();
+    await edge.sh("systemctl reload nginx");
+    await expectNothingLost(lab(), [edge], BOTH, () => rolled(before, "succeeded"));
   });
 
   test("after a reboot the agent starts what its journal wants, also without the control plane", async () => {

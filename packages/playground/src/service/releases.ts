@@ -10,7 +10,8 @@ export type Variant =
   | "never-answers"
   | "loopback-only"
   | "slow-start"
-  | "slow-stop";
+  | "slow-stop"
+  | "tcp";
 
 /** A release that the fleet can register: its version and how it behaves. */
 export type NamedRelease = { readonly version: string; readonly variant: Variant };

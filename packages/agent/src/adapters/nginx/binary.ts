@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { resolve } from "node:path";
 import { err, failure, ok } from "@siding/shared/result";
 import type { Balance } from "@siding/shared/spec";
 import type { EdgeResult } from "../../ports/edge.ts";
@@ -17,6 +18,10 @@ export interface NginxFeatures {
   readonly keepaliveMinTimeout: boolean;
   /** The host that has answered soonest can be chosen (from 1.31.0). */
   readonly leastTime: boolean;
+  /** Connections can be passed on one direction at a time (from 1.21.4). */
+  readonly halfClose: boolean;
+  /** The file that TCP is in, if it is there at all; null where it is in the program itself. */
+  readonly streamModule: string | null;
   /** Modules that make a folder for temporary files when nginx starts, by default where only root may write. */
   readonly tempPaths: readonly string[];
 }
@@ -43,8 +48,18 @@ export function parseFeatures(text: string): NginxFeatures | null {
     keepsConnections: comparable >= 1_015_003,
     keepaliveMinTimeout: comparable >= 1_027_004,
     leastTime: comparable >= 1_031_000,
+    halfClose: comparable >= 1_021_004,
+    streamModule: streamModuleOf(text),
     tempPaths: modulesWithTempPath.filter((module) => !text.includes(`--without-http_${module}_module`)),
   };
+}
+
+/** As Debian builds nginx, TCP is a package of its own, and nginx finds it here once it is installed. */
+function streamModuleOf(text: string): string | null {
+  if (/ --with-stream(?=\s|$)/m.test(text)) return null;
+  const given = (option: string) => new RegExp(` --${option}=(\\S+)`).exec(text)?.[1];
+  const prefix = given("prefix") ?? "/usr/local/nginx";
+  return resolve(prefix, given("modules-path") ?? "modules", "ngx_stream_module.so");
 }
 
 /** Whether this build can balance like that. */
@@ -59,11 +74,13 @@ export async function readFeatures(path: string): Promise<EdgeResult<NginxFeatur
   const run = await runNginx(path, ["-V"], "/");
   const features = run.failed ? null : parseFeatures(run.output);
   if (features && !features.supported) {
-    const message = `nginx ${features.version} at '${path}' is too old: ${oldestSupported} or newer is needed`;
+    const message = `nginx ${features.version} at '${path}' is too old: ${oldestSupported} or newer is needed. Upgrade it, or name another one by edge.nginx in the agent's config`;
     return err(failure("edge-nginx-too-old", message));
   }
   if (features) return ok(features);
-  return err(failure("edge-nginx-missing", `no nginx at '${path}': ${run.output}`));
+  const said = run.output === "" ? "it says nothing" : run.output;
+  const message = `no nginx at '${path}' (${said}); ${oldestSupported} or newer is needed. Install it (apt-get install nginx), or name its path by edge.nginx in the agent's config`;
+  return err(failure("edge-nginx-missing", message));
 }
 
 /** `nginx -t`: whether nginx accepts the config, in its own words where it does not. */
@@ -91,11 +108,11 @@ export async function launch(path: string, folder: InnerFolder): Promise<EdgeRes
 const maxOutput = 4_000;
 
 function runNginx(path: string, args: string[], cwd: string): Promise<{ failed: boolean; output: string }> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     execFile(path, args, { cwd, timeout: commandTimeoutMs }, (error, stdout, stderr) => {
       const said = `${stderr}${stdout}`.trim();
       const output = said === "" && error ? error.message : said;
-      resolve({ failed: error !== null, output: output.slice(0, maxOutput) });
+      done({ failed: error !== null, output: output.slice(0, maxOutput) });
     });
   });
 }

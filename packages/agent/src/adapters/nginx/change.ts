@@ -39,7 +39,7 @@ export async function isServedAlready(
 ): Promise<boolean> {
   if (served === null || attempt !== null) return false;
   if (!isSameText(place, wanted, served)) return false;
-  return (await place.servedGeneration(wanted.content.upstream)) === served.generation;
+  return (await place.servedGeneration(wanted.content)) === served.generation;
 }
 
 type Routed = Pick<Wanted, "content" | "ejected">;
@@ -126,7 +126,7 @@ export async function change(
   await putInPlace(context, attempt);
   const tested = await place.test();
   if (!tested.ok) {
-    await putBack(context, before);
+    await putBack(context, before, attempt);
     return { state: await saved(context, { ...begun, attempt: givenUp(before.attempt) }), result: tested };
   }
   const counts = isEjection(context, before, wanted)
@@ -135,7 +135,7 @@ export async function change(
   await place.beforeReload();
   const reloaded = await reload({
     place,
-    upstream: attempt.content.upstream,
+    upstream: attempt.content,
     generation: attempt.generation,
     oldWorkers: attempt.oldWorkers,
     withinMs: context.confirmDeadlineMs,
@@ -149,7 +149,7 @@ export async function change(
       result: reloaded,
     };
   }
-  await putBack(context, before);
+  await putBack(context, before, attempt);
   // A master that was only slow may have read the new file: this makes it read the old one again.
   signal(place.master, "SIGHUP");
   const { code, message } = reloaded.error;
@@ -169,7 +169,7 @@ async function concluded(context: ChangeContext, state: UpstreamState): Promise<
   if (attempt?.outcome !== "open") return null;
   const { place, confirmDeadlineMs: withinMs } = context;
   if (!(await untilAtRest(place, withinMs)).ok) return null;
-  if ((await place.servedGeneration(state.upstream)) !== attempt.generation) return null;
+  if ((await place.servedGeneration(attempt.content)) !== attempt.generation) return null;
   const startedAt = performance.now();
   const settled = () => {
     if (place.retiresWorkers) retire(attempt.oldWorkers);
@@ -184,13 +184,14 @@ async function concluded(context: ChangeContext, state: UpstreamState): Promise<
 
 async function putInPlace({ place }: ChangeContext, rendition: Rendition): Promise<void> {
   const text = place.render(routedBy(rendition), rendition.generation);
-  await writeDurably(place.upstreamFile(rendition.content.upstream), text);
+  await writeDurably(place.upstreamFile(rendition.content), text);
 }
 
 /** Makes sure of an upstream in a running nginx: by looking where that is enough, else by a reload. */
 export async function settle(context: ChangeContext, state: UpstreamState): Promise<Changed> {
-  const { upstream, served, attempt } = state;
-  const answer = await context.place.servedGeneration(upstream);
+  const { served, attempt } = state;
+  const known = attempt?.content ?? served?.content;
+  const answer = known ? await context.place.servedGeneration(known) : null;
   if (attempt === null && answer === (served?.generation ?? null)) return { state, result: ok(undefined) };
   const ended = await concluded(context, state);
   if (ended) return { state: ended, result: ok(undefined) };
@@ -200,8 +201,12 @@ export async function settle(context: ChangeContext, state: UpstreamState): Prom
   return { state: forgotten, result: ok(undefined) };
 }
 
-async function putBack(context: ChangeContext, { upstream, served }: UpstreamState): Promise<void> {
-  if (served === null) await rm(context.place.upstreamFile(upstream), { force: true });
+async function putBack(
+  context: ChangeContext,
+  { served }: UpstreamState,
+  { content }: Attempt,
+): Promise<void> {
+  if (served === null) await rm(context.place.upstreamFile(content), { force: true });
   else await putInPlace(context, served);
 }
 

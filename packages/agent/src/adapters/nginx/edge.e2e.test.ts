@@ -236,8 +236,12 @@ test("an agent that starts after a reboot serves what was confirmed before", asy
 
 test("an nginx that is not there is said by name", async () => {
   const missing = new Rig({ nginx: "/nonexistent/nginx" });
-  expect(await missing.edge.start()).toMatchObject({ ok: false, error: { code: "edge-nginx-missing" } });
+  const refused = await missing.edge.start();
   await missing.close();
+  expect(refused).toMatchObject({ ok: false, error: { code: "edge-nginx-missing" } });
+  expect(messageOf(refused)).toMatch(
+    /^no nginx at '\/nonexistent\/nginx' \(.*ENOENT\); 1\.18\.0 or newer is needed\. Install it \(apt-get .*edge\.nginx/,
+  );
 });
 
 test("a folder that nginx workers can't enter is a warning", async () => {
@@ -280,6 +284,15 @@ async function shares(port: number, clients: number, each: number): Promise<Reco
   }
   return counts;
 }
+
+test("round-robin: each in its turn", async () => {
+  const front = await serving();
+  value(await rig.edge.apply(web([one.member, two.member]), 2));
+  const bodies: string[] = [];
+  for (let turn = 0; turn < 10; turn += 1) bodies.push((await ask(front)).body);
+  const pairs = Array.from({ length: 5 }, (_, pair) => bodies.slice(2 * pair, 2 * pair + 2));
+  for (const pair of pairs) expect(pair.toSorted()).toEqual(["one", "two"]);
+});
 
 test("weighted: a host of weight 3 answers three times as many", async () => {
   const front = await serving();
@@ -324,5 +337,7 @@ test("an nginx that is too old is said by name and version", async () => {
   const refused = await older.edge.start();
   await older.close();
   expect(refused).toMatchObject({ ok: false, error: { code: "edge-nginx-too-old" } });
-  expect(messageOf(refused)).toContain("nginx 1.10.3");
+  expect(messageOf(refused)).toBe(
+    `nginx 1.10.3 at '${old}' is too old: 1.18.0 or newer is needed. Upgrade it, or name another one by edge.nginx in the agent's config`,
+  );
 });

@@ -16,13 +16,14 @@ import {
 } from "./change.ts";
 import { ensureText } from "./durable-file.ts";
 import { findInner, type Inner, innerPlace, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
-import { type EdgeFolders, EdgeLayout } from "./layout.ts";
+import { type EdgeFolders, EdgeLayout, type UpstreamPlace } from "./layout.ts";
 import { readLimits } from "./machine-limits.ts";
 import { retireOrphans } from "./orphans.ts";
 import { isRunning } from "./place.ts";
 import { type MainSettings, renderInclude, renderMain, renderUpstream } from "./render.ts";
 import { loadStates, routedBy, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
 import { endAll } from "./stop.ts";
+import { canStream, findStream } from "./stream-module.ts";
 import { Turns } from "./turns.ts";
 
 export interface NginxEdgeConfig extends EdgeFolders {
@@ -82,7 +83,7 @@ export class NginxEdge implements Edge {
       const served = this.#noted(await act(context.value, state, wanted));
       if (!served.ok) return served;
       // Only now: the user's nginx shall not be offered a name behind which nobody listens.
-      await this.#writeInclude(context.value.layout, upstream);
+      await this.#writeInclude(context.value.layout, content);
       return ok({ ...served.value, reloaded: !same });
     });
   }
@@ -139,10 +140,13 @@ export class NginxEdge implements Edge {
     if (!layout.ok) return layout;
     const features = await readFeatures(nginx);
     if (!features.ok) return features;
-    const { folders, includes, states } = layout.value;
-    for (const path of [includes, folders.runDir, states]) await mkdir(path, { recursive: true });
+    const { folders, includes, streamIncludes, states } = layout.value;
+    for (const path of [includes, streamIncludes, folders.runDir, states])
+      await mkdir(path, { recursive: true });
     await chmod(folders.runDir, 0o755);
-    return ok({ layout: layout.value, features: features.value, limits: await readLimits(), workerUser });
+    const stream = await findStream(nginx, features.value, folders.runDir);
+    const limits = await readLimits();
+    return ok({ layout: layout.value, features: features.value, stream, limits, workerUser });
   }
 
   async #serveConfirmed(settings: MainSettings): Promise<EdgeResult<EdgeFacts>> {
@@ -157,7 +161,8 @@ export class NginxEdge implements Edge {
     }
     const orphans = await this.#retireOrphans(layout);
     if (!orphans.ok) warnings.push(orphans.error.message);
-    for (const { upstream } of this.#served()) await this.#writeInclude(layout, upstream);
+    for (const { served } of this.#states.values())
+      if (served) await this.#writeInclude(layout, served.content);
     return ok({ nginxVersion: features.version, inner, served: this.#served(), warnings });
   }
 
@@ -180,11 +185,11 @@ export class NginxEdge implements Edge {
     await ensureText(folder.config, renderMain(settings, folder));
     for (const rendition of served) {
       const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
-      await ensureText(folder.upstreamFile(rendition.content.upstream), text);
+      await ensureText(folder.upstreamFile(rendition.content), text);
     }
     await removeStrayFiles(
       folder,
-      served.map(({ content }) => content.upstream),
+      served.map(({ content }) => content),
     );
   }
 
@@ -205,17 +210,22 @@ export class NginxEdge implements Edge {
   }
 
   #retireOrphans(layout: EdgeLayout): Promise<EdgeResult<void>> {
-    return retireOrphans(layout, [...this.#states.keys()], this.#config.confirmDeadlineMs);
+    const known = [...this.#states.values()].flatMap(
+      (state) => (state.served ?? state.attempt)?.content ?? [],
+    );
+    return retireOrphans(layout, known, this.#config.confirmDeadlineMs);
   }
 
-  async #writeInclude(layout: EdgeLayout, upstream: UpstreamName): Promise<void> {
+  async #writeInclude(layout: EdgeLayout, upstream: UpstreamPlace): Promise<void> {
     await ensureText(layout.includeFile(upstream), renderInclude(layout, upstream));
   }
 
-  #canServe({ layout }: ChangeContext, { upstream, balance }: UpstreamContent): EdgeResult<void> {
-    const fits = layout.fits(upstream);
+  #canServe({ layout }: ChangeContext, content: UpstreamContent): EdgeResult<void> {
+    const fits = layout.fits(content);
     if (!fits.ok || !this.#settings) return fits;
-    return canBalance(this.#settings.features, balance);
+    const { features, stream } = this.#settings;
+    const able = canBalance(features, content.balance);
+    return able.ok ? canStream(stream, content) : able;
   }
 
   #noted({ state, result }: Changed): EdgeResult<ServedUpstream> {

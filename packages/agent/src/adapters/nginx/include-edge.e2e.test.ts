@@ -11,6 +11,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { UpstreamContent } from "@siding/shared/command";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { IncludeEdge, type IncludeEdgeConfig } from "./include-edge.ts";
 import { isAlive, processOf } from "./processes.ts";
@@ -130,6 +131,38 @@ test("nobody listed answers 503, and nginx still starts", async () => {
   await endNginx("SIGTERM");
   await startNginx();
   expect((await ask({ port })).status).toBe(503);
+});
+
+test("balances as it is told: in turn, by weight, and by the client's address", async () => {
+  await serving();
+  const members = [{ ...one.member, weight: 3 }, two.member];
+  const answers = async (localAddress = "127.0.0.1") => {
+    const bodies: string[] = [];
+    for (let turn = 0; turn < 8; turn += 1) bodies.push((await ask({ port, localAddress })).body);
+    return bodies;
+  };
+  const ones = (bodies: readonly string[]) => bodies.filter((body) => body === "one").length;
+  value(await edge.apply(web(members), 2));
+  expect(ones(await answers())).toBe(4);
+  value(await edge.apply(web(members, { balance: "weighted" }), 3));
+  expect(ones(await answers())).toBe(6);
+  value(await edge.apply(web(members, { balance: "ip-hash" }), 4));
+  const hosts = new Set<string>();
+  for (let client = 1; client <= 24; client += 1) {
+    const [first = "", ...others] = await answers(`127.0.7.${client}`);
+    expect(new Set(others)).toEqual(new Set([first]));
+    hosts.add(first);
+  }
+  expect(hosts).toEqual(new Set(["one", "two"]));
+});
+
+test("a TCP service is refused by name; HTTP goes on", async () => {
+  await serving();
+  const tcp = { ...web([two.member]), upstream: "db", protocol: "tcp" } as UpstreamContent;
+  const refused = await edge.apply(tcp, 2);
+  expect(refused).toMatchObject({ ok: false, error: { code: "edge-config-refused" } });
+  expect(messageOf(refused)).toContain("upstream db is TCP, and mode include is for HTTP: use mode inner");
+  expect(value(await edge.apply(web([two.member]), 3))).toMatchObject({ reloaded: true });
 });
 
 test("a mistake in the user's own config is refused in nginx's words; what served serves on", async () => {

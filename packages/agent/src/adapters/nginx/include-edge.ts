@@ -79,7 +79,7 @@ export class IncludeEdge implements Edge {
     return this.#turns.take(async () => {
       const { upstream } = content;
       const wanted: Wanted = { content, revision, ejected };
-      const able = this.#canBalance(content);
+      const able = this.#canServe(content);
       if (!able.ok) return able;
       const context = await this.#context();
       if (!context.ok) return this.#announced(wanted, context);
@@ -97,7 +97,7 @@ export class IncludeEdge implements Edge {
 
   prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>> {
     return this.#turns.take(async () => {
-      const able = this.#canBalance(content);
+      const able = this.#canServe(content);
       if (!able.ok) return able;
       const context = await this.#context();
       return context.ok ? rehearse(context.value, content, ejected) : context;
@@ -174,7 +174,11 @@ export class IncludeEdge implements Edge {
     return failed;
   }
 
-  #canBalance({ balance }: UpstreamContent): EdgeResult<void> {
+  #canServe({ upstream, protocol, balance }: UpstreamContent): EdgeResult<void> {
+    if (protocol === "tcp") {
+      const message = `upstream ${upstream} is TCP, and mode include is for HTTP: use mode inner on this edge, or another edge for it`;
+      return err(failure("edge-config-refused", message));
+    }
     return this.#features ? canBalance(this.#features, balance) : ok(undefined);
   }
 

@@ -1,17 +1,16 @@
 import { chmod, cp, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { UpstreamContent } from "@siding/shared/command";
-import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { launch, testConfig } from "./binary.ts";
 import { syncFolder, textOf, writeDurably } from "./durable-file.ts";
-import { type EdgeLayout, InnerFolder } from "./layout.ts";
+import { type EdgeLayout, InnerFolder, type UpstreamPlace } from "./layout.ts";
 import type { Place } from "./place.ts";
 import { isRetired, nginxIn, type ProcessRef } from "./processes.ts";
 import { type MainSettings, renderMain, renderUpstream } from "./render.ts";
 import { type Rendition, routedBy } from "./state.ts";
-import { anyUpstream, servedGeneration } from "./status.ts";
+import { anyUpstream, servedGeneration, servedStreamGeneration } from "./status.ts";
 import { until } from "./waiting.ts";
 
 /** A running inner nginx: the folder it works in and its master. */
@@ -34,7 +33,10 @@ export async function findInner(layout: EdgeLayout): Promise<Inner | null> {
 export function innerPlace(binary: string, settings: MainSettings, { folder, master }: Inner): Place {
   return {
     master,
-    servedGeneration: (upstream) => servedGeneration({ path: folder.statusSocket }, upstream),
+    servedGeneration: ({ upstream, protocol }) =>
+      protocol === "tcp"
+        ? servedStreamGeneration({ path: folder.statusSocketOf(upstream) })
+        : servedGeneration({ path: folder.statusSocket }, upstream),
     upstreamFile: (upstream) => folder.upstreamFile(upstream),
     workers: () => nginxIn(folder.path).filter(({ pid }) => pid !== master.pid),
     render: (content, generation) => renderUpstream(settings, folder, content, generation),
@@ -60,7 +62,7 @@ async function rehearse(
   await rm(upstreams, { recursive: true, force: true });
   await cp(folder.upstreams, upstreams, { recursive: true });
   const text = renderUpstream(settings, folder, content, 0);
-  await writeFile(`${upstreams}/${content.upstream}.conf`, text);
+  await writeFile(`${upstreams}/${basename(folder.upstreamFile(content))}`, text);
   await writeFile(config, renderMain(settings, folder, upstreams));
   return testConfig(binary, { path: folder.path, config });
 }
@@ -92,7 +94,7 @@ export async function startInner(
   await writeDurably(folder.config, renderMain(settings, folder));
   for (const rendition of renditions) {
     const text = renderUpstream(settings, folder, routedBy(rendition), rendition.generation);
-    await writeDurably(folder.upstreamFile(rendition.content.upstream), text);
+    await writeDurably(folder.upstreamFile(rendition.content), text);
   }
   const tested = await testConfig(binary, folder);
   const launched = tested.ok ? await launch(binary, folder) : tested;
@@ -146,7 +148,7 @@ export async function sweepFolders(layout: EdgeLayout): Promise<void> {
 }
 
 /** Removes upstream files that nobody vouches for: left by an attempt, or put there by hand. */
-export async function removeStrayFiles(folder: InnerFolder, known: readonly UpstreamName[]): Promise<void> {
+export async function removeStrayFiles(folder: InnerFolder, known: readonly UpstreamPlace[]): Promise<void> {
   const expected = new Set(known.map((upstream) => basename(folder.upstreamFile(upstream))));
   for (const name of await readdir(folder.upstreams)) {
     if (!expected.has(name)) await rm(`${folder.upstreams}/${name}`, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { UpstreamName } from "@siding/shared/ids";
+import type { UpstreamContent } from "@siding/shared/command";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 
@@ -12,6 +12,9 @@ export interface EdgeFolders {
   /** What was confirmed, for ever. */
   readonly dataDir: string;
 }
+
+/** Which upstream, and in which part of a config: all that its files and sockets are named by. */
+export type UpstreamPlace = Pick<UpstreamContent, "upstream" | "protocol">;
 
 /** A path with anything else could end a directive, or be a pattern to `include`. */
 const plainPath = /^\/[A-Za-z0-9._/@+-]*$/;
@@ -55,11 +58,18 @@ export class InnerFolder {
   get statusSocket() {
     return join(this.path, "_status.sock");
   }
-  upstreamFile(upstream: UpstreamName) {
-    return join(this.upstreams, `${upstream}.conf`);
+  /** Which of the files in {@link upstreams} are for `http {}` and which for `stream {}`. */
+  static readonly suffixes = { http: ".conf", tcp: ".stream" } as const;
+
+  upstreamFile({ upstream, protocol }: UpstreamPlace) {
+    return join(this.upstreams, `${upstream}${InnerFolder.suffixes[protocol ?? "http"]}`);
   }
   socket(upstream: string) {
     return join(this.path, `${upstream}.sock`);
+  }
+  /** Of a TCP upstream: a stream has no request that could name one of several. */
+  statusSocketOf(upstream: string) {
+    return join(this.path, `${upstream}_status.sock`);
   }
 
   static numberOf(name: string): number | null {
@@ -90,8 +100,9 @@ export class EdgeLayout {
   }
 
   /** Whether the upstream's sockets have room for their paths, also those of later inner nginxes. */
-  fits(upstream: UpstreamName): EdgeResult<void> {
-    const longest = this.inner(longestInnerNumber).socket(upstream);
+  fits({ upstream, protocol }: UpstreamPlace): EdgeResult<void> {
+    const inner = this.inner(longestInnerNumber);
+    const longest = protocol === "tcp" ? inner.statusSocketOf(upstream) : inner.socket(upstream);
     const excess = longest.length - longestSocketPath;
     if (excess <= 0) return ok(undefined);
     return err(
@@ -110,14 +121,17 @@ export class EdgeLayout {
     return join(this.folders.runDir, "current");
   }
   /** The one member, for ever, of the upstream that the user's nginx knows. */
-  stableSocket(upstream: UpstreamName) {
+  stableSocket(upstream: string) {
     return join(this.current, `${upstream}.sock`);
   }
   get includes() {
     return join(this.folders.includeDir, "http");
   }
-  includeFile(upstream: UpstreamName) {
-    return join(this.includes, `${upstream}.conf`);
+  get streamIncludes() {
+    return join(this.folders.includeDir, "stream");
+  }
+  includeFile({ upstream, protocol }: UpstreamPlace) {
+    return join(protocol === "tcp" ? this.streamIncludes : this.includes, `${upstream}.conf`);
   }
   /** Mode `include`: what all upstreams share. */
   get sharedFile() {
@@ -133,7 +147,7 @@ export class EdgeLayout {
   get states() {
     return join(this.folders.dataDir, "upstreams");
   }
-  stateFile(upstream: UpstreamName) {
+  stateFile(upstream: string) {
     return join(this.states, `${upstream}.json`);
   }
   /** Outside the run folder: it shall outlive the nginx that it is about. */

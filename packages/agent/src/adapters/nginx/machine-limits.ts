@@ -1,5 +1,12 @@
 import { readFile } from "node:fs/promises";
-import type { Limits } from "./render.ts";
+
+/** What the machine allows. */
+export interface Limits {
+  /** The hard limit on open files. */
+  readonly openFiles: number;
+  /** The longest listen queue that the kernel grants. */
+  readonly backlog: number;
+}
 
 /** Reads what this machine grants to a process that the agent starts. */
 export async function readLimits(): Promise<Limits> {

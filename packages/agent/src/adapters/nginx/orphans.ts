@@ -1,11 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { currentFolder, innerFolders, masterIn, sweepFolders } from "./inner.ts";
-import type { EdgeLayout, InnerFolder } from "./layout.ts";
+import type { EdgeLayout, InnerFolder, UpstreamPlace } from "./layout.ts";
 import { isRetired, nginxIn, type ProcessRef } from "./processes.ts";
-import { flushQueue } from "./status.ts";
+import { flushQueue, flushStreamQueue } from "./status.ts";
 import { retire } from "./turnover.ts";
 import { until } from "./waiting.ts";
 
@@ -21,7 +20,7 @@ const lookupGraceMs = 50;
  */
 export async function retireOrphans(
   layout: EdgeLayout,
-  upstreams: readonly UpstreamName[],
+  upstreams: readonly UpstreamPlace[],
   withinMs: number,
 ): Promise<EdgeResult<void>> {
   const current = await currentFolder(layout);
@@ -43,11 +42,15 @@ export async function retireOrphans(
 
 async function retireFolder(
   folder: InnerFolder,
-  upstreams: readonly UpstreamName[],
+  upstreams: readonly UpstreamPlace[],
   withinMs: number,
 ): Promise<ProcessRef[]> {
   await pause(lookupGraceMs);
-  await Promise.all(upstreams.map((upstream) => flushQueue(folder.socket(upstream))));
+  await Promise.all(
+    upstreams.map(({ upstream, protocol }) =>
+      (protocol === "tcp" ? flushStreamQueue : flushQueue)(folder.socket(upstream)),
+    ),
+  );
   const master = await masterIn(folder);
   const workers = nginxIn(folder.path).filter(({ pid }) => pid !== master?.pid);
   // A living master passes it on, and would replace a worker that ended by itself.

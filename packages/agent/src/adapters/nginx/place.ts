@@ -1,6 +1,6 @@
 import type { UpstreamContent } from "@siding/shared/command";
-import type { UpstreamName } from "@siding/shared/ids";
 import type { EdgeResult } from "../../ports/edge.ts";
+import type { UpstreamPlace } from "./layout.ts";
 import { isAlive, type ProcessRef } from "./processes.ts";
 
 /**
@@ -10,8 +10,8 @@ import { isAlive, type ProcessRef } from "./processes.ts";
 export interface Place {
   readonly master: ProcessRef;
   /** The generation of an upstream that some worker has read; null where none answers, or knows it. */
-  servedGeneration(upstream: UpstreamName): Promise<number | null>;
-  upstreamFile(upstream: UpstreamName): string;
+  servedGeneration(upstream: UpstreamPlace): Promise<number | null>;
+  upstreamFile(upstream: UpstreamPlace): string;
   /** Its workers at this moment. */
   workers(): ProcessRef[];
   render(content: UpstreamContent, generation: number): string;

@@ -1,6 +1,7 @@
 import type { UpstreamContent } from "@siding/shared/command";
 import type { NginxFeatures } from "./binary.ts";
-import { banner, lines, upstreamBlock } from "./render.ts";
+import { banner, lines } from "./config-text.ts";
+import { upstreamBlock } from "./upstream-block.ts";
 
 /** An idle connection of a client is closed by a reload no earlier than this, where nginx can be told so. */
 const keepaliveMin = "1s";
@@ -21,7 +22,7 @@ export function renderIncluded(
   return lines(
     banner,
     content.members.length > 0
-      ? upstreamBlock(content, features, "$remote_addr")
+      ? upstreamBlock(content, { features, clientKey: "$remote_addr" })
       : emptyUpstream(upstream, statusPort),
     "",
     "server {",

@@ -1,4 +1,5 @@
-import type { Member } from "@siding/shared/command";
+import type { Member, UpstreamContent } from "@siding/shared/command";
+import type { UpstreamName } from "@siding/shared/ids";
 import { expect, test } from "vitest";
 import { parseFeatures } from "./binary.ts";
 import { EdgeLayout } from "./layout.ts";
@@ -18,8 +19,11 @@ const debian: MainSettings = {
     keepsConnections: true,
     keepaliveMinTimeout: false,
     leastTime: false,
+    halfClose: true,
+    streamModule: "/usr/local/nginx/modules/ngx_stream_module.so",
     tempPaths: ["fastcgi", "uwsgi", "scgi"],
   },
+  stream: { kind: "absent", why: "not installed" },
   limits: { openFiles: 20_000, backlog: 4_096 },
   workerUser: "www-data",
 };
@@ -66,8 +70,23 @@ test("an upstream without members", async () => {
   await expect(renderUpstream(debian, folder, web([]), 3)).toMatchFileSnapshot(golden("upstream-empty"));
 });
 
+const tcp = { ...two, upstream: "db", protocol: "tcp", balance: "least-conn" } as UpstreamContent;
+const withStream: MainSettings = { ...debian, stream: { kind: "module", path: "/m/ngx_stream_module.so" } };
+
+test("TCP: what the inner nginx has besides, an upstream, and one without members", async () => {
+  const main = renderMain(withStream, folder);
+  expect(main).toMatch(/^load_module \/m\/ngx_stream_module\.so;$/m);
+  await expect(main.slice(main.indexOf("\nstream {"))).toMatchFileSnapshot(golden("stream"));
+  await expect(renderUpstream(withStream, folder, tcp, 3)).toMatchFileSnapshot(golden("upstream-tcp"));
+  const empty = renderUpstream(withStream, folder, { ...tcp, members: [] }, 3);
+  await expect(empty).toMatchFileSnapshot(golden("upstream-tcp-empty"));
+  const builtIn = renderMain({ ...debian, stream: { kind: "built-in" } }, folder);
+  expect(builtIn).not.toContain("load_module");
+  expect(builtIn).toContain("\nstream {");
+});
+
 test("what the user's nginx includes", async () => {
-  await expect(renderInclude(layout, two.upstream)).toMatchFileSnapshot(golden("include"));
+  await expect(renderInclude(layout, two)).toMatchFileSnapshot(golden("include"));
 });
 
 test("a revision that only watches another instance has the same text", () => {
@@ -83,6 +102,8 @@ test("what a build can't do is left out, and what it can is used", () => {
     keepsConnections: false,
     keepaliveMinTimeout: false,
     leastTime: false,
+    halfClose: false,
+    streamModule: null,
     tempPaths: [],
   };
   const text = renderMain({ ...debian, features, workerUser: null }, folder);
@@ -113,8 +134,17 @@ test("reads what a build says of itself", () => {
     keepsConnections: true,
     keepaliveMinTimeout: true,
     leastTime: true,
+    halfClose: true,
+    streamModule: "/usr/local/nginx/modules/ngx_stream_module.so",
     tempPaths: ["fastcgi", "uwsgi"],
   });
+  const streamModule = (options: string) => parseFeatures(said("nginx/1.22.1", options))?.streamModule;
+  expect(streamModule("--with-threads --with-stream --with-x")).toBeNull();
+  const asDebian = "--prefix=/usr/share/nginx --modules-path=/usr/lib/nginx/modules --with-stream=dynamic";
+  expect(streamModule(asDebian)).toBe("/usr/lib/nginx/modules/ngx_stream_module.so");
+  expect(streamModule("--prefix=/opt/nginx --with-stream_ssl_module")).toBe(
+    "/opt/nginx/modules/ngx_stream_module.so",
+  );
   expect(parseFeatures(said("openresty/1.13.6.2"))).toMatchObject({
     version: "1.13.6",
     keepsConnections: false,
@@ -129,7 +159,7 @@ test("folders that nginx or a socket can't take are refused", () => {
     expect(refused).toMatchObject({ ok: false, error: { code: "edge-path-refused" } });
   }
   const deep = value(EdgeLayout.of({ ...folders, runDir: `/${"d".repeat(85)}` }));
-  expect(deep.fits("w" as typeof two.upstream)).toMatchObject({ ok: true });
-  const refused = deep.fits("a-name-too-long" as typeof two.upstream);
+  expect(deep.fits({ upstream: "w" as UpstreamName })).toMatchObject({ ok: true });
+  const refused = deep.fits({ upstream: "a-name-too-long" as UpstreamName });
   expect(refused).toMatchObject({ ok: false, error: { code: "edge-path-refused" } });
 });

@@ -1,21 +1,16 @@
-import { isIP } from "node:net";
-import type { Member, UpstreamContent } from "@siding/shared/command";
-import type { UpstreamName } from "@siding/shared/ids";
-import type { Balance } from "@siding/shared/spec";
+import type { UpstreamContent } from "@siding/shared/command";
 import type { NginxFeatures } from "./binary.ts";
-import type { EdgeLayout, InnerFolder } from "./layout.ts";
-
-/** What the machine allows. */
-export interface Limits {
-  /** The hard limit on open files. */
-  readonly openFiles: number;
-  /** The longest listen queue that the kernel grants. */
-  readonly backlog: number;
-}
+import { banner, indent, lines, never } from "./config-text.ts";
+import { type EdgeLayout, InnerFolder, type UpstreamPlace } from "./layout.ts";
+import type { Limits } from "./machine-limits.ts";
+import { renderStreamPart, renderStreamUpstream } from "./render-stream.ts";
+import type { StreamSupport } from "./stream-module.ts";
+import { upstreamBlock } from "./upstream-block.ts";
 
 export interface MainSettings {
   readonly layout: EdgeLayout;
   readonly features: NginxFeatures;
+  readonly stream: StreamSupport;
   readonly limits: Limits;
   /** Who the workers run as; null leaves it to how nginx was built. */
   readonly workerUser: string | null;
@@ -26,8 +21,6 @@ const mostConnections = 16_384;
 /** Room for log, sockets and channels beside the connections. */
 const spareFiles = 64;
 
-/** Never the limit: the user's own nginx has the timeouts. */
-const never = "30d";
 /** No front's headers may be too long for inner; fronts are seldom set above 32k. */
 const headerBytes = "64k";
 
@@ -54,27 +47,18 @@ const obeyedByNginx = [
   "Vary",
 ];
 
-/**
- * Connections to hosts are used again: 1.8 times the throughput with tiny replies. But a host that closes an idle one just
- * when a POST is on its way costs that POST (measured: 1 of 300 at nginx's own 60 s), so nginx has to be the first to
- * close: the shortest idle timeout that a common server has is 2 s. A drain is not held up: a worker that is asked to
- * finish closes what is idle.
- */
-const keepConnections = ["    keepalive 64;", "    keepalive_timeout 500ms;"];
-
-export const banner = "# Written by the Siding agent; changes made here are lost.";
-
 /** The inner nginx's own config: no policy of its own (each directive stands for a way in which inner once bit). */
 export function renderMain(
   settings: MainSettings,
   folder: InnerFolder,
   upstreams: string = folder.upstreams,
 ): string {
-  const { layout, features, limits, workerUser } = settings;
+  const { layout, features, stream, limits, workerUser } = settings;
   const openFiles = Math.min(limits.openFiles, 65_536);
   const connections = Math.max(64, Math.min(mostConnections, openFiles - spareFiles));
   return lines(
     banner,
+    stream.kind === "module" ? `load_module ${stream.path};` : null,
     workerUser === null ? null : `user ${plainUser(workerUser)};`,
     "worker_processes auto;",
     `worker_rlimit_nofile ${openFiles};`,
@@ -91,8 +75,9 @@ export function renderMain(
     "",
     indent(statusServer(folder, "_", 0)),
     "",
-    `    include ${upstreams}/*.conf;`,
+    `    include ${upstreams}/*${InnerFolder.suffixes.http};`,
     "}",
+    stream.kind === "absent" ? null : renderStreamPart(features, upstreams),
   );
 }
 
@@ -126,6 +111,7 @@ function passEverything(features: NginxFeatures, folder: InnerFolder): string {
     "proxy_set_header Host $http_host;",
     "proxy_set_header Upgrade $http_upgrade;",
     "proxy_set_header Connection $siding_connection;",
+    "proxy_set_header TE $http_te;",
     ...hiddenByNginx.map((header) => `proxy_pass_header ${header};`),
     `proxy_ignore_headers ${obeyedByNginx.join(" ")};`,
     features.passTrailers ? "proxy_pass_trailers on;" : null,
@@ -171,6 +157,17 @@ function statusServer(folder: InnerFolder, name: string, generation: number): st
 }
 
 /**
+ * Where no host answers, the user's nginx shall see what it would see without us, a connection that ends, and say 502 by
+ * its own `error_page`. An answer of ours would pass for the service's.
+ */
+const closeWhereHostsFail = [
+  "    error_page 502 504 = @closed;",
+  "    location @closed {",
+  "        return 444;",
+  "    }",
+];
+
+/**
  * The file of one upstream. It says nothing of the revision, so that a revision that changes nothing which nginx reads
  * has the same text and needs no reload.
  */
@@ -181,60 +178,25 @@ export function renderUpstream(
   generation: number,
 ): string {
   const { upstream, members } = content;
+  if (content.protocol === "tcp") return renderStreamUpstream(limits, folder, content, generation);
   const serves = members.length > 0;
   return lines(
     banner,
-    serves ? upstreamBlock(content, features, clientBehindFront) : null,
+    serves ? upstreamBlock(content, { features, clientKey: clientBehindFront }) : null,
     "server {",
     `    listen unix:${folder.socket(upstream)} backlog=${limits.backlog};`,
     "    location / {",
     serves ? `        proxy_pass http://${upstream};` : "        return 503;",
     "    }",
+    ...(serves ? closeWhereHostsFail : []),
     "}",
     "",
     statusServer(folder, upstream, generation),
   );
 }
 
-/** `clientKey`: nginx's word for whom a request is from. */
-export function upstreamBlock(content: UpstreamContent, features: NginxFeatures, clientKey: string): string {
-  return lines(
-    `upstream ${content.upstream} {`,
-    // All workers share one rotation and one count of connections. A server takes about a kilobyte.
-    `    zone ${content.upstream} ${64 + 2 * content.members.length}k;`,
-    balancing(content.balance, clientKey),
-    // Who is a member is the ledger's to say: restarting all in turn would otherwise mark all of them failed.
-    ...content.members.map(
-      (member) => `    server ${socketAddress(member)}${weight(content, member)} max_fails=0;`,
-    ),
-    ...(features.keepsConnections ? keepConnections : []),
-    "}",
-  );
-}
-
-/** nginx's directive for a way to choose; before `keepalive`, as nginx wants it. */
-function balancing(balance: Balance, clientKey: string): string | null {
-  switch (balance) {
-    case "round-robin":
-    case "weighted":
-      return null;
-    case "least-conn":
-      return "    least_conn;";
-    case "ip-hash":
-      // Consistent: a host that leaves moves its own clients only.
-      return `    hash ${clientKey} consistent;`;
-    case "least-time":
-      return "    least_time header;";
-  }
-}
-
-function weight({ balance }: UpstreamContent, member: Member): string {
-  const { weight: share = 1 } = member;
-  return balance === "weighted" && share !== 1 ? ` weight=${share}` : "";
-}
-
 /** What the user's nginx includes. It never changes, so the user's nginx needs no reload for a rollout. */
-export function renderInclude(layout: EdgeLayout, upstream: UpstreamName): string {
+export function renderInclude(layout: EdgeLayout, { upstream }: UpstreamPlace): string {
   return lines(
     banner,
     `upstream ${upstream} {`,
@@ -243,22 +205,7 @@ export function renderInclude(layout: EdgeLayout, upstream: UpstreamName): strin
   );
 }
 
-function socketAddress({ address, port }: Pick<Member, "address" | "port">): string {
-  const family = isIP(address);
-  if (family === 0 || address.includes("%")) throw new Error(`not an address: ${JSON.stringify(address)}`);
-  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 function plainUser(user: string): string {
   if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) throw new Error(`not a user's name: ${JSON.stringify(user)}`);
   return user;
-}
-
-export function lines(...parts: readonly (string | null)[]): string {
-  const text = parts.filter((part) => part !== null).join("\n");
-  return text.endsWith("\n") ? text : `${text}\n`;
-}
-
-function indent(text: string): string {
-  return text.trimEnd().replace(/^(?=.)/gm, "    ");
 }

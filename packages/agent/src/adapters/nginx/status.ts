@@ -17,6 +17,12 @@ export async function servedGeneration(status: Listener, upstream: string): Prom
   return generation === 0 && upstream !== anyUpstream ? null : generation;
 }
 
+/** The same of a TCP upstream, whose status server says it to whoever connects. */
+export async function servedStreamGeneration(status: Listener): Promise<number | null> {
+  const match = /^(\d+)\n$/.exec((await ask(status, "")) ?? "");
+  return match ? Number(match[1]) : null;
+}
+
 /** Asks for nothing but a sign of life. */
 export const anyUpstream = "_";
 
@@ -28,8 +34,16 @@ export async function flushQueue(socket: string): Promise<void> {
   await ask({ path: socket }, "GET / HTTP/1.1\r\n\r\n");
 }
 
-/** Sends a request and returns the whole answer; null where the connection fails or times out. */
-function ask(listener: Listener, request: string): Promise<string | null> {
+/**
+ * The same for a TCP upstream. Nothing in a stream is nginx's own to answer, so a service sees a connection that closes
+ * at once, as from any TCP health check; one that does not close in turn is not waited for.
+ */
+export async function flushStreamQueue(socket: string): Promise<void> {
+  await ask({ path: socket }, null);
+}
+
+/** Sends a request (null: none, and the end at once) and returns the whole answer; null where the connection fails or times out. */
+function ask(listener: Listener, request: string | null): Promise<string | null> {
   return new Promise((resolve) => {
     let answer = "";
     const connection = connect(listener);
@@ -39,7 +53,7 @@ function ask(listener: Listener, request: string): Promise<string | null> {
     };
     connection.setEncoding("latin1");
     connection.setTimeout(answerTimeoutMs, () => finish(null));
-    connection.on("connect", () => connection.write(request));
+    connection.on("connect", () => (request === null ? connection.end() : connection.write(request)));
     connection.on("data", (chunk: string) => {
       answer += chunk;
       if (answer.length > maxAnswerBytes) finish(null);

@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
-import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
 import type { EdgeResult } from "../../ports/edge.ts";
+import type { UpstreamPlace } from "./layout.ts";
 import { isRunning, type Place } from "./place.ts";
 import { childrenOf, isAlive, isAtRest, isRetired, isWorker, type ProcessRef, signal } from "./processes.ts";
 import { until } from "./waiting.ts";
 
 export interface Turnover {
   readonly place: Place;
-  readonly upstream: UpstreamName;
+  readonly upstream: UpstreamPlace;
   readonly generation: number;
   /** Every worker that lived before the reload, noted while the master was at rest. */
   readonly oldWorkers: readonly ProcessRef[];
@@ -58,7 +58,7 @@ export async function reload(turnover: Turnover): Promise<EdgeResult<void>> {
   }, stillWithin());
   if (!isRunning(place)) return masterGone();
   if (!answered)
-    return withoutEffect(`nginx was told to reload and does not serve '${upstream}' anew`, withinMs);
+    return withoutEffect(`nginx was told to reload and does not serve '${upstream.upstream}' anew`, withinMs);
 
   const retired = await until(() => {
     hasten();

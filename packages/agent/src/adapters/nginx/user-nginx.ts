@@ -1,10 +1,9 @@
 import { rm, writeFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import type { UpstreamName } from "@siding/shared/ids";
 import type { EdgeResult } from "../../ports/edge.ts";
 import { type NginxFeatures, testUserConfig } from "./binary.ts";
 import { textOf, writeDurably } from "./durable-file.ts";
-import type { EdgeLayout } from "./layout.ts";
+import type { EdgeLayout, UpstreamPlace } from "./layout.ts";
 import type { Place } from "./place.ts";
 import {
   childrenOf,
@@ -64,13 +63,13 @@ export class UserNginx {
     const test = () => testUserConfig(this.#binary, configFile);
     const place: Place = {
       master,
-      servedGeneration: (upstream) =>
+      servedGeneration: ({ upstream }) =>
         servedGeneration({ host: "127.0.0.1", port: statusPort }, statusName(upstream)),
       upstreamFile: (upstream) => this.#layout.includeFile(upstream),
       workers: () => workersOf(master),
       render: (content, generation) => renderIncluded(this.#features, statusPort, content, generation),
       test,
-      rehearse: (content) => this.#rehearse(content.upstream, place.render(content, 0), test),
+      rehearse: (content) => this.#rehearse(content, place.render(content, 0), test),
       beforeReload: () => this.#beforeReload(),
       afterReload: () => this.#afterReload(),
       hasLetGo: (worker, sinceMs) =>
@@ -83,7 +82,7 @@ export class UserNginx {
 
   /** nginx has one set of included files, so a test needs them in place for its few milliseconds. */
   async #rehearse(
-    upstream: UpstreamName,
+    upstream: UpstreamPlace,
     text: string,
     test: () => Promise<EdgeResult<void>>,
   ): Promise<EdgeResult<void>> {

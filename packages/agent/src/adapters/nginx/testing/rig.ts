@@ -1,11 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Member, UpstreamContent } from "@siding/shared/command";
 import type { EdgeResult } from "../../../ports/edge.ts";
 import { NginxEdge, type NginxEdgeConfig } from "../edge.ts";
 import { nginxIn } from "../processes.ts";
-import { type Front, startFront } from "./front.ts";
+import { type Front, type FrontServer, startFront, startFronts, startTcpFront } from "./front.ts";
 import { Origin } from "./origin.ts";
 
 /** An edge in folders of its own, with all that a test starts around it; `close` leaves nothing behind. */
@@ -14,7 +14,7 @@ export class Rig {
   readonly config: NginxEdgeConfig;
   edge: NginxEdge;
   readonly #origins: Origin[] = [];
-  readonly #fronts: Front[] = [];
+  readonly #fronts: Pick<Front, "stop">[] = [];
 
   constructor(config: Partial<NginxEdgeConfig> = {}) {
     this.folder = realpathSync(mkdtempSync(join(tmpdir(), "siding-edge-")));
@@ -45,9 +45,32 @@ export class Rig {
   }
 
   async front(settings?: string): Promise<Front> {
-    const front = await startFront(this.config, this.folder, settings);
+    const front = await startFront({ ...this.config, folder: this.folder }, settings);
     this.#fronts.push(front);
     return front;
+  }
+
+  /** A front for TCP; `module` is where nginx has that from, null where it is built in. */
+  async tcpFront(upstream: string, module: string | null): Promise<Front> {
+    const front = await startTcpFront({ ...this.config, folder: this.folder }, { upstream, module });
+    this.#fronts.push(front);
+    return front;
+  }
+
+  /**
+   * One nginx of the user's with these servers; their ports, in order.
+   *
+   * @param includeDir another than the edge's, to do without the edge
+   */
+  async fronts(
+    servers: readonly FrontServer[],
+    includeDir = this.config.includeDir,
+  ): Promise<readonly number[]> {
+    const folder = join(this.folder, `fronts-${this.#fronts.length}`);
+    mkdirSync(folder);
+    const fronts = await startFronts({ nginx: this.config.nginx, includeDir, folder }, servers);
+    this.#fronts.push(fronts);
+    return fronts.ports;
   }
 
   get current(): string {

@@ -14,12 +14,21 @@ export interface Ask {
   readonly headers?: Record<string, string>;
   readonly body?: Buffer | string;
   readonly agent?: Agent;
+  /** Where it comes from. */
+  readonly localAddress?: string;
 }
 
 /** One request, never retried; rejects when the connection breaks before the whole answer is there. */
-export function ask({ port, path = "/", method = "GET", headers = {}, body, agent }: Ask): Promise<Answered> {
+export function ask({
+  path = "/",
+  method = "GET",
+  headers = {},
+  body,
+  agent,
+  ...from
+}: Ask): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const options = { host: "127.0.0.1", port, path, method, headers, maxHeaderSize: 128 * 1024 };
+    const options = { host: "127.0.0.1", ...from, path, method, headers, maxHeaderSize: 128 * 1024 };
     const sent = request({ ...options, ...(agent ? { agent } : { agent: false }) }, (response) => {
       let text = "";
       response.setEncoding("utf8");
