@@ -18,12 +18,12 @@ module.exports = Object.create(new Proxy({}, { get: lookUp }));
 
 export const lazyBuiltins: Plugin = {
   name: "lazy-builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: costly }, ({ path }) => ({
+  setup(bundling) {
+    bundling.onResolve({ filter: costly }, ({ path }) => ({
       path: path.replace(costly, "$1"),
       namespace: "lazy-builtin",
     }));
-    onLoad({ filter: /./, namespace: "lazy-builtin" }, ({ path }) => ({
+    bundling.onLoad({ filter: /./, namespace: "lazy-builtin" }, ({ path }) => ({
       contents: lazily(path),
       loader: "js",
     }));
@@ -33,8 +33,8 @@ export const lazyBuiltins: Plugin = {
 /** Zod brings its messages in forty languages; people read ours in English. */
 export const englishOnly: Plugin = {
   name: "english-only",
-  setup({ onLoad }) {
-    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
+  setup(bundling) {
+    bundling.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
       contents: `export { default as en } from ${JSON.stringify(join(path, "../en.js"))};`,
       loader: "js",
     }));
