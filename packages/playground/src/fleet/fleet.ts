@@ -9,6 +9,7 @@ import { until } from "../until.ts";
 import { Agent, type AgentOptions, type EdgeMode } from "./agent.ts";
 import type { Api } from "./api.ts";
 import { ControlPlane } from "./control-plane.ts";
+import type { FickleRelay } from "./fickle-relay.ts";
 import { Front } from "./front.ts";
 import { finished } from "./rollouts.ts";
 import { type RolloutRequest, SERVICE, serviceSpec } from "./service-spec.ts";
@@ -30,6 +31,8 @@ export type FleetOptions = {
   readonly spec?: Partial<SpecInput>;
   /** Program and arguments of another build of the agents; left out, the one of this checkout. */
   readonly agentBuild?: readonly string[];
+  /** The agents' way to the control plane's HTTP. */
+  readonly relay?: FickleRelay;
   /** For the control plane's Node; they may name files of the yard. */
   readonly nodeArgs?: (yard: Yard) => readonly string[];
 };
@@ -99,13 +102,11 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const build = options.agentBuild === undefined ? {} : { build: options.agentBuild };
-  const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, ...build, role: "host" }));
+  const common = await commonOptions(yard, controlPlane, options);
+  const hosts = hostIds.map((id) => startAgent(yard, common, { ...id, role: "host" }));
   const mode = options.edgeMode ?? "inner";
   const edgeAgents = await Promise.all(
-    edgeIds.map(async (id) =>
-      startAgent(yard, controlPlane, { ...id, ...build, ...(await edgeOptions(yard, id, mode)) }),
-    ),
+    edgeIds.map(async (id) => startAgent(yard, common, { ...id, ...(await edgeOptions(yard, id, mode)) })),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
 
@@ -142,17 +143,26 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
   });
 }
 
+type CommonOptions = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl" | "build">;
+
+/** What all agents are, and where they find the control plane. */
+async function commonOptions(
+  yard: Yard,
+  { httpUrl, natsUrl }: ControlPlane,
+  { relay, agentBuild }: FleetOptions,
+): Promise<CommonOptions> {
+  const common = { natsUrl, ...(agentBuild === undefined ? {} : { build: agentBuild }) };
+  if (relay === undefined) return { ...common, controlPlaneUrl: httpUrl };
+  yard.beforeClose("closing the relay", () => relay.close());
+  return { ...common, controlPlaneUrl: await relay.open(httpUrl) };
+}
+
 function startAgent(
   yard: Yard,
-  controlPlane: ControlPlane,
-  identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx" | "build">,
+  common: CommonOptions,
+  identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
 ): Agent {
-  const agent = new Agent(yard, {
-    ...identity,
-    tokenFile: tokenFile(yard, identity.hostId),
-    natsUrl: controlPlane.natsUrl,
-    controlPlaneUrl: controlPlane.httpUrl,
-  });
+  const agent = new Agent(yard, { ...identity, ...common, tokenFile: tokenFile(yard, identity.hostId) });
   agent.start();
   return agent;
 }
