@@ -37,7 +37,7 @@ const options = new Command("pnpm bench agent")
 await runInYard((yard) => bench(yard));
 
 async function bench(yard: Yard): Promise<number> {
-  const agentBuild = asUnit(await unpackedRelease(yard), "siding-agent");
+  const agentBuild = asUnit(unpackedRelease(yard), "siding-agent");
   const fleet = await startFleet(yard, {
     hosts: 1,
     edges: 1,

@@ -30,7 +30,7 @@ const options = new Command("pnpm bench start")
 await runInYard((yard) => bench(yard));
 
 async function bench(yard: Yard): Promise<number> {
-  const [command = "", ...args] = asUnit(await unpackedRelease(yard), "siding-control-plane");
+  const [command = "", ...args] = asUnit(unpackedRelease(yard), "siding-control-plane");
   const dataDir = yard.path("data");
   mkdirSync(dataDir);
   const ledger = join(dataDir, "ledger.db");

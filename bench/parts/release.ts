@@ -9,7 +9,7 @@ const PACKAGE_PROGRAM = join(import.meta.dirname, "../../scripts/package.ts");
 const INSTALLED = "/usr/lib/siding/current";
 
 /** The tarball as a user gets it, made from this checkout and unpacked in the yard. Gives the folder. */
-export async function unpackedRelease(yard: Yard): Promise<string> {
+export function unpackedRelease(yard: Yard): string {
   const folder = yard.path("installed");
   mkdirSync(folder);
   const packed = execFileSync(process.execPath, [PACKAGE_PROGRAM, "--out", yard.path("dist")], {
