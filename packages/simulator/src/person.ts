@@ -173,7 +173,9 @@ export class Person {
   /** A rollout that rests is told what to do after a while: to go on, and when that does not help, to end. */
   #attend(desk: Desk, open: Open, { status }: RolloutRecord): void {
     const { patienceMs, resumes, ending } = this.#plan.person;
-    if (status !== "paused") {
+    // What waits in a restored ledger waits for a person to look.
+    const stands = status === "queued" && desk.state.behind !== null;
+    if (status !== "paused" && !stands) {
       open.pausedSinceMs = null;
       return;
     }
@@ -181,7 +183,7 @@ export class Person {
     open.pausedSinceMs ??= nowMs;
     if (nowMs - open.pausedSinceMs < patienceMs) return;
     open.pausedSinceMs = null;
-    const goesOn = open.resumed < resumes;
+    const goesOn = !stands && open.resumed < resumes;
     if (goesOn) open.resumed += 1;
     this.#say(desk, open.id, goesOn ? "resume" : ending);
   }

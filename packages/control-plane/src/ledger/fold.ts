@@ -43,6 +43,7 @@ const personsCauses: ReadonlySet<string> = new Set(["aborted-by-person", "rolled
 /** A person goes on, with the fleet as it is. */
 function isGoAhead(body: LedgerEvent["body"]): boolean {
   if (body.type === "rollout-created") return body.rollout.origin === "person";
+  if (body.type === "rollout-finished") return personsCauses.has(body.cause?.code ?? "");
   if (body.type !== "intent-set") return false;
   return body.intent === "forward" || personsCauses.has(body.cause?.code ?? "");
 }

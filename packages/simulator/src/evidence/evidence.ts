@@ -72,7 +72,8 @@ export class Evidence {
       if (rollout.origin === "person") this.isBehind = false;
     }
     if (!("rolloutId" in body)) return;
-    if (body.type === "intent-set" && by === "person") this.isBehind = false;
+    const says = body.type === "intent-set" || body.type === "rollout-finished";
+    if (says && by === "person") this.isBehind = false;
     const rollout = this.rollouts.get(body.rolloutId);
     rollout?.take(body, by);
     if (rollout) this.#course(body, rollout);
