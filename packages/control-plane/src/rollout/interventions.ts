@@ -185,6 +185,8 @@ function cannotFinish(survey: Survey): boolean {
   const { rollout } = survey;
   const hand = going(survey);
   if (refusingEdge(survey)) return hand.length > 0;
+  // Who is in hand by the ledger, and in traffic: a backup was restored. There is no batch to finish.
+  if (hand.some((host) => host.position.kind === "listed")) return true;
   if (hand.some((host) => host.position.kind === "leaving" && isOverdue(survey, host))) return true;
   const halted = rollout.cause !== null && rollout.cause.code !== "paused-by-person";
   return rollout.plan.whole && (halted || isBudgetSpent(rollout)) && hand.length > 0;
