@@ -1,4 +1,4 @@
-import { TargetId } from "@siding/shared/ids";
+import { HostId, TargetId } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
 import { type Scene, scene } from "../scene/scene.ts";
 import { decideAll } from "./decide.ts";
@@ -37,6 +37,20 @@ describe("what the fleet does of itself", () => {
     expect(first).toMatchObject({ status: "aborted", cause: { code: "no-progress" } });
     expect(others.length).toBeGreaterThan(0);
     expect(others.every(({ status }) => status !== "paused")).toBe(true);
+  });
+
+  it("takes a host out that a first deployment listed and never settled", () => {
+    const stage = scene({ hosts: 3 });
+    const { hosts, services } = stage.state;
+    const host = hosts.get(HostId.parse("h1"));
+    const instance = host?.instances["web/blue"];
+    const service = services.get(stage.service);
+    if (!host || !instance || !service) throw new Error("h1 does not serve");
+    hosts.set(host.hostId, { ...host, instances: { "web/blue": { ...instance, target: null } } });
+    services.set(stage.service, { ...service, target: null });
+    stage.hold("h1");
+    stage.converge();
+    expect(stage.listed).toEqual(["h2=v1", "h3=v1"]);
   });
 
   it("takes up those first that were tried least", () => {

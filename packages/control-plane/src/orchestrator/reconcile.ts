@@ -170,8 +170,9 @@ function begin(
   { sequence, nowMs }: Beginning,
 ): EventBody {
   const plan = singlePlan(snapshot, host, goal);
-  const to = goal ?? host.instance.target ?? service.target;
-  if (!to) throw new Error(`${host.hostId} is listed and has no target`);
+  const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === host.hostId);
+  const to = goal ?? host.instance.target ?? (member && listedWith(state, service, member)) ?? service.target;
+  if (!to) throw new Error(`${host.hostId} is listed with a target that no rollout knows`);
   const context = {
     id: `r-converge-${sequence}` as RolloutId,
     by: "reconciler",
