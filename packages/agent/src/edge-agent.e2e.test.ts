@@ -1,8 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Member, UpstreamContent } from "@siding/shared/command";
 import type { HostId, TargetId, UpstreamName } from "@siding/shared/ids";
@@ -118,5 +119,33 @@ describe("an edge's agent", () => {
     await until("another master", () => readFileSync(pidFile, "utf8").trim() !== master);
     expect(await throughEdge()).toBe(200);
     await until("a later revision", served(rig.apply(content(true, null))));
+  });
+});
+
+describe("an edge's agent without an nginx that it can use", () => {
+  const words = /no nginx at '.*\/nginx' \(.*\); 1\.18\.0 or newer is needed\. Install it/;
+
+  it("says what is missing, before it is started and in its reports, and serves once that is there", async () => {
+    await rig.down();
+    const folder = mkdtempSync(join(tmpdir(), "siding-nginx-"));
+    const nginx = join(folder, "nginx");
+    try {
+      rig = await AgentRig.up(["edge"], nginx);
+      const main = new URL("main.ts", import.meta.url).pathname;
+      const checked = spawnSync(
+        process.execPath,
+        [main, "--config", join(rig.folder, "agent.yaml"), "--check"],
+        { encoding: "utf8" },
+      );
+      expect([checked.status, checked.stderr]).toEqual([1, expect.stringMatching(words)]);
+      await rig.upAndHeard();
+      const revision = rig.apply(content(true, null));
+      await until("its trouble", () => words.test(rig.saidOfUpstream()?.trouble?.message ?? ""));
+      writeFileSync(nginx, '#!/bin/sh\nexec nginx "$@"\n', { mode: 0o755 });
+      await until("the revision", served(revision));
+      expect(await throughEdge()).toBe(200);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
