@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceCommandBody } from "@siding/shared/command";
 import type { Target } from "@siding/shared/target";
@@ -34,6 +34,28 @@ describe("a host's agent", () => {
     await rig.does({ kind: "verify", target: v1, holdMs: 0, attempt: 1 });
     expect(await rig.answers()).toBe("v1");
     expect(rig.servicePids().length).toBe(1);
+  });
+
+  it("keeps five releases on its disk, what serves, and what served before: also over its own death", async () => {
+    await rig.deploy(v1);
+    await rig.deploy(v2);
+    for (let number = 3; number <= 9; number += 1) {
+      if (number === 6) {
+        rig.kill();
+        await rig.upAndHeard();
+      }
+      await rig.does({ kind: "stage", target: await rig.target(`v${number}`) });
+    }
+    const folders = () =>
+      readdirSync(join(rig.folder, "releases", "web", "releases"))
+        .filter((name) => !name.endsWith(".json"))
+        .map((name) => name.split("-")[0]);
+    const kept = ["v1", "v2", "v5", "v6", "v7", "v8", "v9"];
+    await until("the rest to be deleted", () => folders().length === kept.length);
+    expect(new Set(folders())).toEqual(new Set(kept));
+    expect(readlinkSync(join(rig.folder, "releases", "web", "blue"))).toContain("v2-");
+    expect((await rig.does({ kind: "revert", target: v1 })).command?.status).toBe("done");
+    expect(rig.said()?.running).toBe(v1.id);
   });
 
   it("waits in a drain for the request in flight", async () => {

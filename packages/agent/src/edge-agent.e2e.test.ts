@@ -92,6 +92,23 @@ describe("an edge's agent", () => {
     expect(detail()).toBe("connection refused");
   });
 
+  it("ejects who takes no connection any more, where that is the check", async () => {
+    const others = [await startOrigin(), await startOrigin()];
+    const asked = content(true, null);
+    const [first] = asked.members;
+    if (first === undefined) throw new Error("nobody is listed");
+    const more = others.map(({ port }, index) => ({ ...first, hostId: `h${index + 3}` as HostId, port }));
+    const tcp = { tcp: true as const, intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 };
+    const revision = rig.apply({ ...asked, members: [first, ...more], checks: { [first.targetId]: tcp } });
+    await until("the revision", served(revision));
+    origin.close();
+    await until("the ejection", () => (rig.saidOfUpstream()?.ejected.length ?? 0) > 0);
+    for (const other of others) other.close();
+    expect(rig.saidOfUpstream()?.ejected).toEqual([
+      { hostId: "h2", slot: "blue", detail: "connection refused" },
+    ]);
+  });
+
   it("that is killed has served on, and says so without another reload", async () => {
     await until("the revision", served(rig.apply(content(true, null))));
     const before = rig.saidOfUpstream();

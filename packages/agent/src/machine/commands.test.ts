@@ -152,6 +152,20 @@ describe("staging", () => {
       "v7",
     ]);
   });
+
+  it("keeps what it served before, however many were staged since: a rollback goes there", () => {
+    const world = serving();
+    world.deploy(v2, 10);
+    for (let number = 3; number <= 9; number += 1) {
+      world.tell(20 + number, { kind: "stage", target: targetOf(`v${number}`) });
+      world.run(10);
+    }
+    const kept = ["v1", "v2", "v5", "v6", "v7", "v8", "v9"].map((version) => targetOf(version).id);
+    expect(world.said().staged).toEqual(kept);
+    world.tell(40, { kind: "update", target: v1 });
+    world.run(100);
+    expect(world.said()).toMatchObject({ running: v1.id, command: { status: "done" } });
+  });
 });
 
 describe("a drain", () => {

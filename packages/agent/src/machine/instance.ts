@@ -16,7 +16,17 @@ import { carryOnVerify, verifyWakeAtMs } from "./verify.ts";
 
 export function newInstance(service: ServiceName, slot: Slot, nowMs: number): Instance {
   return asleep(
-    { service, slot, command: null, wanted: null, starts: 0, started: null, restarted: null, staged: [] },
+    {
+      service,
+      slot,
+      command: null,
+      wanted: null,
+      starts: 0,
+      started: null,
+      restarted: null,
+      served: [],
+      staged: [],
+    },
     nowMs,
   );
 }

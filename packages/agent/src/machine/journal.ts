@@ -46,6 +46,8 @@ export interface InstanceJournal {
   readonly started: Started | null;
   /** The newest restart that was carried out: the same one asked for again is not done again. */
   readonly restarted: string | null;
+  /** What it serves, and what it served before that: where a rollback goes. */
+  readonly served: readonly Release[];
   /** Newest last. */
   readonly staged: readonly StagedTarget[];
 }

@@ -5,7 +5,7 @@ import type { InstanceJournal } from "./journal.ts";
 import { withJournal } from "./move.ts";
 import type { Instance } from "./state.ts";
 
-/** So many releases of a service stay for going back, besides those that are in use (design section 7). */
+/** So many releases of a service stay, besides those that are in use and those that a rollback goes to (design section 7). */
 const keptReleases = 5;
 
 /** Forgets the oldest staged targets beyond the kept ones; what the instance runs or is told to run stays. */
@@ -27,7 +27,12 @@ export function prune(instances: Iterable<Instance>, service: ServiceName): Effe
   return { kind: "prune-releases", service, keep: [...byDigest.values()] };
 }
 
-function inUse({ wanted, started, command }: InstanceJournal): Release[] {
+/** What serves now, and what served before it. */
+export function nowServing(release: Release, served: readonly Release[]): readonly Release[] {
+  return [release, ...served.filter(({ digest }) => digest !== release.digest)].slice(0, 2);
+}
+
+function inUse({ wanted, started, command, served }: InstanceJournal): Release[] {
   const targets = [wanted?.target, started?.target, command?.body.target];
-  return targets.flatMap((target) => (target ? [target.release] : []));
+  return [...targets.flatMap((target) => (target ? [target.release] : [])), ...served];
 }

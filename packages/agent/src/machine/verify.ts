@@ -8,6 +8,7 @@ import type { AcceptedCommand } from "./journal.ts";
 import { commandInHand, type Moment, type Move, still, withJournal } from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
 import { absenceTrouble } from "./process.ts";
+import { nowServing } from "./retention.ts";
 import type { Instance } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 import { willStart } from "./supervision.ts";
@@ -49,7 +50,8 @@ export function beginRejoin(instance: Instance, target: Target): Instance {
   const known = adoptTarget(instance, target);
   const { wanted } = known.journal;
   if (wanted === null || !isWanted(known, target)) return fail(known, wrongTarget(known, target));
-  return succeed(withJournal(known, { wanted: { ...wanted, proven: true } }));
+  const served = nowServing(target.release, known.journal.served);
+  return succeed(withJournal(known, { wanted: { ...wanted, proven: true }, served }));
 }
 
 /**

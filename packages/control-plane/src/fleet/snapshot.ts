@@ -47,7 +47,8 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
     .map((host) => host.hostId);
 }
 
-function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
+/** Whether the labels of a host, in a role that it has, are those of a service. */
+export function matches(host: HostRecord, role: "host" | "edge", match: Labels): boolean {
   if (!host.facts?.roles.includes(role)) return false;
   return Object.entries(match).every(([label, value]) => host.facts?.labels[label] === value);
 }
@@ -69,7 +70,7 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
 /** h2 before h10. */
 const byNumber = new Intl.Collator("en", { numeric: true });
 
-function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
+export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
   return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
 }
 

@@ -235,7 +235,9 @@ describe("declaring again", () => {
   it("refuses another service's port on the same hosts, and its upstream", () => {
     const stage = scene();
     const other = { name: "api", port: 8081 };
-    expect(() => stage.declare({ ...other, ports: undefined })).toThrow("port 8081 belongs to service web");
+    expect(() => stage.declare({ ...other, ports: undefined })).toThrow(
+      "port 8081 (blue) is also port green of service web on h1, h2, h3, h4",
+    );
     expect(() =>
       stage.declare({ ...other, port: undefined, edge: { match: { role: "edge" }, upstream: "web" } }),
     ).toThrow("upstream web belongs to service web");

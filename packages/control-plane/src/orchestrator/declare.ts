@@ -5,6 +5,7 @@ import type { ServiceSpec } from "@siding/shared/spec";
 import { firstContent } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import { type LedgerState, releaseKey } from "../ledger/state.ts";
+import { portConflict } from "./port-conflict.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -49,21 +50,8 @@ function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
       const message = `upstream ${spec.edge.upstream} belongs to service ${name}`;
       return { code: "upstream-conflict", message, errors: [{ path: "edge.upstream", message }] };
     }
-    const port = sharedPort(spec, other);
-    if (port !== null && canonicalJson(other.hosts.match) === canonicalJson(spec.hosts.match)) {
-      const message = `port ${port} belongs to service ${name} on the same hosts`;
-      return { code: "port-conflict", message, errors: [{ path: "ports", message }] };
-    }
   }
-  return null;
-}
-
-function sharedPort(left: ServiceSpec, right: ServiceSpec): number | null {
-  const taken = [right.target.ports.blue, right.target.ports.green];
-  return (
-    [left.target.ports.blue, left.target.ports.green].find((port) => port !== null && taken.includes(port)) ??
-    null
-  );
+  return portConflict(state, spec);
 }
 
 /** Balancing applies at once; members are the rollouts' to change. */

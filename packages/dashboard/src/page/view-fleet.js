@@ -58,7 +58,7 @@ function warnings({ troubles, isBlind, behind }) {
 }
 
 /** @param {Fleet} fleet */
-function summary({ summary, services }) {
+function summary({ summary, services, edges }) {
   if (!summary) return null;
   const quiet = [
     summary.silent > 0 && `${summary.silent} silent`,
@@ -73,7 +73,7 @@ function summary({ summary, services }) {
       `${serving} of ${all}`,
       all === serving ? "all in traffic" : `${all - serving} out of traffic`,
     ],
-    ["Edges", String(summary.edges), summary.edges === 0 ? "no traffic is routed" : "route the traffic"],
+    ["Edges", String(summary.edges), edgesText(edges)],
     ["Rollouts", String(summary.rollouts), summary.rollouts === 0 ? "none under way" : "under way"],
   ];
   return h(
@@ -126,6 +126,13 @@ function noService() {
     h("h2", {}, "No service yet"),
     h("p", {}, "Declare one with PUT /v1/services/NAME: ", h("a", { href: "/docs" }, "the API"), "."),
   );
+}
+
+/** @param {readonly EdgeDocument[]} edges */
+function edgesText(edges) {
+  const excluded = edges.filter((edge) => edge.excluded !== null).length;
+  if (excluded > 0) return `${excluded} excluded`;
+  return edges.length === 0 ? "no traffic is routed" : "route the traffic";
 }
 
 /**

@@ -195,21 +195,30 @@ function versions({ id, instances }, goals) {
 
 /** @param {HostDocument} host */
 function states(host) {
+  const held = host.hold && h("div", { class: "hint" }, heldBy(host.hold));
   const kind = standing(host);
   if (host.instances.length === 0 || kind === "silent") {
-    return pill(kind === "idle" ? "no service yet" : kind, kind);
+    return [pill(kind === "idle" ? "no service yet" : kind, kind), held];
   }
-  return host.instances.map((instance) => {
-    const shown = stateOf(instance);
-    const { state, trouble } = instance;
-    return h(
-      "div",
-      {},
-      pill(shown, shown),
-      shown !== state && h("span", { class: "hint" }, ` ${state}`),
-      trouble && h("span", { class: "refused" }, ` ${trouble.message}`),
-    );
-  });
+  return [...host.instances.map(instanceState), held];
+}
+
+/** @param {NonNullable<HostDocument["hold"]>} hold */
+function heldBy({ kind, by, comment }) {
+  return `${kind} by ${by}${comment === null ? "" : `: ${comment}`}`;
+}
+
+/** @param {HostDocument["instances"][number]} instance */
+function instanceState(instance) {
+  const shown = stateOf(instance);
+  const { state, trouble } = instance;
+  return h(
+    "div",
+    {},
+    pill(shown, shown),
+    shown !== state && h("span", { class: "hint" }, ` ${state}`),
+    trouble && h("span", { class: "refused" }, ` ${trouble.message}`),
+  );
 }
 
 /**
@@ -258,6 +267,7 @@ export function hostDetails(host, reasons, nowMs) {
     ["Agent", `${host.liveness}${host.agentVersion ? `, version ${host.agentVersion}` : ""}`],
     ["Last seen", seen(host, nowMs)],
     ["Load", load(host)],
+    ...(host.hold ? [held(host.id, host.hold, nowMs)] : []),
     ["Roles", host.roles.join(", ") || "not said yet"],
     [
       "Labels",
@@ -285,6 +295,16 @@ export function hostDetails(host, reasons, nowMs) {
   ]
     .flat()
     .filter((child) => child !== false);
+}
+
+/**
+ * @param {string} id
+ * @param {NonNullable<HostDocument["hold"]>} hold
+ * @param {number} nowMs
+ * @returns {[string, string]}
+ */
+function held(id, hold, nowMs) {
+  return ["Held", `${heldBy(hold)} (${ago(hold.at, nowMs)}); POST /v1/hosts/${id}/rejoin gives it back`];
 }
 
 /** @param {HostDocument["instances"][number]} instance */

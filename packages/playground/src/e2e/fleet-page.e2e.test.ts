@@ -139,6 +139,24 @@ describe.skipIf(!hasBrowser())("the fleet's page", () => {
     await page().keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
   });
+
+  test("says what people hold: a drained host, an excluded edge", async () => {
+    const hold = (path: string, comment: string) =>
+      fleet().api.raw({
+        method: "POST",
+        path,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ comment }),
+      });
+    expect((await hold("/v1/hosts/h1/drain", "new memory")).status).toBeLessThan(300);
+    await page().locator('[data-row="h1"]').getByText("drained by admin: new memory").waitFor();
+    expect((await hold("/v1/edges/e1/exclude", "broken fan")).status).toBeLessThan(300);
+    await page()
+      .locator('[data-edge="e1"]')
+      .getByText("excluded by admin: rollouts do not wait for it")
+      .waitFor();
+    await page().locator('[data-tile="edges"]').getByText("1 excluded").waitFor();
+  });
 });
 
 async function expectVersion(page: Page, hostId: string, version: string): Promise<void> {

@@ -95,6 +95,17 @@ function environOf(pid: string): readonly string[] {
   }
 }
 
+test("a third one on a port of theirs is refused: both services and the hosts are named", async () => {
+  const { api, ports, hosts } = fleet();
+  const free = await freePort(hosts.map(({ address }) => address));
+  const third = { ...serviceSpec({ blue: free, green: ports.blue }), name: "third" };
+  const declared = api.declare("third", { ...third, edge: { match: { role: "edge" }, upstream: "third" } });
+  await expect(declared).rejects.toMatchObject({ code: "port-conflict" });
+  await expect(declared).rejects.toThrow(
+    `port ${ports.blue} (green) is also port blue of service ${SERVICE} on h1, h2, h3`,
+  );
+});
+
 test("both roll at once, each by itself: nothing lost, and one rollout at a time holds for each", async () => {
   const { api } = fleet();
   const [web, other] = await nothingLost(async () => {

@@ -42,6 +42,7 @@ const InstanceJournal = z.object({
   starts: startId,
   started: z.object({ startId, target: Target, process: z.string().nullable() }).nullable(),
   restarted: z.string().nullable().default(null),
+  served: z.array(Release).default([]),
   staged: z.array(z.object({ targetId: TargetId, release: Release })),
 });
 

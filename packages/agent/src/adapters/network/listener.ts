@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import type { Address } from "@siding/shared/ids";
-import { allPids, commandNameOf } from "../process/proc.ts";
+import { markedInstanceOf } from "../process/marker.ts";
+import { allPids, commandNameOf, unitOfPid } from "../process/proc.ts";
 import { canonicalAddress, isWildcard, parseTcpLine, readTable, type TcpSocket } from "./tcp-table.ts";
 
 /** Who listens on an address and port, in words; null where it is free. */
@@ -14,7 +15,13 @@ export function listenerOn(address: Address, port: number): string | null {
   const pid = ownerOf(taken.inode);
   return pid === null
     ? `another process listens on ${where}`
-    : `pid ${pid} (${commandNameOf(pid)}) listens on ${where}`;
+    : `pid ${pid} (${whoIs(pid)}) listens on ${where}`;
+}
+
+/** Its program, and the service of ours or the unit that it belongs to. */
+function whoIs(pid: number): string {
+  const belongsTo = markedInstanceOf(pid) ?? unitOfPid(pid);
+  return belongsTo === null ? commandNameOf(pid) : `${commandNameOf(pid)}, ${belongsTo}`;
 }
 
 /** Null where the process can't be looked into, or is in another PID namespace. */

@@ -1,10 +1,13 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ServiceName, TargetId } from "@siding/shared/ids";
 import { afterEach, describe, expect, it } from "vitest";
+import { markerOf } from "../process/marker.ts";
 import { refOfPid } from "../process/proc.ts";
 import { countOn } from "./connections.ts";
 import { listenerOn } from "./listener.ts";
@@ -129,6 +132,25 @@ describe("a port", () => {
     );
     expect(listenerOn("127.0.1.2", port)).toBeNull();
     expect(listenerOn("127.0.1.2", await listening("0.0.0.0"))).toContain("listens on 0.0.0.0");
+  });
+});
+
+describe("whoever has a port", () => {
+  it("is named with the service that it is of", async () => {
+    const script =
+      'require("net").createServer().listen(0, "127.0.1.1", function () { console.log(this.address().port) })';
+    const mark = markerOf("/data", {
+      ...{ service: "api" as ServiceName, slot: "green", startId: 3 },
+      targetId: "v1@0123456789ab.1" as TargetId,
+    });
+    const child = spawn(process.execPath, ["-e", script], {
+      env: mark,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const who = listenerOn("127.0.1.1", Number(line.toString()));
+    child.kill("SIGKILL");
+    expect(who).toMatch(new RegExp(`^pid ${child.pid} \\(.+, api/green\\) listens on 127.0.1.1`));
   });
 });
 

@@ -32,6 +32,12 @@ function checkTextOf({ service, slot }: InstanceRef): string {
   return `${service}/${slot}/${checkWord}`;
 }
 
+/** `web/blue`: which service of an agent's a process belongs to; null where it bears no mark. */
+export function markedInstanceOf(pid: number): string | null {
+  const mark = parseMark(environOf(pid)?.get(instanceVariable) ?? "");
+  return mark === null ? null : `${mark.service}/${mark.slot}`;
+}
+
 /** Whether a process is this agent's: its pid may have been given to somebody else. */
 export function isOwned(owner: string, pid: number): boolean {
   return environOf(pid)?.get(ownerVariable) === owner;

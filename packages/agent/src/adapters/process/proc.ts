@@ -78,6 +78,12 @@ export function idsOf(pid: number): Ids | null {
   return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
 }
 
+/** The unit of systemd that a process belongs to; null where it is in none that is known by name. */
+export function unitOfPid(pid: number): string | null {
+  const groups = readProc(pid, "cgroup") ?? "";
+  return /\/([^/\n]+\.service)(?:\/|$)/m.exec(groups)?.[1] ?? null;
+}
+
 export function commandNameOf(pid: number): string {
   return readProc(pid, "comm")?.trim() ?? "unknown";
 }
