@@ -22,7 +22,8 @@ edge:
                          reloaded: that needs more privileges (docs/edge.md)
 agent:
   --roles host[,edge]    host unless given; with edge, this agent runs the inner nginx too
-  --allow-unit UNIT      a template unit of yours that a service may name, such as web@.service; again for each
+  --allow-unit UNIT      a template unit of yours that a service may name, such as web@.service, or a unit that may be
+                         adopted, such as shop.service; again for each
   --allow-user USER      a user that a service may run as; again for each
 control-plane:
   --listen ADDRESS:PORT       of the HTTP API (127.0.0.1:8600 unless given)

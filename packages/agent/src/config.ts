@@ -10,15 +10,18 @@ import { z } from "zod";
 const AbsolutePath = z.string().regex(/^\/\P{Cc}*$/u, "an absolute path");
 
 const User = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name");
-const TemplateUnit = z
+const Unit = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]*@\.service$/, "a template unit such as web@.service");
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.service$/,
+    "a template unit such as web@.service, or a unit to be adopted such as shop.service",
+  );
 
 /** What services may ask of this host; nobody but its admin says so. */
 const Allow = z.strictObject({
   /** Absent: any service that the control plane gives this host. */
   services: z.array(ServiceName).optional(),
-  units: z.array(TemplateUnit).default([]),
+  units: z.array(Unit).default([]),
   users: z.array(User).default([]),
 });
 

@@ -104,7 +104,8 @@ async function run(rooms: Rooms): Promise<void> {
   const { config, journal, store, token } = rooms;
   const log: Log = logTo(pino({ base: { hostId: config.hostId } }, pino.destination(2)));
   const incarnation = randomBytes(12).toString("base64url") as Incarnation;
-  await clearDrafts(config.releasesDir);
+  const complaints = await clearDrafts(config.releasesDir);
+  if (complaints.length > 0) log.warn("drafts-not-cleared", { why: complaints.join("; ") });
   const bootId = readBootId();
   const checks = checksOf(rooms);
   // Link and agent know each other: the link speaks for the agent, and the agent hears by the link.

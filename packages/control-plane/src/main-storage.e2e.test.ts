@@ -1,6 +1,17 @@
 import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Report } from "@siding/shared/report";
@@ -30,13 +41,15 @@ async function start() {
   const args = [program, "--config", join(folder, "siding.yaml")];
   const child = spawn(process.execPath, args, { stdio: "ignore", detached: true });
   const ended = once(child, "close");
-  const stop = async () => {
-    child.kill("SIGTERM");
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
     await ended;
   };
+  const stop = () => end("SIGTERM");
+  const kill = () => end("SIGKILL");
   onTestFinished(stop);
   const { http } = await vi.waitFor(() => Endpoints.parse(JSON.parse(readFileSync(file, "utf8"))), patience);
-  return { http, stop, readyMs: performance.now() - startedMs };
+  return { http, stop, kill, readyMs: performance.now() - startedMs };
 }
 
 async function ask(url: string, method: string, path: string, body?: string): Promise<number> {
@@ -113,6 +126,8 @@ test("a disk that is full: nothing is half done, it says so, and goes on once th
     answers.push(await declare(started.http, `s${port}`, port));
   }
   expect(answers.at(-1)).toBe(503);
+  expect(await ask(started.http, "POST", "/v1/artifacts", "x".repeat(10_000))).toBe(503);
+  expect(readdirSync(join(dataDir, "artifacts", "incoming"))).toEqual([]);
   const refused = `s${8_000 + answers.length}`;
   expect(await ask(started.http, "GET", `/v1/services/${refused}`)).toBe(404);
   expect(await ask(started.http, "GET", "/readyz")).toBe(503);
@@ -146,4 +161,34 @@ test("a backup that finds no room is not restored, and nothing has changed", asy
   maintain("restore");
   await vi.waitFor(async () => expect(await ask(started.http, "GET", "/readyz")).toBe(200), patience);
   expect(await ask(started.http, "GET", "/v1/services/before")).toBe(200);
+});
+
+test("killed in the middle of a fetch it leaves nothing, and fetches anew when asked again", async () => {
+  const whole = Buffer.alloc(500_000, "artifact");
+  let stalls = true;
+  const site = createServer((_, response) => {
+    response.writeHead(200, { "content-length": whole.length });
+    if (stalls) response.write(whole.subarray(0, 300_000));
+    else response.end(whole);
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void site.close());
+  onTestFinished(() => site.closeAllConnections());
+  await once(site, "listening");
+  const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}/a.tar.gz`;
+  const sha256 = createHash("sha256").update(whole).digest("hex");
+  const release = JSON.stringify({ version: "v1", artifact: { url, sha256 } });
+  const register = (at: string) => ask(at, "POST", "/v1/services/web/releases", release);
+  const files = (...path: string[]) => readdirSync(join(dataDir, "artifacts", ...path));
+  const first = await start();
+  expect(await declare(first.http, "web", 8_000)).toBe(201);
+  const asked = register(first.http).catch(() => "cut off");
+  await vi.waitFor(() => expect(files("incoming")).toHaveLength(1), patience);
+  await first.kill();
+  expect(await asked).toBe("cut off");
+  stalls = false;
+  const again = await start();
+  expect([files(), files("incoming")]).toEqual([["incoming"], []]);
+  expect(await register(again.http)).toBe(201);
+  expect(await register(again.http)).toBe(200);
+  expect(files()).toHaveLength(2);
 });

@@ -5,7 +5,9 @@ import { ControlPlaneId, RolloutId } from "@siding/shared/ids";
 import { err, failure, ok, type Result } from "@siding/shared/result";
 import { subjects } from "@siding/shared/subjects";
 import type { Logger } from "pino";
+import { DownloadPlaces } from "./artifacts/places.ts";
 import { ArtifactStore } from "./artifacts/store.ts";
+import { UrlFetcher } from "./artifacts/url-fetcher.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import { writeDurably } from "./data-dir/durable-file.ts";
 import { keptPort } from "./data-dir/ports.ts";
@@ -216,10 +218,13 @@ async function startApi(
   if (config.hosts.some(({ token }) => token === adminToken)) {
     return err(failure("token-conflict", "a host has the admin's token"));
   }
+  const artifacts = new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes);
   const desk: Desk = {
     ...parts,
     catalogue: new Catalogue(),
-    artifacts: new ArtifactStore(join(config.dataDir, dataFiles.artifacts), config.limits.artifactBytes),
+    artifacts,
+    fetcher: new UrlFetcher(artifacts),
+    downloads: new DownloadPlaces(),
     tokens: new Tokens(adminToken, config.hosts),
     declared: new Set(config.hosts.map(({ id }) => id)),
     newRolloutId: () => RolloutId.parse(`r-${randomBytes(6).toString("hex")}`),

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { features, lackedFeatures } from "./features.ts";
 import { HostFacts } from "./report.ts";
 import { SpecInput } from "./spec.ts";
+import { Release } from "./target.ts";
 
 const written = {
   name: "web",
@@ -10,6 +11,8 @@ const written = {
   health: { http: "/healthz" },
   edge: { match: { role: "edge" } },
 };
+
+const release = Release.parse({ version: "v1", digest: `sha256:${"0".repeat(64)}`, sizeBytes: 1 });
 
 test.each([
   [{ run: { command: ["node"] } }, [], []],
@@ -24,9 +27,17 @@ test.each([
   [{ run: { command: ["node"] }, health: { command: ["check"] } }, ["health.command"], ["health.tcp"]],
 ])("%j asks a host for %j, an edge for %j", (over, ofHost, ofEdge) => {
   const { target } = SpecInput.parse({ ...written, ...over });
-  expect(lackedFeatures(target, "host", [])).toEqual(ofHost);
-  expect(lackedFeatures(target, "edge", [])).toEqual(ofEdge);
-  expect(lackedFeatures(target, "host", [...features, "of a later release"])).toEqual([]);
+  const asked = { spec: target, release };
+  expect(lackedFeatures(asked, "host", [])).toEqual(ofHost);
+  expect(lackedFeatures(asked, "edge", [])).toEqual(ofEdge);
+  expect(lackedFeatures(asked, "host", [...features, "of a later release"])).toEqual([]);
+});
+
+test("a unit that is adopted asks for an agent that can", () => {
+  const { target: spec } = SpecInput.parse({ ...written, run: { command: ["node"] } });
+  const asked = { spec, release: { ...release, adopts: "shop.service" } };
+  expect(lackedFeatures(asked, "host", [])).toEqual(["adopt"]);
+  expect(lackedFeatures(asked, "edge", [])).toEqual([]);
 });
 
 test("TCP asks an edge for it, whatever the target", () => {
@@ -35,8 +46,8 @@ test("TCP asks an edge for it, whatever the target", () => {
     run: { command: ["node"] },
     edge: { match: { role: "edge" }, protocol: "tcp" },
   });
-  expect(lackedFeatures(target, "edge", [], edge.protocol)).toEqual(["edge.protocol"]);
-  expect(lackedFeatures(target, "edge", features, edge.protocol)).toEqual([]);
+  expect(lackedFeatures({ spec: target, release }, "edge", [], edge.protocol)).toEqual(["edge.protocol"]);
+  expect(lackedFeatures({ spec: target, release }, "edge", features, edge.protocol)).toEqual([]);
 });
 
 test("an agent from before there were features announces none", () => {

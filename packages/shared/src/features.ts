@@ -1,10 +1,16 @@
 import { edgeCheckOf } from "./health.ts";
 import type { Role } from "./report.ts";
 import type { EdgeProtocol } from "./spec.ts";
-import type { TargetSpec } from "./target.ts";
+import type { Target, TargetSpec } from "./target.ts";
+
+/** What is rolled out besides the spec: the release, and what its edges pass on. */
+interface Context {
+  readonly release: Target["release"];
+  readonly protocol: EdgeProtocol;
+}
 
 /** By role, how a target, or what its edges pass on, shows that agents in that role have to understand a part of it. */
-type Part = Partial<Record<Role, (spec: TargetSpec, protocol: EdgeProtocol) => boolean>>;
+type Part = Partial<Record<Role, (spec: TargetSpec, context: Context) => boolean>>;
 
 /**
  * The parts of a target that came after the first release, by the name that a person writes. Messages let unknown newer
@@ -16,8 +22,9 @@ const parts = {
   "run.envFile": { host: ({ run }) => "command" in run && run.envFile !== undefined },
   unit: { host: ({ run }) => "unit" in run },
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
-  "edge.protocol": { edge: (_, protocol) => protocol === "tcp" },
+  "edge.protocol": { edge: (_, { protocol }) => protocol === "tcp" },
   "health.command": { host: ({ health }) => "command" in health },
+  adopt: { host: (_, { release }) => release.adopts !== undefined },
 } as const satisfies Readonly<Record<string, Part>>;
 
 export type Feature = keyof typeof parts;
@@ -32,13 +39,13 @@ export const features: readonly string[] = [...names, restartFeature];
 
 /** What a target needs of an agent in this role and is not among what that agent announces. */
 export function lackedFeatures(
-  spec: TargetSpec,
+  { spec, release }: Pick<Target, "spec" | "release">,
   role: Role,
   announced: readonly string[],
   protocol: EdgeProtocol = "http",
 ): readonly Feature[] {
   return names.filter((feature) => {
     const part: Part = parts[feature];
-    return part[role]?.(spec, protocol) && !announced.includes(feature);
+    return part[role]?.(spec, { release, protocol }) && !announced.includes(feature);
   });
 }

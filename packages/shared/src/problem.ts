@@ -17,6 +17,7 @@ export const ProblemCode = z.enum([
   "unknown-edge",
   "unknown-rollout",
   "unknown-artifact",
+  "artifact-not-fetched", // the control plane could not get what the release's url names
   "release-conflict", // the version exists with other content
   "rollout-in-progress",
   "rollout-finished",
@@ -35,6 +36,7 @@ export const ProblemCode = z.enum([
   "rule-broken",
   "storage-unavailable", // nothing can be made durable at present; nothing was done
   "not-ready",
+  "busy", // as much as can be done at once is being done; `Retry-After` says when to come again
   "internal",
 ]);
 export type ProblemCode = z.infer<typeof ProblemCode>;

@@ -4,26 +4,66 @@ import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId
 import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
 import { Inventory, LoadSample, StepFailure, Timings } from "./report.ts";
 import { OnFailure, StrategyInput } from "./spec.ts";
+import { AdoptedUnit } from "./target.ts";
 import { AmountInput, Duration } from "./units.ts";
 
 /** RFC 3339, as REST writes every instant. */
 const Instant = z.iso.datetime();
 
-/** Body of `POST /v1/services/{service}/releases`. */
-export const ReleaseBody = z.strictObject({
-  version: Version,
-  artifact: z.strictObject({
-    digest: Digest.optional(),
-    url: notYet("artifact.url lets the control plane fetch the artifact"),
-    sha256: z.string().optional(),
-  }),
-});
+const maxUrlLength = 2_048;
+
+/** Where an artifact lies. Whoever may read a release reads this too, so it holds no password. */
+const ArtifactUrl = z
+  .url({ protocol: /^https?$/, error: "an address that begins with http:// or https://" })
+  .max(maxUrlLength)
+  .refine((url) => {
+    const { username, password } = new URL(url);
+    return username === "" && password === "";
+  }, "no user name or password: fetch it yourself and upload it with POST /v1/artifacts");
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "the 64 lower-case hexadecimal digits of sha256sum");
+
+/** An artifact that was uploaded, by its digest; or one that the control plane fetches, once, and what it must be. */
+const ArtifactSource = z
+  .strictObject({ digest: Digest.optional(), url: ArtifactUrl.optional(), sha256: Sha256.optional() })
+  .superRefine(({ digest, url, sha256 }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (digest === undefined && url === undefined) {
+      complain("digest", "missing; the digest that POST /v1/artifacts answered with, or url and sha256");
+    }
+    if (digest !== undefined && url !== undefined) complain("url", "either this or digest");
+    if (url !== undefined && sha256 === undefined)
+      complain("sha256", "missing; what sha256sum says of the file");
+    if (url === undefined && sha256 !== undefined) complain("sha256", "only with url");
+  });
+
+/** The version of what was there before Siding. */
+const adoptedVersion = "adopted";
+
+/** Body of `POST /v1/services/{service}/releases`: an artifact, or a unit that runs on the hosts already. */
+export const ReleaseBody = z
+  .strictObject({ version: Version, artifact: ArtifactSource.optional(), adopt: AdoptedUnit.optional() })
+  .superRefine(({ version, artifact, adopt }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (artifact === undefined && adopt === undefined) {
+      complain("artifact", "missing; or adopt: the unit that runs already");
+    }
+    if (artifact !== undefined && adopt !== undefined) complain("adopt", "either this or artifact");
+    if (adopt !== undefined && version !== adoptedVersion) {
+      complain("version", `'${adoptedVersion}', for a unit that is adopted`);
+    }
+  });
+export type ReleaseBody = z.infer<typeof ReleaseBody>;
 
 export const ReleaseDocument = z.object({
   service: ServiceName,
   version: Version,
   digest: Digest,
   size: z.int(),
+  /** The unit that this release is, where it has no artifact. */
+  adopts: z.string().optional(),
   createdAt: Instant,
 });
 export type ReleaseDocument = z.infer<typeof ReleaseDocument>;
@@ -195,6 +235,8 @@ export type HostDocument = z.infer<typeof HostDocument>;
 
 export const EdgeDocument = z.object({
   id: HostId,
+  address: Address.nullable(),
+  labels: Labels,
   liveness: Liveness,
   lastSeen: Instant.nullable(),
   counted: z.boolean(),
@@ -203,6 +245,7 @@ export const EdgeDocument = z.object({
   upstreams: z.array(
     z.object({
       upstream: z.string(),
+      service: ServiceName,
       wanted: z.int(),
       serving: z.int().nullable(),
       members: z.array(z.string()),

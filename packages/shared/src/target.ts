@@ -2,8 +2,21 @@ import { z } from "zod";
 import { HealthSpec } from "./health.ts";
 import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 
-/** An immutable release: a version and the digest of its artifact. */
-export const Release = z.object({ version: Version, digest: Digest, sizeBytes: z.int().min(0) });
+/** A unit of the host's own that is no template, such as `shop.service`. */
+export const AdoptedUnit = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}(?<!@)\.service$/, "a unit's name, such as shop.service");
+
+/**
+ * An immutable release: a version and the digest of its artifact. One that `adopts` has no artifact: it is a unit of the
+ * host's own, which Siding did not install and takes over where it runs.
+ */
+export const Release = z.object({
+  version: Version,
+  digest: Digest,
+  sizeBytes: z.int().min(0),
+  adopts: AdoptedUnit.optional(),
+});
 export type Release = z.infer<typeof Release>;
 
 /** `command[0]` is looked up in PATH, relative paths start in the release's folder. */

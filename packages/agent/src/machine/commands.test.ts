@@ -1,4 +1,4 @@
-import { err } from "@siding/shared/result";
+import { err, ok } from "@siding/shared/result";
 import { describe, expect, it } from "vitest";
 import type { Effect } from "./effect.ts";
 import type { Event, PeerCount } from "./event.ts";
@@ -122,6 +122,24 @@ describe("staging", () => {
       code: "deadline",
       message: "stage was not done within 1m; the last try: connection refused",
     });
+  });
+
+  it("is not failed by being asked to wait, however often, and waits as long as it is asked", () => {
+    const world = serving();
+    const answers = [
+      ...Array.from({ length: 5 }, () => ({ retry: "until-deadline", afterMs: 7_000 }) as const),
+      ...(["few", "few"] as const).map((retry) => ({ retry })),
+    ];
+    world.answers["stage-release"] = ({ op, service, slot }) => {
+      const next = answers.shift();
+      const failure = { code: "artifact-unavailable", message: "busy" };
+      return { kind: "staged", op, service, slot, result: next ? err({ failure, ...next }) : ok(null) };
+    };
+    world.tell(10, { kind: "stage", target: v2 });
+    world.run(34_990);
+    expect(world.count("stage-release")).toBe(5);
+    world.run(15_000);
+    expect(world.said().command?.status).toBe("done");
   });
 
   it("is given up when a newer command has no use for it, and health goes on", () => {

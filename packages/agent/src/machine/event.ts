@@ -85,6 +85,8 @@ export interface FoundRelease {
 export interface StageFailure {
   readonly failure: StepFailure;
   readonly retry: "until-deadline" | "few" | "never";
+  /** Asked to wait that long before the next try; left out, the machine's own wait. */
+  readonly afterMs?: number;
 }
 
 export interface PeerCount {

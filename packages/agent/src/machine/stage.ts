@@ -6,7 +6,7 @@ import type { StagedTarget } from "./journal.ts";
 import { commandInHand, type Moment, type Move, nextOp, refOf, still, withJournal } from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
 import { retained } from "./retention.ts";
-import type { Instance, Staging } from "./state.ts";
+import type { Instance, Staging, StagingTries } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 
 /** A control plane that restarts is back in a second or two; the longest wait keeps a fleet from hammering it. */
@@ -26,9 +26,10 @@ export function carryOnStage(instance: Instance, { nowMs }: Moment): Move {
   if (staging.kind !== "idle" && staging.digest !== target?.release.digest) return giveUp(instance);
   if (target === null || !mayAsk(staging, nowMs)) return still(instance);
   const { op, instance: counted } = nextOp(instance);
-  const tries = staging.kind === "retry" ? staging.tries : 0;
+  const { tries, failures } = staging.kind === "retry" ? staging : { tries: 0, failures: 0 };
+  const { digest } = target.release;
   return {
-    instance: { ...counted, staging: { kind: "asked", op, digest: target.release.digest, tries: tries + 1 } },
+    instance: { ...counted, staging: { kind: "asked", op, digest, tries: tries + 1, failures } },
     effects: [{ kind: "stage-release", op, target, ...refOf(instance) }],
   };
 }
@@ -52,15 +53,22 @@ export function staged(
   if (command?.body.kind !== "stage") return idle;
   if (result.ok)
     return succeed(addStaged(idle, command.body.target), { stageMs: nowMs - command.acceptedAtMs });
-  const { failure, retry } = result.error;
-  const final = retry === "never" || (retry === "few" && staging.tries >= fewTries);
-  if (final) return fail(idle, stepFailure(failure.code, failure.message, failure.output));
-  const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (staging.tries - 1));
-  const { digest, tries } = staging;
-  return {
-    ...idle,
-    staging: { kind: "retry", atMs: nowMs + backoffMs, digest, tries, message: failure.message },
-  };
+  return failedOnce(idle, staging, result.error, nowMs);
+}
+
+/** Another try, or the end. Being asked to wait is no failure, and neither is a transfer that got further. */
+function failedOnce(
+  idle: Instance,
+  { digest, tries, failures: before }: StagingTries,
+  { failure, retry, afterMs }: StageFailure,
+  nowMs: number,
+): Instance {
+  const failures = retry === "few" ? before + 1 : before;
+  if (retry === "never" || failures >= fewTries)
+    return fail(idle, stepFailure(failure.code, failure.message, failure.output));
+  const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (tries - 1));
+  const atMs = nowMs + (afterMs ?? backoffMs);
+  return { ...idle, staging: { kind: "retry", atMs, digest, tries, failures, message: failure.message } };
 }
 
 export function stageWakeAtMs({ staging }: Instance): number | null {

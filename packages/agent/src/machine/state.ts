@@ -111,14 +111,15 @@ type ProbeTurn =
 
 export type Staging =
   | { readonly kind: "idle" }
-  | { readonly kind: "asked"; readonly op: OpId; readonly digest: string; readonly tries: number }
-  | {
-      readonly kind: "retry";
-      readonly atMs: number;
-      readonly digest: string;
-      readonly tries: number;
-      readonly message: string;
-    };
+  | ({ readonly kind: "asked"; readonly op: OpId } & StagingTries)
+  | ({ readonly kind: "retry"; readonly atMs: number; readonly message: string } & StagingTries);
+
+export interface StagingTries {
+  readonly digest: string;
+  readonly tries: number;
+  /** Those of the tries that count against the few that there are. */
+  readonly failures: number;
+}
 
 /** What is still connected while an instance drains. */
 export interface DrainCount {

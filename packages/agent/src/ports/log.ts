@@ -1,5 +1,6 @@
 /** Every event that the agent logs; whoever watches the log can rely on these names. */
 type LogEvent =
+  | "drafts-not-cleared"
   | "agent-started"
   | "agent-stopping"
   | "connected"

@@ -6,14 +6,17 @@ import type { FoundRelease, StageFailure } from "../machine/event.ts";
 
 /** The unpacked releases of this host, and the links of its slots. */
 export interface Releases {
-  /** What is unpacked. Clears away what a crash left half done. */
+  /** What is unpacked. */
   found(): Promise<readonly FoundRelease[]>;
-  /** Fetches, verifies and unpacks; at once where that is done. Aborted, it fails and leaves nothing behind. */
+  /**
+   * Fetches, verifies and unpacks; at once where that is done. What broke off or was aborted goes on where it was the
+   * next time, also after a restart; failed for good, it leaves nothing behind.
+   */
   stage(service: ServiceName, release: Release, signal: AbortSignal): Promise<Result<null, StageFailure>>;
-  /** Points the slot at the release and returns the path of the link. Errors: `release-missing`. */
+  /** Points the slot at the release and returns the path of the link. Errors: `release-missing`, `disk-full`, `folder-*`. */
   link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>>;
   /** The path of the slot's link, wherever it points. */
   folderOf(service: ServiceName, slot: Slot): string;
-  /** Deletes what is neither kept nor linked. */
+  /** Deletes what is neither kept nor linked, and downloads that nobody goes on with. */
   prune(service: ServiceName, keep: readonly Release[]): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { err } from "@siding/shared/result";
+import { err, ok } from "@siding/shared/result";
 import type { HostEffect } from "../machine/effect.ts";
 import type { Event } from "../machine/event.ts";
 import type { RunCheck } from "../ports/checks.ts";
@@ -62,7 +62,9 @@ export class HostEffects {
         const result = err({ failure: admitted.error, retry: "never" } as const);
         return { kind: "staged", op, service, slot, result };
       }
-      const result = await this.#ports.releases.stage(service, target.release, staging.signal);
+      const { releases } = this.#ports;
+      const isThere = target.release.adopts !== undefined;
+      const result = isThere ? ok(null) : await releases.stage(service, target.release, staging.signal);
       return { kind: "staged", op, service, slot, result };
     } finally {
       this.#stagings.delete(op);
@@ -80,7 +82,11 @@ export class HostEffects {
   }
 
   async #start({ op, service, slot, startId, target, port }: Asked<"start-process">): Promise<Event> {
-    const linked = await this.#ports.releases.link(service, slot, target.release);
+    const { releases } = this.#ports;
+    const isLinked = target.release.adopts === undefined;
+    const linked = isLinked
+      ? await releases.link(service, slot, target.release)
+      : ok(releases.folderOf(service, slot));
     const result = linked.ok
       ? await this.#ports.driver.start({ service, slot, startId, target, port, folder: linked.value })
       : linked;

@@ -39,20 +39,29 @@ export class ArtifactStore {
 
   /**
    * Takes in an artifact as it arrives; it is on the disk for good when this returns. Errors: `artifact-too-large`,
-   * `artifact-empty`, `artifact-incomplete` (the sender went away), `artifact-not-stored` (disk full).
+   * `artifact-empty`, `artifact-incomplete` (the sender went away), `artifact-not-stored` (disk full),
+   * `artifact-digest-mismatch` (it is not `expected`).
    */
-  async receive(chunks: AsyncIterable<Uint8Array>): Promise<Result<StoredArtifact>> {
+  async receive(
+    chunks: AsyncIterable<Uint8Array>,
+    expected: Digest | null = null,
+  ): Promise<Result<StoredArtifact>> {
     const temporary = join(this.#incoming, randomBytes(12).toString("hex"));
     const file = await this.#create(temporary);
     if (!file.ok) return file;
     try {
       const received = await this.#writeAll(file.value, chunks);
       if (!received.ok) return received;
-      await rename(temporary, this.#pathOf(received.value.digest));
+      const { digest, sizeBytes } = received.value;
+      if (expected !== null && digest !== expected) {
+        const message = `${sizeBytes} bytes with ${digest} have come; ${expected} was declared`;
+        return err(failure("artifact-digest-mismatch", message));
+      }
+      await rename(temporary, this.#pathOf(digest));
       syncFolder(this.#folder);
       return received;
     } catch (cause) {
-      return err(notStored(cause));
+      return err(notStored(this.#folder, cause));
     } finally {
       await file.value.close();
       await rm(temporary, { force: true });
@@ -63,7 +72,7 @@ export class ArtifactStore {
     try {
       return ok(await open(temporary, "wx", 0o600));
     } catch (cause) {
-      return err(notStored(cause));
+      return err(notStored(this.#folder, cause));
     }
   }
 
@@ -108,10 +117,11 @@ async function* incoming(chunks: AsyncIterable<Uint8Array>) {
   try {
     yield* chunks;
   } catch (cause) {
-    yield failure("artifact-incomplete", `the upload broke off: ${messageOf(cause)}`, cause);
+    yield failure("artifact-incomplete", `it broke off before its end: ${messageOf(cause)}`, cause);
   }
 }
 
-function notStored(cause: unknown) {
-  return failure("artifact-not-stored", `the artifact could not be stored: ${messageOf(cause)}`, cause);
+function notStored(folder: string, cause: unknown) {
+  const message = `the artifact could not be stored in ${folder}: ${messageOf(cause)}`;
+  return failure("artifact-not-stored", message, cause);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Replaces a file as a whole, and for good: whoever reads sees the old text or the new one, also after a power cut. */
@@ -7,12 +7,16 @@ export function writeDurably(file: string, text: string, mode = 0o600): void {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;
   const descriptor = openSync(temporary, "wx", mode);
   try {
-    writeSync(descriptor, text);
+    // A single write may take only a part, where the disk has room for no more.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
+    renameSync(temporary, file);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
   } finally {
     closeSync(descriptor);
   }
-  renameSync(temporary, file);
   syncFolder(dirname(file));
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync } from "node:fs";
-import { type IncomingMessage, request } from "node:http";
-import { connect } from "node:net";
+import { createServer, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -19,9 +19,11 @@ import {
 } from "@siding/shared/rest";
 import Database from "better-sqlite3";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
+import { DownloadPlaces } from "../artifacts/places.ts";
 import { ArtifactStore } from "../artifacts/store.ts";
+import { UrlFetcher } from "../artifacts/url-fetcher.ts";
 import { keptPort } from "../data-dir/ports.ts";
 import { BeatStore } from "../fleet/beats.ts";
 import { type Ledger, openLedger } from "../ledger/store.ts";
@@ -39,7 +41,8 @@ import { type HttpServer, startHttpServer } from "./server.ts";
 
 const adminToken = "the-admin-token-0000";
 const agentToken = "the-token-of-h1-0000";
-const artifactLimitBytes = 2_000_000;
+/** More than the buffers of a connection whose reader does not read. */
+const artifactLimitBytes = 40_000_000;
 
 let folder: string;
 let ledger: Ledger;
@@ -48,11 +51,14 @@ let server: HttpServer;
 let api: Api;
 let troubles: Trouble[];
 let openStreams: OpenStreams;
+/** Time that has passed without anybody waiting for it. */
+let aheadMs: number;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "http-"));
+  aheadMs = 0;
   const opened = openLedger(join(folder, "ledger.db"), {
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => performance.now() + aheadMs,
     wallMs: () => Date.now(),
   });
   if (!opened.ok) throw new Error(opened.error.message);
@@ -65,10 +71,12 @@ beforeEach(async () => {
   openStreams = new Set();
   const hosts = [{ id: HostId.parse("h1"), token: agentToken }];
   const metrics = new Metrics("0.0.0-test");
+  const artifacts = new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes);
   const desk: Desk = {
-    ...{ ledger, orchestrator, beats, log, metrics },
+    ...{ ledger, orchestrator, beats, log, metrics, artifacts },
     catalogue: new Catalogue(),
-    artifacts: new ArtifactStore(join(folder, "artifacts"), artifactLimitBytes),
+    downloads: new DownloadPlaces({ maxDownloads: 1, maxWaiting: 0 }),
+    fetcher: new UrlFetcher(artifacts),
     tokens: new Tokens(adminToken, hosts),
     declared: new Set(hosts.map(({ id }) => id)),
     newRolloutId: () => {
@@ -322,7 +330,8 @@ test("an artifact is stored once, fetched whole or in parts, and whatever else i
   expect([whole.status, await whole.text()]).toEqual([200, String(bytes)]);
   expect(whole.headers.get("content-length")).toBe(String(bytes.byteLength));
   const parts = ["bytes=3-10", "bytes=12-", "bytes=-4", "bytes=20-9999"];
-  const texts = await Promise.all(parts.map(async (range) => (await get({ range })).text()));
+  const texts: string[] = [];
+  for (const range of parts) texts.push(await (await get({ range })).text());
   expect(texts).toEqual(["artifact", " more or less", "less", " less"]);
   const part = await get({ range: "bytes=3-10" });
   await part.text();
@@ -336,6 +345,38 @@ test("an artifact is stored once, fetched whole or in parts, and whatever else i
   expect([same.status, await same.text()]).toEqual([206, "artifact"]);
   const another = await get({ range: "bytes=3-10", "if-range": '"another"' });
   expect([another.status, await another.text()]).toEqual([200, String(bytes)]);
+});
+
+test("an artifact that is not what its sender declares is refused, and not kept", async () => {
+  const base64 = createHash("sha256").update(bytes).digest("base64");
+  const declares = (sha256: string) => ({ "content-digest": `sha-256=:${sha256}:` });
+  const other = await call("POST", "/v1/artifacts", "something else", declares(base64));
+  const { detail } = await expectProblem(other, 422, "digest-mismatch");
+  expect(detail).toContain(`14 bytes with sha256:`);
+  expect(detail).toContain(`${digest} was declared`);
+  await expectProblem(await call("POST", "/v1/artifacts", bytes, declares("x")), 422, "invalid-request");
+  expect([readdirSync(join(folder, "artifacts")), ledger.state.artifacts.size]).toEqual([["incoming"], 0]);
+  expect((await call("POST", "/v1/artifacts", bytes, declares(base64))).status).toBe(201);
+});
+
+test("who downloads has a place as long as he reads; who finds none is told when to come again", async () => {
+  const large = Buffer.alloc(artifactLimitBytes, "x");
+  const { digest: ofLarge } = (await (await call("POST", "/v1/artifacts", large)).json()) as {
+    digest: string;
+  };
+  const path = `/v1/artifacts/${ofLarge}`;
+  const { port } = new URL(server.url);
+  const reader = connect(Number(port), "127.0.0.1");
+  reader.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${agentToken}\r\n\r\n`);
+  await once(reader, "readable");
+  const refused = await call("GET", path);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  await expectProblem(refused, 503, "busy");
+  expect((await call("HEAD", path)).headers.get("content-length")).toBe(String(artifactLimitBytes));
+  reader.destroy();
+  await vi.waitFor(async () =>
+    expect((await call("GET", path, undefined, { range: "bytes=0-1" })).status).toBe(206),
+  );
 });
 
 test("an artifact that is too large, empty or broken off leaves nothing", async () => {
@@ -369,10 +410,76 @@ test("a release is immutable: the same again 200, other content 409, unknown par
   await expectProblem(await release("v1", otherDigest), 409, "release-conflict");
   await expectProblem(await release("v2", `sha256:${"0".repeat(64)}`), 404, "unknown-artifact");
   await expectProblem(await release("v2", digest, "api"), 404, "unknown-service");
-  const url = { version: "v2", artifact: { url: "https://example.org/a.tar.gz" } };
-  await expectProblem(await sendJson("POST", "/v1/services/web/releases", url), 422, "not-available-yet");
   const none = { version: "v2", artifact: {} };
   await expectProblem(await sendJson("POST", "/v1/services/web/releases", none), 422, "invalid-request");
+});
+
+test("a release can be a unit that runs already: it has no artifact, and never changes", async () => {
+  await readyToRoll();
+  const release = (body: object) => sendJson("POST", "/v1/services/web/releases", body);
+  const adopted = await release({ version: "adopted", adopt: "shop.service" });
+  expect([adopted.status, await adopted.json()]).toMatchObject([201, { adopts: "shop.service", size: 0 }]);
+  expect((await release({ version: "adopted", adopt: "shop.service" })).status).toBe(200);
+  await expectProblem(await release({ version: "adopted", adopt: "other.service" }), 409, "release-conflict");
+  for (const [body, path] of [
+    [{ version: "v0", adopt: "shop.service" }, "version"],
+    [{ version: "adopted", adopt: "shop@.service" }, "adopt"],
+    [{ version: "adopted", adopt: "shop.service", artifact: { digest } }, "adopt"],
+    [{ version: "adopted" }, "artifact"],
+  ] as const) {
+    const { errors } = await expectProblem(await release(body), 422, "invalid-request");
+    expect(errors?.map((error) => error.path)).toContain(path);
+  }
+  expect(ledger.state.artifacts.size).toBe(1);
+});
+
+test("a release from an address is fetched once, however often it is registered", async () => {
+  await readyToRoll();
+  const far = Buffer.from("from far away");
+  let fetched = 0;
+  const site = createServer((_, response) => {
+    fetched += 1;
+    response.end(far);
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void site.close());
+  await once(site, "listening");
+  const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}/a.tar.gz`;
+  const sha256 = createHash("sha256").update(far).digest("hex");
+  const release = (version: string, artifact: object, service = "web") =>
+    sendJson("POST", `/v1/services/${service}/releases`, { version, artifact });
+  const both = await Promise.all(["v2", "v3"].map((version) => release(version, { url, sha256 })));
+  expect(both.map(({ status }) => status)).toEqual([201, 201]);
+  expect(await both[0]?.json()).toMatchObject({ digest: `sha256:${sha256}`, size: far.length });
+  expect((await release("v2", { url, sha256 })).status).toBe(200);
+  expect((await release("v2", { digest: `sha256:${sha256}` })).status).toBe(200);
+  expect(fetched).toBe(1);
+  const wrong = "0".repeat(64);
+  await expectProblem(await release("v2", { url, sha256: wrong }), 409, "release-conflict");
+  await expectProblem(await release("v4", { url, sha256 }, "api"), 404, "unknown-service");
+  expect(fetched).toBe(1);
+  const mismatch = await expectProblem(await release("v4", { url, sha256: wrong }), 422, "digest-mismatch");
+  expect(mismatch.errors).toMatchObject([{ path: "artifact.sha256" }]);
+  expect(mismatch.detail).toContain(sha256);
+  site.close();
+  site.closeAllConnections();
+  const gone = await expectProblem(await release("v4", { url, sha256: wrong }), 502, "artifact-not-fetched");
+  expect(gone.detail).toContain(url);
+  expect(readdirSync(join(folder, "artifacts", "incoming"))).toEqual([]);
+});
+
+test.each([
+  [{ url: "https://x.test/a" }, "artifact.sha256"],
+  [{ url: "ftp://x.test/a", sha256: "0".repeat(64) }, "artifact.url"],
+  [{ url: "https://me:secret@x.test/a", sha256: "0".repeat(64) }, "artifact.url"],
+  [{ url: "https://x.test/a", sha256: "short" }, "artifact.sha256"],
+  [{ digest, sha256: "0".repeat(64) }, "artifact.sha256"],
+  [{ digest, url: "https://x.test/a", sha256: "0".repeat(64) }, "artifact.url"],
+  [{}, "artifact.digest"],
+])("a release from %j is refused, naming %s", async (artifact, path) => {
+  await readyToRoll();
+  const refused = await sendJson("POST", "/v1/services/web/releases", { version: "v2", artifact });
+  const { errors } = await expectProblem(refused, 422, "invalid-request");
+  expect(errors?.map((error) => error.path)).toContain(path);
 });
 
 const startRollout = (body: object, headers: Record<string, string> = {}) =>
@@ -432,6 +539,22 @@ test("a repeated request with its key begins nothing anew; the key for another r
   const bad = { "idempotency-key": "x".repeat(300) };
   await expectProblem(await startRollout({ version: "v1" }, bad), 422, "invalid-request");
   expect(ledger.state.rollouts.size).toBe(1);
+});
+
+test("a key is known for a day; then it is free, and forgotten with the next rollout", async () => {
+  await readyToRoll();
+  const [old, young] = [{ "idempotency-key": "old" }, { "idempotency-key": "young" }];
+  const first = await read(RolloutDocument, await startRollout({ version: "v1" }, old));
+  aheadMs = 23 * 3_600_000;
+  expect((await startRollout({ version: "v1" }, old)).status).toBe(200);
+  await sendJson("POST", `/v1/rollouts/${first.id}/abort`, {});
+  await vi.waitFor(() => expect(ledger.state.rollouts.get(first.id)?.status).toBe("aborted"));
+  aheadMs = 24 * 3_600_000;
+  expect((await startRollout({ version: "v1" }, young)).status).toBe(201);
+  expect([...ledger.state.idempotency.keys()]).toEqual(["young"]);
+  const stored = new Database(join(folder, "ledger.db")).prepare("SELECT key FROM idempotency").all();
+  expect(stored).toEqual([{ key: "young" }]);
+  expect((await startRollout({ version: "v1" }, old)).status).toBe(409);
 });
 
 /** Reads an event stream to its end. */
@@ -500,6 +623,25 @@ test("the fleet, its hosts and its edges can be read", async () => {
     { id: "e1", counted: false, upstreams: [{ upstream: "web", serving: null }] },
   ]);
   await expectProblem(await call("GET", "/v1/hosts/h9"), 404, "unknown-host");
+});
+
+test("edges can be asked for in pages and by what they are", async () => {
+  await readyToRoll();
+  for (const id of ["e10", "e2"]) report(id, "edge");
+  const asked = async (query: string) => {
+    const { items, next } = await read(listOf(EdgeDocument), await call("GET", `/v1/edges?${query}`));
+    return [...items.map(({ id }) => id), ...(next === undefined ? [] : [`next ${next}`])];
+  };
+  expect(await asked("limit=2")).toEqual(["e1", "e2", "next e2"]);
+  expect(await asked("limit=2&after=e2")).toEqual(["e10"]);
+  expect(await asked("q=E10")).toEqual(["e10"]);
+  expect(await asked("label=role%3Dedge&service=web&liveness=unknown")).toEqual(["e1", "e2", "e10"]);
+  expect(await asked("label=role%3Dweb")).toEqual([]);
+  expect(await asked("service=api")).toEqual([]);
+  expect(await asked("liveness=silent")).toEqual([]);
+  await expectProblem(await call("GET", "/v1/edges?version=v1"), 422, "invalid-request");
+  const etag = (await call("GET", "/v1/edges")).headers.get("etag") ?? "";
+  expect((await call("GET", "/v1/edges", undefined, { "if-none-match": etag })).status).toBe(304);
 });
 
 /** Reads a stream of events until `isEnough`. */

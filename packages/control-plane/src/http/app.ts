@@ -12,6 +12,7 @@ import { fleetEventsEndpoint } from "./fleet-events.ts";
 import { laterEndpoints } from "./later.ts";
 import { operationEndpoints } from "./operations.ts";
 import { problem } from "./problem.ts";
+import { releaseEndpoints } from "./releases.ts";
 import { restartEndpoints } from "./restarts.ts";
 import { rolloutEventsEndpoint } from "./rollout-events.ts";
 import { rolloutEndpoints } from "./rollouts.ts";
@@ -23,6 +24,7 @@ export function createApi(desk: Desk, open: OpenStreams, version: string): Api {
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
   const endpoints = [
     ...serviceEndpoints(desk),
+    ...releaseEndpoints(desk),
     ...artifactEndpoints(desk),
     ...rolloutEndpoints(desk),
     ...restartEndpoints(desk),

@@ -5,7 +5,10 @@ import type { ProblemCode } from "@siding/shared/problem";
 import { ArtifactDocument } from "@siding/shared/rest";
 import type { Failure } from "@siding/shared/result";
 import type { Context } from "hono";
+import type { ByteRange } from "../artifacts/store.ts";
+import { artifactEvents } from "../orchestrator/declare.ts";
 import type { HttpEnv } from "./auth.ts";
+import { declaredDigest } from "./content-digest.ts";
 import type { Desk } from "./desk.ts";
 import { type Endpoint, jsonAnswer } from "./endpoint.ts";
 import { notCommitted, problem } from "./problem.ts";
@@ -21,7 +24,12 @@ export function artifactEndpoints(desk: Desk): readonly Endpoint[] {
       path: "/v1/artifacts",
       summary: "Upload an artifact (.tar.gz or .tar.zst) as the body",
       access: "admin",
-      request: { body: { required: true, content: bytes } },
+      request: {
+        headers: z.object({
+          "Content-Digest": z.string().optional().openapi({ description: "sha-256=:BASE64: is checked" }),
+        }),
+        body: { required: true, content: bytes },
+      },
       responses: {
         200: jsonAnswer("The same bytes were there already", ArtifactDocument),
         201: jsonAnswer("Stored", ArtifactDocument),
@@ -53,20 +61,28 @@ async function upload(
       message: `an artifact has at most ${artifacts.limitBytes} bytes; limits.artifact of the config says so`,
     });
   }
+  const declared = declaredDigest((name) => context.req.header(name));
+  if (!declared.ok) return problem(declared.error);
   const body = (context.req.raw.body ?? new ReadableStream()) as ReadableStream<Uint8Array>;
-  const stored = await artifacts.receive(body);
-  if (!stored.ok) return problem({ code: codeOf(stored.error), message: stored.error.message });
+  const stored = await artifacts.receive(body, declared.value);
+  if (!stored.ok) return problem({ code: storageProblemCode(stored.error), message: stored.error.message });
   const { digest, sizeBytes } = stored.value;
-  const isNew = !ledger.state.artifacts.has(digest);
-  const events = isNew ? [{ type: "artifact-registered" as const, digest, sizeBytes }] : [];
+  const events = artifactEvents(ledger.state, stored.value);
   const committed = orchestrator.commit(events, context.var.identity.by);
   if (!committed.ok) return problem(notCommitted(committed.error));
-  return context.json({ digest, size: sizeBytes }, isNew ? 201 : 200);
+  return context.json({ digest, size: sizeBytes }, events.length > 0 ? 201 : 200);
 }
 
-function codeOf({ code }: Failure): ProblemCode {
-  if (code === "artifact-too-large") return "body-too-large";
-  return code === "artifact-not-stored" ? "storage-unavailable" : "invalid-request";
+const storageProblems: Readonly<Record<string, ProblemCode>> = {
+  "artifact-too-large": "body-too-large",
+  "artifact-digest-mismatch": "digest-mismatch",
+  "artifact-not-stored": "storage-unavailable",
+  "artifact-not-fetched": "artifact-not-fetched",
+};
+
+/** What an artifact that could not be taken in is answered with. */
+export function storageProblemCode({ code }: Failure): ProblemCode {
+  return storageProblems[code] ?? "invalid-request";
 }
 
 async function fetchArtifact(desk: Desk, context: Context<HttpEnv>): Promise<Response> {
@@ -94,8 +110,28 @@ async function fetchArtifact(desk: Desk, context: Context<HttpEnv>): Promise<Res
   const range = verdict.kind === "part" ? verdict.range : { first: 0, last: sizeBytes - 1 };
   const part = { "content-range": `bytes ${range.first}-${range.last}/${sizeBytes}` };
   const length = { "content-length": String(range.last - range.first + 1) };
-  return new Response(Readable.toWeb(desk.artifacts.read(digest, range)), {
+  return sendBytes(desk, context, digest, range, {
     status: verdict.kind === "part" ? 206 : 200,
     headers: { ...headers, ...length, ...(verdict.kind === "part" ? part : {}) },
   });
+}
+
+/** A few at a time; a place is free again as soon as its reader has everything or has gone. */
+async function sendBytes(
+  { artifacts, downloads }: Desk,
+  context: Context<HttpEnv>,
+  digest: Digest,
+  range: ByteRange,
+  head: ResponseInit,
+): Promise<Response> {
+  // Nobody would ever read the body of an answer to HEAD.
+  if (context.req.method === "HEAD") return new Response(null, head);
+  const giveBack = await downloads.take(context.req.raw.signal);
+  if (giveBack === null) {
+    const message = "as many artifacts as can be sent at once are being sent; come again";
+    return problem({ code: "busy", message }, { "retry-after": String(downloads.retryAfterS()) });
+  }
+  const file = artifacts.read(digest, range);
+  file.once("close", giveBack);
+  return new Response(Readable.toWeb(file), head);
 }

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { HttpBindings } from "@hono/node-server";
 import type { HostId } from "@siding/shared/ids";
 import type { MiddlewareHandler } from "hono";
 import type { Refusal } from "../orchestrator/refusal.ts";
@@ -13,6 +14,8 @@ export type Identity =
 export type Access = "open" | "agent" | "admin";
 
 export interface HttpEnv {
+  /** What the server adds; a request that comes from no socket has none. */
+  Bindings: Partial<HttpBindings>;
   Variables: { identity: Identity };
 }
 

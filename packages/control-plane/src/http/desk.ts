@@ -1,6 +1,8 @@
 import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { Logger } from "pino";
+import type { DownloadPlaces } from "../artifacts/places.ts";
 import type { ArtifactStore } from "../artifacts/store.ts";
+import type { UrlFetcher } from "../artifacts/url-fetcher.ts";
 import type { BeatStore } from "../fleet/beats.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { Ledger } from "../ledger/store.ts";
@@ -23,6 +25,8 @@ export interface Desk {
   readonly beats: BeatStore;
   readonly catalogue: Catalogue;
   readonly artifacts: ArtifactStore;
+  readonly downloads: DownloadPlaces;
+  readonly fetcher: UrlFetcher;
   readonly tokens: Tokens;
   /** The hosts of the config. */
   readonly declared: ReadonlySet<HostId>;

@@ -10,8 +10,10 @@ import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { conditionalJson } from "./conditional.ts";
 import { type Desk, viewOf } from "./desk.ts";
+import { EdgeQuery, edgePage } from "./edge-query.ts";
 import { type Endpoint, jsonAnswer, jsonBody } from "./endpoint.ts";
-import { HostQuery, hostQueryOf, pageOf } from "./host-query.ts";
+import { HostQuery, hostPage } from "./host-query.ts";
+import { queryOf } from "./paging.ts";
 import { notCommitted, problem } from "./problem.ts";
 
 const notModified = { description: "As it was: `If-None-Match` has its ETag" };
@@ -74,8 +76,9 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       path: "/v1/edges",
       summary: "List the edges: what each should serve and what it serves",
       access: "admin",
-      responses: { 200: jsonAnswer("All edges", listOf(EdgeDocument)) },
-      handle: (context) => context.json({ items: edgeDocuments(viewOf(desk)) }),
+      request: { query: EdgeQuery },
+      responses: { 200: jsonAnswer("A page of edges", listOf(EdgeDocument)), 304: notModified },
+      handle: (context) => answerEdges(desk, context),
     },
   ];
 }
@@ -95,11 +98,11 @@ function answerHost(desk: Desk, context: Context<HttpEnv>): Response {
 
 /** Put together from the texts of the hosts, which are made once: of 10,000 hosts few have changed since. */
 function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
-  const query = hostQueryOf(context);
+  const query = queryOf(context, HostQuery);
   if (!query.ok) return problem(query.error);
   const view = viewOf(desk);
   const entries = desk.catalogue.entries(view);
-  const { matching, page, next } = pageOf(entries, query.value);
+  const { matching, page, next } = hostPage(entries, query.value);
   const head = {
     ...fleetSummary(
       view,
@@ -113,14 +116,21 @@ function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
 }
 
 function answerHosts(desk: Desk, context: Context<HttpEnv>): Response {
-  const query = hostQueryOf(context);
+  const query = queryOf(context, HostQuery);
   if (!query.ok) return problem(query.error);
-  const { page, next } = pageOf(desk.catalogue.entries(viewOf(desk)), query.value);
+  const { page, next } = hostPage(desk.catalogue.entries(viewOf(desk)), query.value);
   const items = page.map(({ text }) => text).join();
   return conditionalJson(
     context,
     `{"items":[${items}]${next === null ? "" : `,"next":${JSON.stringify(next)}`}}`,
   );
+}
+
+function answerEdges(desk: Desk, context: Context<HttpEnv>): Response {
+  const query = queryOf(context, EdgeQuery);
+  if (!query.ok) return problem(query.error);
+  const { page, next } = edgePage(edgeDocuments(viewOf(desk)), query.value);
+  return conditionalJson(context, JSON.stringify({ items: page, ...(next === null ? {} : { next }) }));
 }
 
 function edgeEndpoint(desk: Desk, verb: "exclude" | "include", summary: string): Endpoint {

@@ -17,6 +17,7 @@ const durationBucketsSeconds = [
 export interface Watched {
   readonly ledger: Ledger;
   readonly catalogue: Catalogue;
+  readonly downloads: { readonly taken: number };
   readonly view: () => View;
   readonly troubles: () => readonly { readonly what: string }[];
 }
@@ -61,6 +62,9 @@ export class Metrics {
   watch(watched: Watched): void {
     this.#watchFleet(watched);
     this.#watchLedger(watched);
+    this.#gauge("siding_artifact_downloads", "Artifacts that are being sent", [], () => [
+      [{}, watched.downloads.taken],
+    ]);
     const isSound = (what: string) => Number(watched.troubles().every((trouble) => trouble.what !== what));
     this.#gauge("siding_nats_connected", "1 while connected to NATS", [], () => [[{}, isSound("nats")]]);
     this.#gauge("siding_ledger_writable", "1 while commits can be written", [], () => [

@@ -19,6 +19,7 @@ const table: Readonly<Record<ProblemCode, readonly [status: number, title: strin
   "unknown-edge": [404, "Unknown edge"],
   "unknown-rollout": [404, "Unknown rollout"],
   "unknown-artifact": [404, "Unknown artifact"],
+  "artifact-not-fetched": [502, "The artifact could not be fetched from its address"],
   "release-conflict": [409, "The version exists with other content"],
   "rollout-in-progress": [409, "Another rollout is not finished"],
   "rollout-finished": [409, "The rollout can't be changed any more"],
@@ -37,6 +38,7 @@ const table: Readonly<Record<ProblemCode, readonly [status: number, title: strin
   "rule-broken": [409, "A rule would be broken"],
   "storage-unavailable": [503, "Nothing can be stored at present"],
   "not-ready": [503, "Not ready"],
+  busy: [503, "As much as can be done at once is being done"],
   internal: [500, "A mistake in Siding"],
 };
 

@@ -6,6 +6,7 @@ import { ControlBody, listOf, PreviewDocument, RolloutBody, RolloutDocument } fr
 import { err, ok, type Result } from "@siding/shared/result";
 import type { Context } from "hono";
 import type { EventBody } from "../ledger/event.ts";
+import { knownByKey } from "../ledger/idempotency.ts";
 import { type AdmitContext, admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout, controlVerbs } from "../orchestrator/control.ts";
 import { rolloutDocument } from "../orchestrator/document-rollout.ts";
@@ -171,7 +172,7 @@ function idempotencyOf(context: Context, request: unknown): Result<Idempotency |
 
 /** The rollout that this key began; null where the key is new. */
 function replayOf({ ledger }: Desk, idempotency: Idempotency | null): Result<RolloutId | null, Refusal> {
-  const earlier = idempotency && ledger.state.idempotency.get(idempotency.key);
+  const earlier = idempotency && knownByKey(ledger.state, idempotency.key, ledger.clock.nowMs());
   if (!earlier) return ok(null);
   if (earlier.requestDigest === idempotency.requestDigest) return ok(earlier.rolloutId);
   const message = `${idempotencyHeader} '${idempotency.key}' began rollout ${earlier.rolloutId} with another request`;

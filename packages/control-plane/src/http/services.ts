@@ -1,20 +1,19 @@
 import { z } from "@hono/zod-openapi";
 import { ServiceName } from "@siding/shared/ids";
-import { listOf, ReleaseBody, ReleaseDocument, ServiceDocument } from "@siding/shared/rest";
+import { listOf, ServiceDocument } from "@siding/shared/rest";
 import { SpecInput } from "@siding/shared/spec";
 import type { Context } from "hono";
-import { releaseKey } from "../ledger/state.ts";
-import { declareService, registerRelease } from "../orchestrator/declare.ts";
-import { releaseDocument, serviceDocument } from "../orchestrator/document-service.ts";
+import { declareService } from "../orchestrator/declare.ts";
+import { serviceDocument } from "../orchestrator/document-service.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { type Desk, viewOf } from "./desk.ts";
-import { type Endpoint, jsonAnswer, jsonBody } from "./endpoint.ts";
+import { type Endpoint, jsonAnswer } from "./endpoint.ts";
 import { notCommitted, problem } from "./problem.ts";
 
 const params = z.object({ service: ServiceName });
 
-/** Services and their releases. */
+/** Services: what they are, and how each is rolled out. */
 export function serviceEndpoints(desk: Desk): readonly Endpoint[] {
   return [
     {
@@ -56,18 +55,6 @@ export function serviceEndpoints(desk: Desk): readonly Endpoint[] {
       responses: { 200: jsonAnswer("The service", ServiceDocument) },
       handle: (context) => readService(desk, context, 200),
     },
-    {
-      method: "post",
-      path: "/v1/services/{service}/releases",
-      summary: "Register a release: a version and its artifact",
-      access: "admin",
-      request: { params, ...jsonBody(ReleaseBody) },
-      responses: {
-        200: jsonAnswer("The same release was there already", ReleaseDocument),
-        201: jsonAnswer("Registered", ReleaseDocument),
-      },
-      handle: (context) => release(desk, context),
-    },
   ];
 }
 
@@ -96,28 +83,4 @@ function readService(desk: Desk, context: Context<HttpEnv>, status: 200 | 201): 
   if (service) return context.json(serviceDocument(view, service), status);
   const message = `there is no service '${name}'; declare it with PUT /v1/services/${name}`;
   return problem({ code: "unknown-service", message });
-}
-
-async function release(desk: Desk, context: Context<HttpEnv>): Promise<Response> {
-  const body = await bodyOf(context, ReleaseBody);
-  if (!body.ok) return problem(body.error);
-  const service = context.req.param("service") as ServiceName;
-  const { version, artifact } = body.value.value;
-  const { digest } = artifact;
-  if (digest === undefined) {
-    const message = "missing; the digest that POST /v1/artifacts answered with";
-    return problem({
-      code: "invalid-request",
-      message: `artifact.digest: ${message}`,
-      errors: [{ path: "artifact.digest", message }],
-    });
-  }
-  const { ledger, orchestrator } = desk;
-  const registered = registerRelease(ledger.state, service, { version, digest });
-  if (!registered.ok) return problem(registered.error);
-  const committed = orchestrator.commit(registered.value.events, context.var.identity.by);
-  if (!committed.ok) return problem(notCommitted(committed.error));
-  const record = ledger.state.releases.get(releaseKey(service, version));
-  if (!record) throw new Error(`release ${version} of ${service} was registered and is not there`);
-  return context.json(releaseDocument(record), registered.value.created ? 201 : 200);
 }

@@ -11,7 +11,7 @@ import {
 } from "@siding/shared/ids";
 import { HostFacts, InstanceReport, RefusalCode, UpstreamReport } from "@siding/shared/report";
 import { ServiceSpec } from "@siding/shared/spec";
-import { Target } from "@siding/shared/target";
+import { AdoptedUnit, Target } from "@siding/shared/target";
 import { z } from "zod";
 import { Action } from "../rollout/action.ts";
 import { RolloutRecord } from "../rollout/record.ts";
@@ -41,6 +41,7 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     version: Version,
     digest: Digest,
     sizeBytes: z.int(),
+    adopts: AdoptedUnit.optional(),
   }),
   z.object({
     type: z.literal("rollout-created"),

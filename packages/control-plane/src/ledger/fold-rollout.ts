@@ -3,6 +3,7 @@ import type { ActionOf } from "../rollout/action.ts";
 import type { PlannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
+import { foldIdempotency } from "./idempotency.ts";
 import type { LedgerState, Touched } from "./state.ts";
 
 /** Replaces one rollout's record. A rollout that is not there is a bug of ours: events only name what was created. */
@@ -35,17 +36,8 @@ export function foldRolloutCreated(
   event: LedgerEvent,
   body: Extract<OutsideEvent, { type: "rollout-created" }>,
 ): readonly Touched[] {
-  const { idempotencyKey } = body;
-  const rollout = { ...body.rollout, createdAt: event.at };
-  const touched = [...foldRolloutStarted(state, rollout)];
-  if (idempotencyKey) {
-    state.idempotency.set(idempotencyKey.key, {
-      rolloutId: rollout.id,
-      requestDigest: idempotencyKey.requestDigest,
-    });
-    touched.push({ table: "idempotency", key: idempotencyKey.key });
-  }
-  return touched;
+  const started = foldRolloutStarted(state, { ...body.rollout, createdAt: event.at });
+  return [...started, ...foldIdempotency(state, event, body)];
 }
 
 /** From now on it is the service's rollout, or the one that waits. */

@@ -123,9 +123,9 @@ function foldCatalogue(state: LedgerState, event: LedgerEvent, body: Catalogue):
       state.artifacts.set(body.digest, { digest: body.digest, sizeBytes: body.sizeBytes });
       return [{ table: "artifacts", key: body.digest }];
     case "release-registered": {
-      const { service, version, digest, sizeBytes } = body;
-      const key = releaseKey(service, version);
-      state.releases.set(key, { service, version, digest, sizeBytes, createdAt: event.at });
+      const { type: _, ...release } = body;
+      const key = releaseKey(body.service, body.version);
+      state.releases.set(key, { ...release, createdAt: event.at });
       return [{ table: "releases", key }];
     }
   }

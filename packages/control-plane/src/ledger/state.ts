@@ -13,7 +13,7 @@ import {
 } from "@siding/shared/ids";
 import { HostFacts, InstanceReport, StepFailure, UpstreamReport } from "@siding/shared/report";
 import { ServiceSpec } from "@siding/shared/spec";
-import { Target } from "@siding/shared/target";
+import { AdoptedUnit, Target } from "@siding/shared/target";
 import { z } from "zod";
 import type { RolloutRecord } from "../rollout/record.ts";
 
@@ -88,6 +88,7 @@ export const ReleaseRecord = z.object({
   version: Version,
   digest: Digest,
   sizeBytes: z.int(),
+  adopts: AdoptedUnit.optional(),
   createdAt: z.string(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
@@ -186,7 +187,7 @@ export function emptyInstance(service: ServiceName, slot: Slot): InstanceRecord 
   return { service, slot, target: null, drained: false, command: null, report: null };
 }
 
-/** Which records an event replaced: what the tables must store again in the same transaction. */
+/** Which records an event replaced or removed: what the tables must store again in the same transaction. */
 export interface Touched {
   readonly table: TableName;
   readonly key: string;

@@ -89,6 +89,7 @@ export class RowWriter {
   readonly #event: Prepared;
   readonly #head: Prepared;
   readonly #records: Readonly<Record<TableName, Prepared>>;
+  readonly #removals: Readonly<Record<TableName, Prepared>>;
 
   constructor(database: LedgerDatabase) {
     const { placeholder } = sql;
@@ -111,11 +112,21 @@ export class RowWriter {
         .onConflictDoUpdate({ target: table.key, set: { body: sql`excluded.body` } })
         .prepare();
     this.#head = upsert(metaTable);
-    const records = tableNames.map((table) => [table, upsert(recordTables[table])]);
-    this.#records = Object.fromEntries(records) as Record<TableName, Prepared>;
+    const remove = (table: (typeof recordTables)[TableName]) =>
+      database
+        .delete(table)
+        .where(eq(table.key, placeholder("key")))
+        .prepare();
+    const eachTable = (prepare: (table: (typeof recordTables)[TableName]) => Prepared) =>
+      Object.fromEntries(tableNames.map((name) => [name, prepare(recordTables[name])])) as Record<
+        TableName,
+        Prepared
+      >;
+    this.#records = eachTable(upsert);
+    this.#removals = eachTable(remove);
   }
 
-  /** Appends events and stores the records that they replaced. To be called within one transaction. */
+  /** Appends events and stores the records that they replaced or removed. To be called within one transaction. */
   commit(state: LedgerState, events: readonly LedgerEvent[], touched: readonly Touched[]): void {
     for (const event of events) this.#event.run(rowOf(event));
     const distinct = new Map(touched.map((record) => [`${record.table} ${record.key}`, record]));
@@ -123,8 +134,11 @@ export class RowWriter {
     this.head(state);
   }
 
+  /** Stores a record, or removes it where the state has it no more. */
   record(state: LedgerState, table: TableName, key: string): void {
-    this.#records[table].run({ key, body: JSON.stringify(recordsOf(state, table).get(key)) });
+    const record = recordsOf(state, table).get(key);
+    if (record === undefined) this.#removals[table].run({ key });
+    else this.#records[table].run({ key, body: JSON.stringify(record) });
   }
 
   head({ sequence, elapsedMs, epoch, controlPlaneId, behind }: LedgerState): void {

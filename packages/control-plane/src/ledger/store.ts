@@ -80,7 +80,7 @@ export class Ledger {
       return done;
     } catch (cause) {
       this.#undo(gathered);
-      if (cause instanceof Database.SqliteError) return err(storageFailed(cause));
+      if (cause instanceof Database.SqliteError) return err(storageFailed(client.name, cause));
       throw cause;
     } finally {
       this.#gathered = null;
@@ -138,10 +138,10 @@ export class Ledger {
   }
 }
 
-function storageFailed(cause: Error & { code: string }): Failure {
+function storageFailed(file: string, cause: Error & { code: string }): Failure {
   return failure(
     "storage-failed",
-    `the ledger could not be written: ${cause.message} (${cause.code})`,
+    `the ledger ${file} could not be written: ${cause.message} (${cause.code})`,
     cause,
   );
 }

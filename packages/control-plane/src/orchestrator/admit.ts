@@ -19,6 +19,7 @@ import { forwardPlan, planAnew } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import { skewOf } from "../rollout/skew.ts";
 import { labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
+import { releaseOf } from "./declare.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
 export interface AdmitContext extends RequestContext {
@@ -249,8 +250,7 @@ function targetOf(
     const message = `service ${spec.name} has no release ${version}; register it with POST /v1/services/${spec.name}/releases`;
     return err({ code: "unknown-version", message, errors: [{ path: "version", message }] });
   }
-  const { digest, sizeBytes } = release;
-  return ok(makeTarget({ version, digest, sizeBytes }, specRevision, spec.target));
+  return ok(makeTarget(releaseOf(release), specRevision, spec.target));
 }
 
 /** Without a version only the spec is rolled out, with the release that serves now. */

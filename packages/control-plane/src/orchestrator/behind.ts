@@ -3,6 +3,7 @@ import type { InstanceReport, Report, StateReport } from "@siding/shared/report"
 import { makeTarget, type Target } from "@siding/shared/target";
 import type { EventBody } from "../ledger/event.ts";
 import { instanceSlotKey, type LedgerState } from "../ledger/state.ts";
+import { releaseOf } from "./declare.ts";
 
 /**
  * What follows where a report shows that the fleet has seen more than this ledger ever said: it was restored from a
@@ -66,11 +67,9 @@ function targetOf({ rollouts, releases, services }: LedgerState, id: TargetId): 
     to,
     ...Object.values(hosts).flatMap(({ from }) => from ?? []),
   ]);
-  const present = [...releases.values()].flatMap(({ service, version, digest, sizeBytes }) => {
-    const record = services.get(service);
-    return record
-      ? [makeTarget({ version, digest, sizeBytes }, record.specRevision, record.spec.target)]
-      : [];
+  const present = [...releases.values()].flatMap((release) => {
+    const record = services.get(release.service);
+    return record ? [makeTarget(releaseOf(release), record.specRevision, record.spec.target)] : [];
   });
   return [...moved, ...present].find((target) => target.id === id);
 }

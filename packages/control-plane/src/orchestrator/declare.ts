@@ -2,9 +2,10 @@ import { canonicalJson } from "@siding/shared/digest";
 import type { Digest, ServiceName, Version } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { ServiceSpec } from "@siding/shared/spec";
+import type { Release } from "@siding/shared/target";
 import { firstContent } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
-import { type LedgerState, releaseKey } from "../ledger/state.ts";
+import { type LedgerState, type ReleaseRecord, releaseKey } from "../ledger/state.ts";
 import { portConflict } from "./port-conflict.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -63,30 +64,45 @@ function upstreamEvents(state: LedgerState, spec: ServiceSpec): readonly EventBo
   return [{ type: "upstream-revised", service: spec.name, content }];
 }
 
+/** An artifact that has come; nothing where it was known. */
+export function artifactEvents(
+  state: LedgerState,
+  { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number },
+): readonly EventBody[] {
+  return state.artifacts.has(digest) ? [] : [{ type: "artifact-registered", digest, sizeBytes }];
+}
+
 export interface Registered {
   readonly events: readonly EventBody[];
   /** False where the same release was there already. */
   readonly created: boolean;
 }
 
+export interface WantedRelease {
+  readonly version: Version;
+  readonly digest: Digest;
+  /** The unit that it is; it has no artifact then. */
+  readonly adopts?: string | undefined;
+}
+
+/** What targets hold of a release. */
+export function releaseOf({ version, digest, sizeBytes, adopts }: ReleaseRecord): Release {
+  return { version, digest, sizeBytes, ...(adopts === undefined ? {} : { adopts }) };
+}
+
 /** Registers a release: immutable, so the same content again is fine and other content is refused. */
 export function registerRelease(
   state: LedgerState,
   service: ServiceName,
-  wanted: { readonly version: Version; readonly digest: Digest },
+  wanted: WantedRelease,
 ): Result<Registered, Refusal> {
-  const { version, digest } = wanted;
-  if (!state.services.has(service)) {
-    return err({
-      code: "unknown-service",
-      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
-    });
-  }
-  const existing = state.releases.get(releaseKey(service, version));
-  if (existing?.digest === digest) return ok({ events: [], created: false });
-  if (existing) {
-    const message = `release ${version} of ${service} exists with ${existing.digest}; a release never changes, choose another version`;
-    return err({ code: "release-conflict", message, errors: [{ path: "artifact.digest", message }] });
+  const { version, digest, adopts } = wanted;
+  const registered = releaseBefore(state, service, wanted);
+  if (!registered.ok) return registered;
+  if (registered.value) return ok({ events: [], created: false });
+  if (adopts !== undefined) {
+    const event = { type: "release-registered", service, version, digest, sizeBytes: 0, adopts } as const;
+    return ok({ events: [event], created: true });
   }
   const artifact = state.artifacts.get(digest);
   if (!artifact) {
@@ -95,4 +111,24 @@ export function registerRelease(
   }
   const { sizeBytes } = artifact;
   return ok({ events: [{ type: "release-registered", service, version, digest, sizeBytes }], created: true });
+}
+
+/** Whether this very release was registered before. Errors: `unknown-service`, `release-conflict`. */
+export function releaseBefore(
+  state: LedgerState,
+  service: ServiceName,
+  { version, digest }: WantedRelease,
+): Result<boolean, Refusal> {
+  if (!state.services.has(service)) {
+    return err({
+      code: "unknown-service",
+      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
+    });
+  }
+  const existing = state.releases.get(releaseKey(service, version));
+  if (existing && existing.digest !== digest) {
+    const message = `release ${version} of ${service} exists with ${existing.digest}; a release never changes, choose another version`;
+    return err({ code: "release-conflict", message, errors: [{ path: "version", message }] });
+  }
+  return ok(existing !== undefined);
 }

@@ -112,6 +112,8 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
   const mine = [...state.services.values()].filter(({ spec }) => edgesOf(state, spec).includes(host));
   return {
     id,
+    address: host.facts?.address ?? null,
+    labels: host.facts?.labels ?? {},
     liveness: livenessOf(live, id, nowMs).kind,
     lastSeen: live.beats.get(id)?.lastSeenAt ?? null,
     counted: host.counted.length > 0,
@@ -123,6 +125,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
       const served = wanted?.history.find((list) => list.revision === confirmed)?.members ?? [];
       return {
         upstream: spec.edge.upstream,
+        service: spec.name,
         wanted: wanted?.revision ?? 0,
         serving: report?.serving?.revision ?? null,
         members: served.map((member) => `${member.hostId}/${member.slot}`),

@@ -26,12 +26,6 @@ export function serviceDocument({ state }: View, service: ServiceRecord): Servic
   };
 }
 
-export function releaseDocument({
-  service,
-  version,
-  digest,
-  sizeBytes,
-  createdAt,
-}: ReleaseRecord): ReleaseDocument {
-  return { service, version, digest, size: sizeBytes, createdAt };
+export function releaseDocument({ sizeBytes, ...release }: ReleaseRecord): ReleaseDocument {
+  return { ...release, size: sizeBytes };
 }

@@ -14,7 +14,7 @@ export function skewOf(
   target: Target,
   protocol?: EdgeProtocol,
 ): StepFailure | null {
-  const lacked = lackedFeatures(target.spec, role, agent.features, protocol);
+  const lacked = lackedFeatures(target, role, agent.features, protocol);
   if (lacked.length === 0) return null;
   const message = `the agent of ${hostId} (version ${agent.version}) does not know ${lacked.join(" and ")} of this spec and would leave it out: upgrade the agent first`;
   return { code: "agent-too-old", message };

@@ -1,15 +1,75 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { reached } from "../fleet/rollouts.ts";
+import { describe, expect, test } from "vitest";
+import { FickleRelay } from "../fleet/fickle-relay.ts";
+import { finished, reached } from "../fleet/rollouts.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
 import { archiveOf, type Entry } from "../service/archive.ts";
 import { packRelease } from "../service/releases.ts";
+import { until } from "../until.ts";
 import { expectNothingLost, ROLLOUT_DEADLINE_MS, servingVersions, useFleet } from "./scene.ts";
 
-// Artifacts that must not be unpacked. They are found while staging, before any traffic changes.
+// Artifacts on a bad network, and artifacts that must not be unpacked. All this is found while staging, before any
+// traffic changes.
 
-const fleet = useFleet({ hosts: 2, edges: 1, releases: [{ version: "v1", variant: "sound" }] });
+const relay = new FickleRelay();
+const fleet = useFleet({ hosts: 2, edges: 1, releases: [{ version: "v1", variant: "sound" }], relay });
+
+/** Larger than what is on its way when a connection is cut. */
+const LARGE_BYTES = 12_000_000;
+const MEGABYTE = 1_000_000;
+
+describe("a download that breaks off goes on where it was", () => {
+  /** Rolls to a large release on both hosts; gives what each asked for after its first request. */
+  async function expectResumed(version: string, fault: () => Promise<void>): Promise<(string | null)[]> {
+    await fleet().register({ version, variant: "sound" }, randomBytes(LARGE_BYTES));
+    const [firstRequest, bytesBefore] = [relay.requests.length, relay.answeredBytes];
+    await expectNothingLost(fleet(), ["v1", "resumed-1", "resumed-2", "resumed-3"], async () => {
+      const { id } = await fleet().roll({ version });
+      await fault();
+      await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+    });
+    // Both hosts once, and what was on its way when it broke off.
+    expect(relay.answeredBytes - bytesBefore).toBeLessThan(2 * LARGE_BYTES + 4 * MEGABYTE);
+    return relay.ranges(firstRequest).slice(2);
+  }
+  const bothStalled = () => until("both downloads to stall", () => relay.stalled === 2, ROLLOUT_DEADLINE_MS);
+
+  test("each time that the connection is cut", async () => {
+    relay.mood = { kind: "cuts", afterBytes: 4 * MEGABYTE };
+    const later = await expectResumed("resumed-1", async () => {});
+    relay.calm();
+    expect(later.length).toBeGreaterThanOrEqual(6);
+    expect(later.every((range) => /^bytes=\d{7,}-$/.test(range ?? ""))).toBe(true);
+  });
+
+  test("with the control plane killed in the middle of it", async () => {
+    relay.mood = { kind: "stalls", afterBytes: 5 * MEGABYTE };
+    const later = await expectResumed("resumed-2", async () => {
+      await bothStalled();
+      await fleet().controlPlane.kill();
+      relay.calm();
+      await fleet().controlPlane.start();
+    });
+    expect(later.filter((range) => range === null)).toEqual([]);
+    expect(later.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("with the agents killed in the middle of it", async () => {
+    relay.mood = { kind: "stalls", afterBytes: 5 * MEGABYTE };
+    const later = await expectResumed("resumed-3", async () => {
+      await bothStalled();
+      for (const host of fleet().hosts) await host.kill();
+      relay.calm();
+      for (const host of fleet().hosts) host.start();
+    });
+    expect(later.filter((range) => range === null)).toEqual([]);
+    expect(later.length).toBeGreaterThanOrEqual(2);
+    const { id } = await fleet().roll({ version: "v1" });
+    await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+  });
+});
 
 async function register(version: string, bytes: Buffer): Promise<string> {
   const { digest } = await fleet().api.upload(bytes);

@@ -55,6 +55,11 @@ export class Agent {
     return `${this.folder}/run`;
   }
 
+  /** Its journal, and what its services print. */
+  get dataDir(): string {
+    return `${this.folder}/data`;
+  }
+
   get releasesDir(): string {
     return `${this.folder}/releases`;
   }
@@ -108,7 +113,7 @@ export class Agent {
       tokenFile,
       nats: { url: natsUrl },
       controlPlane: { url: controlPlaneUrl },
-      dataDir: `${this.folder}/data`,
+      dataDir: this.dataDir,
       releasesDir: this.releasesDir,
       beatInterval: "10s",
       ...(role === "edge" ? { edge: this.#edgeConfig(userNginx) } : {}),

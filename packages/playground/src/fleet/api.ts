@@ -62,6 +62,12 @@ export class Api {
     return this.#ask(ReleaseDocument, { method: "POST", path: `/v1/services/${service}/releases`, json });
   }
 
+  /** Registers the unit that runs on the hosts already. */
+  async adopt(service: string, unit: string): Promise<ReleaseDocument> {
+    const json = { version: "adopted", adopt: unit };
+    return this.#ask(ReleaseDocument, { method: "POST", path: `/v1/services/${service}/releases`, json });
+  }
+
   async rollout(service: string, body: Json, headers: Record<string, string> = {}): Promise<RolloutDocument> {
     const path = `/v1/services/${service}/rollouts`;
     return this.#ask(RolloutDocument, { method: "POST", path, json: body, headers });

@@ -9,6 +9,7 @@ import { until } from "../until.ts";
 import { Agent, type AgentOptions, type EdgeMode } from "./agent.ts";
 import type { Api } from "./api.ts";
 import { ControlPlane } from "./control-plane.ts";
+import type { FickleRelay } from "./fickle-relay.ts";
 import { Front } from "./front.ts";
 import { finished } from "./rollouts.ts";
 import { type RolloutRequest, SERVICE, serviceSpec } from "./service-spec.ts";
@@ -28,6 +29,8 @@ export type FleetOptions = {
   readonly edgeMode?: EdgeMode | readonly EdgeMode[];
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** The agents' way to the control plane's HTTP. */
+  readonly relay?: FickleRelay;
   /** For the control plane's Node; they may name files of the yard. */
   readonly nodeArgs?: (yard: Yard) => readonly string[];
 };
@@ -97,12 +100,13 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const hosts = hostIds.map((id) => startAgent(yard, controlPlane, { ...id, role: "host" }));
+  const urls = await urlsOf(yard, controlPlane, options.relay);
+  const hosts = hostIds.map((id) => startAgent(yard, urls, { ...id, role: "host" }));
   const { edgeMode = "inner" } = options;
   const modeOf = (index: number) => (typeof edgeMode === "string" ? edgeMode : (edgeMode[index] ?? "inner"));
   const edgeAgents = await Promise.all(
     edgeIds.map(async (id, index) =>
-      startAgent(yard, controlPlane, { ...id, ...(await edgeOptions(yard, id, modeOf(index))) }),
+      startAgent(yard, urls, { ...id, ...(await edgeOptions(yard, id, modeOf(index))) }),
     ),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
@@ -140,17 +144,21 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
   });
 }
 
+type Urls = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl">;
+
+/** Where agents find the control plane. */
+async function urlsOf(yard: Yard, { httpUrl, natsUrl }: ControlPlane, relay?: FickleRelay): Promise<Urls> {
+  if (relay === undefined) return { natsUrl, controlPlaneUrl: httpUrl };
+  yard.beforeClose("closing the relay", () => relay.close());
+  return { natsUrl, controlPlaneUrl: await relay.open(httpUrl) };
+}
+
 function startAgent(
   yard: Yard,
-  controlPlane: ControlPlane,
+  urls: Urls,
   identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
 ): Agent {
-  const agent = new Agent(yard, {
-    ...identity,
-    tokenFile: tokenFile(yard, identity.hostId),
-    natsUrl: controlPlane.natsUrl,
-    controlPlaneUrl: controlPlane.httpUrl,
-  });
+  const agent = new Agent(yard, { ...identity, ...urls, tokenFile: tokenFile(yard, identity.hostId) });
   agent.start();
   return agent;
 }

@@ -129,7 +129,8 @@ ${proxyTo(upstream)}
     }`;
 }
 
-function proxyTo(upstream: string): string {
+/** How a user hands requests to an upstream, inside a `location`. */
+export function proxyTo(upstream: string): string {
   return `      proxy_pass http://${upstream};
       proxy_http_version 1.1;
       proxy_set_header Host $host;

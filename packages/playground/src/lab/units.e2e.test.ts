@@ -1,7 +1,10 @@
 import type { SpecInput } from "@siding/shared/spec";
 import { describe, expect, test } from "vitest";
+import { expectNothingLostAt } from "../e2e/scene.ts";
+import { proxyTo } from "../fleet/front.ts";
 import { finished } from "../fleet/rollouts.ts";
 import { SERVICE } from "../fleet/service-spec.ts";
+import { packRelease } from "../service/releases.ts";
 import { until } from "../until.ts";
 import type { LabHost } from "./host.ts";
 import { labSpec, userFront } from "./lab.ts";
@@ -23,7 +26,8 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
       { version: "exits", variant: "exits-at-once" },
       { version: "slow-stop", variant: "slow-stop" },
     ],
-    allow: "--allow-user www-data --allow-unit shop@.service --allow-unit flawed@.service",
+    allow:
+      "--allow-user www-data --allow-unit legacy.service --allow-unit shop@.service --allow-unit flawed@.service",
   });
   const first = (): LabHost => lab().machine("h1");
 
@@ -244,6 +248,63 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     await lab().allAlive();
     const { id } = await lab().roll({ version: "v2" });
     expect(await finished(lab().api, id, "succeeded", PATIENCE_MS)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("a unit that runs already is adopted as it runs, replaced, and gone back to while it is there", async () => {
+    const [edge] = lab().edges;
+    if (edge === undefined) throw new Error("no edge");
+    const [old, port, frontPort] = ["old", 8_090, 8_001];
+    for (const host of lab().hosts) {
+      const env = `Environment=ADDRESS=${host.address} PORT=${port} SIDING_VERSION=before SIDING_SLOT=none`;
+      const unit = `[Service]\n${env}\nExecStart=${NODE} /srv/legacy/server.mjs\nRestart=always\nUser=www-data\n`;
+      await host.write("/etc/systemd/system/legacy.service", unit);
+      await host.sh(`cp -rL /opt/siding/${SERVICE}/blue /srv/legacy; echo before >/srv/legacy/VERSION`);
+      await host.sh("systemctl daemon-reload; systemctl start legacy");
+    }
+    const pidOf = (host: LabHost) => host.sh("systemctl show --property=MainPID --value legacy");
+    const pids = await Promise.all(lab().hosts.map(pidOf));
+    const { ports: _, ...spec } = labSpec({ name: old, edge: { match: { role: "edge" }, upstream: old } });
+    await lab().api.declare(old, { ...spec, port });
+    await lab().api.adopt(old, "legacy.service");
+    const { digest } = await lab().api.upload(packRelease({ version: "v1", variant: "sound" }));
+    await lab().api.release(old, "v1", digest);
+    await edge.sh(`until test -f /etc/siding/nginx/http/${old}.conf; do sleep 0.1; done`);
+    await edge.write(
+      "/etc/nginx/conf.d/old.conf",
+      `server { listen ${frontPort}; location / { ${proxyTo(old)} } }\n`,
+    );
+    await edge.sh("systemctl reload nginx");
+    const roll = async (version: string) => {
+      const { id } = await lab().api.rollout(old, { version });
+      return finished(lab().api, id, "succeeded", PATIENCE_MS);
+    };
+    const answers = async () => Promise.all(lab().hosts.map((host) => lab().answering(host, port)));
+
+    await roll("adopted");
+    const [seen] = await lab().api.edges();
+    expect(seen?.upstreams.find(({ upstream }) => upstream === old)?.members).toEqual(["h1/blue", "h2/blue"]);
+    // An agent that starts anew knows it again.
+    await first().sh("systemctl restart siding-agent");
+    await lab().allAlive();
+    expect(await Promise.all(lab().hosts.map(pidOf))).toEqual(pids);
+    const target = { address: edge.address, port: frontPort };
+    await expectNothingLostAt(lab().yard, [["old", target]], ["before", "v1"], async () => {
+      const { id } = await roll("v1");
+      expect(await answers()).toEqual(["v1", "v1"]);
+      const back = await lab().api.control(id, "rollback");
+      await finished(lab().api, back.id, "succeeded", PATIENCE_MS);
+      expect(await answers()).toEqual(["before", "before"]);
+      await roll("v1");
+      // Gone, it is named, and the host goes back to what it came from.
+      for (const host of lab().hosts) {
+        await host.sh("rm /etc/systemd/system/legacy.service; systemctl daemon-reload");
+      }
+      const gone = await lab().api.rollout(old, { version: "adopted" });
+      const { hosts } = await finished(lab().api, gone.id, "rolled-back", PATIENCE_MS);
+      const said = hosts.map(({ error }) => error?.message).join();
+      expect(said).toContain("there is no unit legacy.service on this host");
+    });
+    expect(await answers()).toEqual(["v1", "v1"]);
   });
 
   test("an agent is removed with what it runs, and nothing of it stays after a purge", async () => {

@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -37,6 +38,31 @@ it.each([
   writeFileSync(path, text);
   const result = new JournalFile(folder).read();
   expect(result.ok ? "" : result.error.message).toContain(`the journal ${path} can't be read`);
+});
+
+it("that the disk has room for only a part of is not written, and the last one stays", ({ skip }) => {
+  const disk = join(folder, "disk");
+  mkdirSync(disk);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "siding-test", disk], { stdio: "pipe" });
+  } catch {
+    process.stderr.write("SKIPPED: no file system can be mounted here, so no disk runs full for real\n");
+    return skip();
+  }
+  try {
+    const file = new JournalFile(disk);
+    expect(file.write(emptyJournal("short"))).toMatchObject({ ok: true });
+    const { bavail, bsize } = statfsSync(disk);
+    writeFileSync(join(disk, "ballast"), Buffer.alloc((bavail - 1) * bsize));
+    const long = file.write(emptyJournal("long".repeat(bsize)));
+    expect(long).toMatchObject({ ok: false, error: { code: "journal-not-written" } });
+    expect(long.ok ? "" : long.error.message).toContain(`${disk}/journal.json: ENOSPC`);
+    expect(file.read()).toMatchObject({ ok: true, value: { bootId: "short" } });
+    rmSync(join(disk, "ballast"));
+    expect(file.write(emptyJournal("short"))).toMatchObject({ ok: true });
+  } finally {
+    execFileSync("umount", [disk]);
+  }
 });
 
 it("that can't be written says so", () => {

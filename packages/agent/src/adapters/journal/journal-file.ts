@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import type { Journal } from "../../machine/journal.ts";
@@ -33,7 +33,8 @@ export class JournalFile implements JournalStore {
     try {
       const file = openSync(draft, "w", 0o600);
       try {
-        writeSync(file, JSON.stringify(journal));
+        // A single write may take only a part, where the disk has room for no more.
+        writeFileSync(file, JSON.stringify(journal));
         fsyncSync(file);
       } finally {
         closeSync(file);

@@ -67,10 +67,11 @@ export class ChildDriver implements Driver {
 
   async admit({ service, target }: AdmitOrder): Promise<Result<null, StepFailure>> {
     const { run } = target.spec;
-    const refusal = refusalOf(this.#config.policy, service, run);
+    const refusal = refusalOf(this.#config.policy, service, target);
     if (refusal !== null) return err(refusal);
-    if ("unit" in run) {
-      const message = `${run.unit}: this agent runs services as its children (driver: child), not as units`;
+    const unit = target.release.adopts ?? ("unit" in run ? run.unit : undefined);
+    if (unit !== undefined || "unit" in run) {
+      const message = `${unit}: this agent runs services as its children (driver: child), not as units`;
       return err({ code: "unit-needs-systemd", message });
     }
     const account = await accountOf(run.user ?? this.#config.policy.runAs);

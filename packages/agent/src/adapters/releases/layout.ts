@@ -24,6 +24,11 @@ export class ReleaseLayout {
     return join(this.releases(service), `${folderName(release)}${noteEnding}`);
   }
 
+  /** The artifact as far as it has come: kept over a transfer that broke off, and over the agent's own end. */
+  partial(service: ServiceName, { digest }: Pick<Release, "digest">): string {
+    return join(this.releases(service), `${partialBeginning}${digest.slice("sha256:".length)}`);
+  }
+
   link(service: ServiceName, slot: Slot): string {
     return join(this.root, service, slot);
   }
@@ -36,6 +41,7 @@ export class ReleaseLayout {
 
 export const noteEnding = ".release.json";
 export const draftBeginning = ".draft-";
+export const partialBeginning = ".partial-";
 
 export const ReleaseNote = z.object({ service: ServiceName, version: Version, digest: Digest });
 

@@ -1,14 +1,14 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, realpath } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { StepFailure } from "@siding/shared/report";
 import { err, messageOf, ok, type Result } from "@siding/shared/result";
 import type { ReadEntry, Unpack } from "tar";
 import { EntryRules, maxUnpackedBytes, type Refused } from "./entry-rules.ts";
-
-export type UnpackFailure = Refused | { readonly code: "disk-full"; readonly message: string };
+import { storageFailure } from "./storage-failure.ts";
 
 /** Permissions without setuid, setgid and sticky; the owner can always read and write, else it could not be deleted. */
 const permissions = 0o777;
@@ -20,7 +20,7 @@ export async function unpack(
   archive: string,
   folder: string,
   signal: AbortSignal,
-): Promise<Result<null, UnpackFailure>> {
+): Promise<Result<null, StepFailure>> {
   const decompress = await decompressorOf(archive);
   if (decompress === null) {
     return err({ code: "archive-invalid", message: "the artifact is neither a .tar.gz nor a .tar.zst" });
@@ -37,7 +37,7 @@ export async function unpack(
     const stop = AbortSignal.any([signal, condemned.signal]);
     await pipeline(createReadStream(archive), decompress, bounded(), tree, { signal: stop });
   } catch (cause) {
-    return err(refused ?? failureOf(cause));
+    return err(refused ?? storageFailure(cause, dirname(folder)) ?? invalid(cause));
   }
   if (refused !== null) return err(refused);
   if (rules.isEmpty) return err({ code: "archive-invalid", message: "the archive is empty" });
@@ -84,15 +84,12 @@ function bounded(): Transform {
   });
 }
 
-function failureOf(cause: unknown): UnpackFailure {
-  if ((cause as NodeJS.ErrnoException).code === "ENOSPC") {
-    return { code: "disk-full", message: `no space left for the release: ${messageOf(cause)}` };
-  }
+function invalid(cause: unknown): StepFailure {
   return { code: "archive-invalid", message: `the archive can't be unpacked: ${messageOf(cause)}` };
 }
 
 /** Looks at every link where it really leads, and writes every file and folder through to the disk. */
-async function settle(folder: string): Promise<Result<null, UnpackFailure>> {
+async function settle(folder: string): Promise<Result<null, StepFailure>> {
   const root = await realpath(folder);
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);

@@ -35,7 +35,7 @@ function usersFlaw(unit: string, { type, killMode, fileState }: UnitState): Step
     return { code: "unit-unfit", message };
   }
   if (fileState !== "enabled" && fileState !== "enabled-runtime") return null;
-  const message = `${unit} is enabled at boot, when only the agent knows which slot to start: systemctl disable it`;
+  const message = `${unit} is enabled at boot, when only the agent knows which slot to start: systemctl disable it (that does not stop it)`;
   return { code: "unit-unfit", message };
 }
 

@@ -29,6 +29,7 @@ import {
   dropInText,
   environmentText,
   isTampered,
+  isWritten,
   programPath,
   templateText,
   unitOf,
@@ -88,10 +89,10 @@ export class SystemdDriver implements Driver {
 
   async admit({ service, slot, target }: AdmitOrder): Promise<Result<null, StepFailure>> {
     const { run } = target.spec;
-    const refusal = refusalOf(this.#config.policy, service, run);
+    const refusal = refusalOf(this.#config.policy, service, target);
     if (refusal !== null) return err(refusal);
-    if ("unit" in run) {
-      const unit = unitOf(service, slot, run.unit);
+    if (target.release.adopts !== undefined || "unit" in run) {
+      const unit = unitOf(service, slot, target);
       const flaw = flawOf(unit, await stateOf(unit), null);
       return flaw === null ? ok(null) : err(flaw);
     }
@@ -99,7 +100,7 @@ export class SystemdDriver implements Driver {
     if (!account.ok) return account;
     const variables = readEnvFile(run.envFile);
     if (!variables.ok) return variables;
-    return this.#admitWritten(unitOf(service, slot, null), this.#templatePath(service));
+    return this.#admitWritten(unitOf(service, slot, target), this.#templatePath(service));
   }
 
   async find(known: readonly FoundProcess[]): Promise<readonly FoundProcess[]> {
@@ -117,6 +118,8 @@ export class SystemdDriver implements Driver {
   }
 
   async start(order: StartOrder): Promise<Result<ProcessRef, StepFailure>> {
+    const taken = await this.#takeOver(order);
+    if (taken !== null) return taken;
     const { address } = this.#config;
     const listener = listenerOn(address, order.port);
     if (listener !== null) {
@@ -132,6 +135,29 @@ export class SystemdDriver implements Driver {
     const state = await stateOf(unit);
     if (started.code === 0 && state.mainPid > 0) return ok(this.#register(note, state));
     return err(await this.#startFailure(unit, state, started.complaint));
+  }
+
+  /**
+   * Takes over the unit that a release adopts, as it runs: what serves is not touched. Null where there is nothing to
+   * take over.
+   */
+  async #takeOver(order: StartOrder): Promise<Result<ProcessRef, StepFailure> | null> {
+    const { service, slot, startId, target } = order;
+    const unit = target.release.adopts;
+    if (unit === undefined) return null;
+    const { active, mainPid } = await stateOf(unit);
+    if (active !== "active" || mainPid === 0) return null;
+    const admitted = await this.admit(order);
+    if (!admitted.ok) return admitted;
+    const written = this.#writeFiles(order, unit);
+    if (!written.ok) return written;
+    await systemctl(["daemon-reload"]);
+    const state = await stateOf(unit);
+    const flaw = restartFlaw(unit, state);
+    if (flaw !== null) return err(flaw);
+    const note: Note = { service, slot, startId, targetId: target.id, unit };
+    this.#notes.write(note, "");
+    return ok(this.#register(note, state));
   }
 
   async stop(process: ProcessRef, graceMs: number): Promise<Result<null, StepFailure>> {
@@ -163,14 +189,13 @@ export class SystemdDriver implements Driver {
     const admitted = await this.admit(order);
     if (!admitted.ok) return admitted;
     const { service, slot, target } = order;
-    const { run } = target.spec;
-    const unit = unitOf(service, slot, "unit" in run ? run.unit : null);
+    const unit = unitOf(service, slot, target);
     const written = this.#writeFiles(order, unit);
     if (!written.ok) return written;
     const before = await stateOf(unit);
     if (written.value || before.stale) await systemctl(["daemon-reload"]);
     const state = written.value || before.stale ? await stateOf(unit) : before;
-    const path = "unit" in run ? null : this.#templatePath(service);
+    const path = isWritten(target) ? this.#templatePath(service) : null;
     const flaw = flawOf(unit, state, path) ?? restartFlaw(unit, state);
     if (flaw !== null) return err(flaw);
     if (state.active === "failed") await systemctl(["reset-failed", "--", unit]);
@@ -185,6 +210,9 @@ export class SystemdDriver implements Driver {
     const { run } = target.spec;
     const envFile = this.#notes.environmentFile({ service, slot });
     const dropIn = join(this.#config.unitDir, `${unit}.d`, dropInName);
+    if (target.release.adopts !== undefined) {
+      return ok(writeIfOther(dropIn, dropInText({ envFile: null, own: null })));
+    }
     if ("unit" in run) return ok(writeIfOther(dropIn, dropInText({ envFile, own: null })));
     const path = run.env.PATH ?? basePath;
     const program = programPath(run.command[0] ?? "", folder, path, isExecutable);

@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceName } from "@siding/shared/ids";
 import { expect, it, onTestFinished } from "vitest";
+import { targetOf } from "../../machine/world.fixture.ts";
 import {
   dropInText,
   environmentText,
   isTampered,
+  isWritten,
   programPath,
   quoted,
   templateText,
@@ -17,8 +19,13 @@ import {
 const web = "web" as ServiceName;
 
 it("names the unit of a slot, of the template that is written and of the host's own", () => {
-  expect(unitOf(web, "blue", null)).toBe("siding-web@blue.service");
-  expect(unitOf(web, "green", "shop-web@.service")).toBe("shop-web@green.service");
+  const written = targetOf("v1");
+  expect(unitOf(web, "blue", written)).toBe("siding-web@blue.service");
+  const own = targetOf("v1", { run: { unit: "shop-web@.service", stopGraceMs: 0 } });
+  expect(unitOf(web, "green", own)).toBe("shop-web@green.service");
+  const adopted = { ...own, release: { ...own.release, adopts: "old-web.service" } };
+  expect(unitOf(web, "blue", adopted)).toBe("old-web.service");
+  expect([written, own, adopted].map(isWritten)).toEqual([true, false, false]);
 });
 
 it("says everything of a slot that a release alone does not change", () => {
@@ -41,6 +48,12 @@ EnvironmentFile=/etc/web.env
 EnvironmentFile=/run/siding/agent/units/web.blue.env
 Restart=no
 `,
+  );
+});
+
+it("leaves an adopted unit all that it has but its own restarts", () => {
+  expect(dropInText({ envFile: null, own: null })).toBe(
+    "# Written by the Siding agent.\n[Service]\nRestart=no\n",
   );
 });
 

@@ -1,11 +1,21 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, join } from "node:path";
 import type { ServiceName, Slot } from "@siding/shared/ids";
-import type { CommandRun } from "@siding/shared/target";
+import type { CommandRun, Target } from "@siding/shared/target";
 
-/** The unit of an instance: of the template that the agent writes, or of one that the host has. */
-export function unitOf(service: ServiceName, slot: Slot, ownTemplate: string | null): string {
-  return (ownTemplate ?? writtenTemplate(service)).replace("@.", `@${slot}.`);
+/** The unit of an instance: one that is adopted, or of the template that the agent writes or the host has. */
+export function unitOf(
+  service: ServiceName,
+  slot: Slot,
+  { release, spec: { run } }: Pick<Target, "release" | "spec">,
+): string {
+  const template = "unit" in run ? run.unit : writtenTemplate(service);
+  return release.adopts ?? template.replace("@.", `@${slot}.`);
+}
+
+/** Whether the agent writes the unit itself. */
+export function isWritten({ release, spec }: Pick<Target, "release" | "spec">): boolean {
+  return release.adopts === undefined && !("unit" in spec.run);
 }
 
 /** `siding-web@.service` */
@@ -41,7 +51,8 @@ export function isTampered(text: string): boolean {
 }
 
 interface SlotSettings {
-  readonly envFile: string;
+  /** Null where the unit has its environment already. */
+  readonly envFile: string | null;
   /** Null where the host's own unit says all else. */
   readonly own: {
     readonly run: CommandRun;
@@ -58,7 +69,7 @@ interface SlotSettings {
 export function dropInText({ envFile, own }: SlotSettings): string {
   const lines = ["# Written by the Siding agent.", "[Service]"];
   if (own !== null) lines.push(...commandLines(own));
-  lines.push(`EnvironmentFile=${specifierFree(envFile)}`);
+  if (envFile !== null) lines.push(`EnvironmentFile=${specifierFree(envFile)}`);
   // Whoever starts it again by itself would hide its end from the agent, and from a rollout that verifies it.
   lines.push("Restart=no");
   return `${lines.join("\n")}\n`;

@@ -1,0 +1,151 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import type { RolloutDocument } from "@siding/shared/rest";
+import { expect, type TestContext, test } from "vitest";
+import type { Agent } from "../fleet/agent.ts";
+import { finished, reached } from "../fleet/rollouts.ts";
+import { SmallDisk } from "../processes/small-disk.ts";
+import { until } from "../until.ts";
+import { expectNothingLost, expectRolled, ROLLOUT_DEADLINE_MS, servingVersions, useFleet } from "./scene.ts";
+
+// Disks that are full or read-only, for real: each is named with its host and folder, nothing is lost, and everything
+// goes on once there is room again.
+
+const fleet = useFleet({
+  hosts: 2,
+  edges: 1,
+  releases: [
+    { version: "v1", variant: "sound" },
+    { version: "v2", variant: "sound" },
+    { version: "v3", variant: "sound" },
+  ],
+});
+const VERSIONS = ["v1", "v2", "v3"];
+
+/** Runs the rest of a test with a small disk under a folder of an agent that is stopped meanwhile, and put back. */
+async function withSmallDisk(
+  { skip }: TestContext,
+  host: Agent,
+  folder: string,
+  use: (disk: SmallDisk) => Promise<void>,
+): Promise<void> {
+  await host.stop();
+  const disk = SmallDisk.over(fleet().yard, folder, 8);
+  await startAndHear(host);
+  if (disk === null) return skip();
+  try {
+    await use(disk);
+  } finally {
+    await host.stop();
+    disk.remove();
+    await startAndHear(host);
+  }
+}
+
+/** Its log goes on where the last start's ended. */
+async function startAndHear(host: Agent): Promise<void> {
+  const connections = () => logOf(`agent-${host.hostId}`).split('"event":"connected"').length;
+  const before = connections();
+  host.start();
+  await until(`${host.hostId} to connect`, () => connections() > before, ROLLOUT_DEADLINE_MS);
+}
+
+function logOf(program: string): string {
+  return readFileSync(fleet().yard.path("logs", `${program}.log`), "utf8");
+}
+
+const hasEnded = ({ finishedAt }: RolloutDocument) => finishedAt !== undefined;
+
+/** Rolls to a version that does not come to serve anywhere for good; gives what is said of a host. */
+async function errorOf(hostId: string, version: string): Promise<{ code?: string; message?: string }> {
+  const ended = await expectNothingLost(fleet(), VERSIONS, async () => {
+    const { id } = await fleet().roll({ version });
+    return reached(fleet().api, id, "its end", hasEnded, ROLLOUT_DEADLINE_MS);
+  });
+  expect(ended.status).not.toBe("succeeded");
+  expect(ended.cause?.message).toContain(hostId);
+  return ended.hosts.find((host) => host.hostId === hostId)?.error ?? {};
+}
+
+test("no room for a release: the host and the folder are named, and the next rollout goes on", async (context) => {
+  const host = fleet().host("h2");
+  await withSmallDisk(context, host, host.releasesDir, async (disk) => {
+    disk.fill();
+    const error = await errorOf("h2", "v2");
+    expect(error.code).toBe("disk-full");
+    expect(error.message).toContain(`no space left in ${host.releasesDir}/web/releases: make room there`);
+    expect(await servingVersions(fleet())).toEqual(["v1", "v1"]);
+    disk.clear();
+    await expectRolled(fleet(), VERSIONS, { version: "v2" });
+  });
+});
+
+test("a release folder that is read-only: named while staging, and where a slot is switched", async (context) => {
+  const host = fleet().host("h2");
+  await withSmallDisk(context, host, host.releasesDir, async (disk) => {
+    mkdirSync(`${host.releasesDir}/web/releases/.draft-left-by-a-crash`);
+    disk.readOnly();
+    const staging = await errorOf("h2", "v3");
+    expect(staging.code).toBe("folder-read-only");
+    expect(staging.message).toContain(`mounted read-only: ${host.releasesDir}/web/releases`);
+    // It is there already, so that only the link has to change; and an agent that starts anew is not held up.
+    await host.kill();
+    await startAndHear(host);
+    const switching = await errorOf("h2", "v1");
+    expect(switching.code).toBe("folder-read-only");
+    expect(switching.message).toContain(`mounted read-only: ${host.releasesDir}/web`);
+    expect(await servingVersions(fleet())).toEqual(["v2", "v2"]);
+    disk.writable();
+    await expectRolled(fleet(), VERSIONS, { version: "v1" });
+  });
+});
+
+test("no room for an agent's journal: it promises nothing, says why, and goes on", async (context) => {
+  const host = fleet().host("h1");
+  await withSmallDisk(context, host, host.dataDir, async (disk) => {
+    disk.fill();
+    await expectNothingLost(fleet(), VERSIONS, async () => {
+      const { id } = await fleet().roll({ version: "v2" });
+      await until(
+        "the agent to say so",
+        () => /journal-not-written.*ENOSPC/.test(logOf("agent-h1")),
+        ROLLOUT_DEADLINE_MS,
+      );
+      expect(logOf("agent-h1")).toContain(
+        `"hostId":"h1","event":"journal-not-written","why":"${host.dataDir}/`,
+      );
+      expect(hasEnded(await fleet().api.readRollout(id))).toBe(false);
+      disk.clear();
+      await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+    });
+  });
+});
+
+test("no room for the ledger in the middle of a rollout: it says so, and goes on where it was", async ({
+  skip,
+}) => {
+  const { controlPlane, yard } = fleet();
+  await controlPlane.stop();
+  const disk = SmallDisk.over(yard, controlPlane.dataDir, 16);
+  await controlPlane.start();
+  if (disk === null) return skip();
+  await expectNothingLost(fleet(), VERSIONS, async () => {
+    const { id } = await fleet().roll({ version: "v3" });
+    const hasBegun = ({ hosts }: RolloutDocument) => hosts.some(({ phase }) => phase === "leaving");
+    await reached(fleet().api, id, "a host to leave", hasBegun, ROLLOUT_DEADLINE_MS);
+    disk.fill();
+    const refusal = await until("the control plane to say so", notReady, ROLLOUT_DEADLINE_MS);
+    expect(refusal).toContain(`the ledger ${controlPlane.dataDir}/ledger.db could not be written`);
+    disk.clear();
+    await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+  });
+  await controlPlane.stop();
+  disk.remove();
+  await controlPlane.start();
+  expect(await servingVersions(fleet())).toEqual(["v3", "v3"]);
+});
+
+/** What `/readyz` says as long as all is not well. */
+async function notReady(): Promise<string | null> {
+  const { status, body } = await fleet().api.raw({ method: "GET", path: "/readyz" });
+  return status === 503 ? body.toString() : null;
+}
