@@ -167,18 +167,18 @@ describe("an edge's agent without an nginx that it can use", () => {
   const words = /no nginx at '.*\/nginx' \(.*\); 1\.18\.0 or newer is needed\. Install it/;
 
   it("says what is missing, before it is started and in its reports, and serves once that is there", async () => {
-      const main = new URL("main.ts", import.meta.url).pathname;
-      const checked = spawnSync(
-        process.execPath,
-        [main, "--config", join(rig.folder, "agent.yaml"), "--check"],
-        { encoding: "utf8" },
-      );
-      expect([checked.status, checked.stderr]).toEqual([1, expect.stringMatching(words)]);
-      await rig.upAndHeard();
-      const revision = rig.apply(content(true, null));
-      await until("its trouble", () => words.test(rig.saidOfUpstream()?.trouble?.message ?? ""));
-      putNginx('exec nginx "$@"');
-      await until("the revision", served(revision));
-      expect(await throughEdge()).toBe(200);
+    const main = new URL("main.ts", import.meta.url).pathname;
+    const checked = spawnSync(
+      process.execPath,
+      [main, "--config", join(rig.folder, "agent.yaml"), "--check"],
+      { encoding: "utf8" },
+    );
+    expect([checked.status, checked.stderr]).toEqual([1, expect.stringMatching(words)]);
+    await rig.upAndHeard();
+    const revision = rig.apply(content(true, null));
+    await until("its trouble", () => words.test(rig.saidOfUpstream()?.trouble?.message ?? ""));
+    putNginx('exec nginx "$@"');
+    await until("the revision", served(revision));
+    expect(await throughEdge()).toBe(200);
   });
 });
