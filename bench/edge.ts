@@ -9,7 +9,8 @@ import { Command } from "commander";
 import { type Doors, makeCertificate, openDoors } from "./edge/fronts.ts";
 import { type Burst, load } from "./edge/load.ts";
 import { deployTiny } from "./edge/tiny.ts";
-import { median, positive } from "./measure/numbers.ts";
+import { median } from "./parts/median.ts";
+import { positive } from "./parts/options.ts";
 
 /** A load below what the machine can bear; then as much as it can, with replies that cost the service next to nothing. */
 const REPLIES = [

@@ -11,7 +11,7 @@ import { finished } from "@siding/playground/fleet/rollouts";
 import { runInYard } from "@siding/playground/processes/orderly-end";
 import type { Yard } from "@siding/playground/processes/yard";
 import { Command, Option } from "commander";
-import { positive } from "./measure/numbers.ts";
+import { positive } from "./parts/options.ts";
 
 const STRATEGIES = ["rolling", "in-place"] as const;
 type StrategyName = (typeof STRATEGIES)[number];

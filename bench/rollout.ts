@@ -11,7 +11,8 @@ import { runInYard } from "@siding/playground/processes/orderly-end";
 import { Yard } from "@siding/playground/processes/yard";
 import type { RolloutDocument } from "@siding/shared/rest";
 import { Command } from "commander";
-import { median, positive } from "./measure/numbers.ts";
+import { median } from "./parts/median.ts";
+import { positive } from "./parts/options.ts";
 import { Opponent } from "./playbook/opponent.ts";
 import { measureRestart } from "./playbook/restart.ts";
 
