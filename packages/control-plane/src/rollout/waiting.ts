@@ -39,7 +39,9 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   if (isOverdue(survey, host) && host.due?.by === "host") {
     return { code: "host-silent", message: `${hostId} owes its report of ${reason.code}`, hostId };
   }
-  return { ...reason, hostId, ...(host.due ? { untilMs: host.due.atMs } : {}) };
+  const trouble = host.host?.trouble;
+  const message = trouble ? `${reason.message}, but its agent can do nothing: ${trouble}` : reason.message;
+  return { ...reason, message, hostId, ...(host.due ? { untilMs: host.due.atMs } : {}) };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
