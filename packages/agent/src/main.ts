@@ -3,11 +3,14 @@ import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { hookKillGraceMs } from "@siding/shared/hooks";
 import type { Incarnation } from "@siding/shared/ids";
 import { requireSupportedNode } from "@siding/shared/node-version";
 import { type Failure, ok, type Result } from "@siding/shared/result";
 import { UnitVoice } from "@siding/systemd/notify";
 import { pino } from "pino";
+import { ChildLauncher } from "./adapters/hooks/child-launcher.ts";
+import { HookPrograms } from "./adapters/hooks/hook-programs.ts";
 import { JournalFile } from "./adapters/journal/journal-file.ts";
 import { NatsLink } from "./adapters/nats/link.ts";
 import { countOn } from "./adapters/network/connections.ts";
@@ -19,6 +22,7 @@ import { EdgeLayout } from "./adapters/nginx/layout.ts";
 import { endAll } from "./adapters/nginx/stop.ts";
 import { ChildDriver } from "./adapters/process/child-driver.ts";
 import { CommandChecks, endForgottenChecks } from "./adapters/process/command-checks.ts";
+import type { Policy } from "./adapters/process/policy.ts";
 import { clearDrafts, ReleaseStore } from "./adapters/releases/release-store.ts";
 import { localAddresses } from "./adapters/system/addresses.ts";
 import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
@@ -26,11 +30,13 @@ import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
 import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
+import { UnitLauncher } from "./adapters/systemd/unit-launcher.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
 import type { Driver } from "./ports/driver.ts";
 import type { Edge } from "./ports/edge.ts";
+import type { Hooks } from "./ports/hooks.ts";
 import type { Log } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
 import { stopServices } from "./teardown.ts";
@@ -41,6 +47,9 @@ const edgeConfirmDeadlineMs = 10_000;
 
 /** The look at the machine costs half a second of a core: not while everything else starts. */
 const inventoryDelayMs = 30_000;
+
+/** What systemd is told for services and hooks, for as long as the machine is up. */
+const unitRunDir = "/run/siding/agent";
 
 /** Everything of this machine that an agent needs; taken once, given back at the end. */
 interface Rooms {
@@ -133,6 +142,7 @@ async function run(rooms: Rooms): Promise<void> {
       sampleLoad: procLoad(),
       releases: new ReleaseStore(config.releasesDir, { url: config.controlPlane.url, token }),
       driver: driverOf(config),
+      hooks: hooksOf(config),
       countConnections: countOn(config.address),
       askHealth,
       runCheck: (order) => checks.run(order),
@@ -190,6 +200,7 @@ function endInOrder({ unlock }: Rooms, log: Log, stop: () => Promise<void>): voi
 async function tearDown({ config, journal, unlock }: Rooms): Promise<void> {
   endForgottenChecks(config.dataDir);
   const left = config.roles.includes("host") ? await stopServices(driverOf(config), journal) : [];
+  if (config.roles.includes("host")) await hooksOf(config).endLeft();
   // In mode include nginx is the user's.
   if (config.edge?.mode === "inner") {
     const layout = EdgeLayout.of(edgeFolders(config, config.edge));
@@ -220,10 +231,23 @@ function identityOf(config: AgentConfig): AgentIdentity {
   };
 }
 
-function driverOf({ dataDir, address, driver, allow, runAs }: AgentConfig): Driver {
-  const policy = { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+function policyOf({ allow, runAs }: AgentConfig): Policy {
+  return { ...allow, services: allow.services ?? null, runAs: runAs ?? null };
+}
+
+function hooksOf(config: AgentConfig): Hooks {
+  const { dataDir, hostId, address, driver } = config;
+  const launcher =
+    driver === "child" ? new ChildLauncher(dataDir) : new UnitLauncher(unitRunDir, hookKillGraceMs);
+  const policy = policyOf(config);
+  return new HookPrograms({ launcher, hostId, address, policy, killGraceMs: hookKillGraceMs });
+}
+
+function driverOf(config: AgentConfig): Driver {
+  const { dataDir, address, driver } = config;
+  const policy = policyOf(config);
   if (driver === "child") return new ChildDriver({ owner: dataDir, address, policy });
-  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: "/run/siding/agent" });
+  return new SystemdDriver({ address, policy, unitDir: "/run/systemd/system", runDir: unitRunDir });
 }
 
 type EdgeConfig = NonNullable<AgentConfig["edge"]>;

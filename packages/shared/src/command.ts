@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { asSent } from "./as-sent.ts";
 import { EdgeCheck } from "./health.ts";
+import { HookName } from "./hooks.ts";
 import {
   Address,
   CommandId,
@@ -61,6 +62,8 @@ export const InstanceCommandBody = z.discriminatedUnion("kind", [
    * answers a second one with what came of the first.
    */
   z.object({ kind: z.literal("restart"), target: Target, shot: z.string().max(128) }),
+  /** Run this hook of the target, once: a one-shot as a restart is. */
+  z.object({ kind: z.literal("hook"), target: Target, hook: HookName, shot: z.string().max(128) }),
 ]);
 export type InstanceCommandBody = z.infer<typeof InstanceCommandBody>;
 export type InstanceCommandKind = InstanceCommandBody["kind"];

@@ -15,6 +15,7 @@ export const defaults = {
   health: { intervalMs: 500, timeoutMs: 2_000, rise: 2, graceMs: 30_000 },
   drain: { deadlineMs: 30_000, onDeadline: "proceed", others: "ignore" },
   stopGraceMs: 20_000,
+  hookTimeoutMs: 60_000,
   stageDeadlineMs: 600_000,
   updateDeadlineMs: 120_000,
   edgeDeadlineMs: 120_000,

@@ -24,6 +24,7 @@ test.each([
   ],
   [{ unit: "web@.service" }, ["unit"], []],
   [{ run: { command: ["node"] }, health: { tcp: true as const } }, ["health.tcp"], ["health.tcp"]],
+  [{ run: { command: ["node"] }, hooks: { beforeDrain: { command: ["./quiet"] } } }, ["hooks"], []],
   [{ run: { command: ["node"] }, health: { command: ["check"] } }, ["health.command"], ["health.tcp"]],
 ])("%j asks a host for %j, an edge for %j", (over, ofHost, ofEdge) => {
   const { target } = SpecInput.parse({ ...written, ...over });

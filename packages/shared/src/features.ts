@@ -1,4 +1,5 @@
 import { edgeCheckOf } from "./health.ts";
+import { HostHookName } from "./hooks.ts";
 import type { Role } from "./report.ts";
 import type { EdgeProtocol } from "./spec.ts";
 import type { Target, TargetSpec } from "./target.ts";
@@ -22,6 +23,8 @@ const parts = {
   "run.envFile": { host: ({ run }) => "command" in run && run.envFile !== undefined },
   unit: { host: ({ run }) => "unit" in run },
   "health.tcp": { host: ({ health }) => "tcp" in health, edge: ({ health }) => "tcp" in edgeCheckOf(health) },
+  hooks: { host: ({ hooks }) => HostHookName.options.some((name) => hooks[name] !== undefined) },
+  "hooks.beforeRollout": { host: ({ hooks }) => hooks.beforeRollout !== undefined },
   "edge.protocol": { edge: (_, { protocol }) => protocol === "tcp" },
   "health.command": { host: ({ health }) => "command" in health },
   adopt: { host: (_, { release }) => release.adopts !== undefined },

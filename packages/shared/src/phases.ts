@@ -65,14 +65,17 @@ export const WaitingCode = z.enum([
   "paused",
   "edge-refused",
   "edge-silent",
+  "hook",
 ]);
 export type WaitingCode = z.infer<typeof WaitingCode>;
 
-/** Seen by REST as `{ code, message, hostId?, until? }`; inside, `untilMs` is on the ledger's clock. */
+/** Seen by REST as `{ code, message, hostId?, since?, until? }`; inside, `…Ms` are on the ledger's clock. */
 export const WaitingReason = z.object({
   code: WaitingCode,
   message: z.string(),
   hostId: z.string().optional(),
+  /** What is waited for goes on since then: its text counts no time, so that it changes only with what it says. */
+  sinceMs: z.number().optional(),
   untilMs: z.number().optional(),
 });
 export type WaitingReason = z.infer<typeof WaitingReason>;

@@ -26,6 +26,7 @@ export const ProblemCode = z.enum([
   "no-hosts",
   "no-edges",
   "agent-too-old", // the target has parts that an agent does not know
+  "hook-impossible", // the host that is to run hooks.beforeRollout can't
   "below-minimum", // the rollout would breach the service's minimum
   "port-conflict",
   "upstream-conflict",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HookName } from "./hooks.ts";
 import {
   Address,
   CommandId,
@@ -33,12 +34,14 @@ export type Timings = z.infer<typeof Timings>;
 /** How far the newest command of an instance has come. Restated with the same `commandId` as often as asked. */
 export const CommandProgress = z.object({
   commandId: CommandId,
-  kind: z.enum(["stage", "drain", "update", "verify", "rejoin", "revert", "restart"]),
+  kind: z.enum(["stage", "drain", "update", "verify", "rejoin", "revert", "restart", "hook"]),
   targetId: TargetId,
   status: z.enum(["running", "done", "failed"]),
   failure: StepFailure.optional(),
   /** While draining: connections from edges, and the other peers that are still connected. */
   inFlight: z.object({ count: z.int().min(0), others: z.array(Address) }).optional(),
+  /** The hook of the command that runs at present. */
+  hook: HookName.optional(),
   timings: Timings,
 });
 export type CommandProgress = z.infer<typeof CommandProgress>;

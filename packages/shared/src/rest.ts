@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { notYet } from "./availability.ts";
+import { HookName } from "./hooks.ts";
 import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId, Version } from "./ids.ts";
 import { HostPhase, RolloutStatus, WaitingCode } from "./phases.ts";
 import { Inventory, LoadSample, StepFailure, Timings } from "./report.ts";
@@ -113,6 +114,13 @@ const TargetDocument = z.object({
   specRevision: z.int(),
 });
 
+/** Where the hook that runs once in a rollout stands. `unknown`: nobody knows how it ended; a person decides. */
+const RolloutHookDocument = z.object({
+  hostId: HostId.nullable(),
+  status: z.enum(["due", "running", "done", "failed", "unknown"]),
+  error: StepFailure.optional(),
+});
+
 const RolloutHost = z.object({
   hostId: HostId,
   slot: Slot,
@@ -150,6 +158,8 @@ export const RolloutDocument = z.object({
     minServing: z.int(),
     base: z.int(),
   }),
+  /** Left out where the target has no such hook, or this rollout does not run it. */
+  beforeRollout: RolloutHookDocument.optional(),
   hosts: z.array(RolloutHost),
   batches: z.array(BatchTimes),
   waiting: z.array(
@@ -157,6 +167,7 @@ export const RolloutDocument = z.object({
       code: WaitingCode,
       message: z.string(),
       hostId: z.string().optional(),
+      since: Instant.optional(),
       until: Instant.optional(),
     }),
   ),
@@ -192,6 +203,8 @@ export const PreviewDocument = z.object({
   reloadsPerEdge: z.int(),
   /** From the times of earlier rollouts; null before there are any. */
   predictedMs: z.number().nullable(),
+  /** The user's programs that would be run, and where: on each host, or once. */
+  hooks: z.array(z.object({ hook: HookName, on: z.string(), timeoutMs: z.int() })),
   refusals: z.array(z.object({ code: z.string(), message: z.string() })),
 });
 export type PreviewDocument = z.infer<typeof PreviewDocument>;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isNotYetIssue } from "./availability.ts";
 import { ServiceSpec, SpecInput } from "./spec.ts";
+import { TargetSpec } from "./target.ts";
 
 const full = {
   name: "web",
@@ -56,6 +57,8 @@ describe("a service spec", () => {
   it.each([
     [{ health: { http: "/healthz", intervall: "1s" } }, "health", "intervall"],
     [{ extra: 1 }, "", "extra"],
+    [{ hooks: { beforeupdate: { command: ["true"] } } }, "hooks", "beforeupdate"],
+    [{ hooks: { beforeUpdate: { command: ["true"], timeoutt: "1s" } } }, "hooks.beforeUpdate", "timeoutt"],
     [{ strategy: { kind: "rolling", batchsize: 1 } }, "strategy", "batchsize"],
   ])("names an unknown key: %j", (change, path, key) => {
     const [issue] = issuesOf({ ...full, ...change });
@@ -89,6 +92,12 @@ describe("a service spec", () => {
     [{ capacity: { loadCeiling: 3 } }, "capacity.loadCeiling"],
     [{ capacity: { loadCeiling: "0%" } }, "capacity.loadCeiling"],
     [{ drain: { deadline: "soon" } }, "drain.deadline"],
+    [{ hooks: { beforeUpdate: ["true"] } }, "hooks.beforeUpdate"],
+    [{ hooks: { beforeUpdate: { command: ["true"], timeout: "25h" } } }, "hooks.beforeUpdate.timeout"],
+    [
+      { hooks: { beforeUpdate: { command: ["true"], env: { SIDING_X: "1" } } } },
+      "hooks.beforeUpdate.env.SIDING_X",
+    ],
   ])("refuses %j at %s", (change, path) => {
     expect(issuesOf({ ...full, ...change }).map((issue) => issue.path.join("."))).toContain(path);
   });
@@ -101,11 +110,35 @@ describe("a service spec", () => {
     expect(SpecInput.parse({ ...rest, unit }).target.run).toEqual({ unit, stopGraceMs: 20_000 });
   });
 
+  it("says what is run around the steps of a host, as a part of what is rolled out", () => {
+    const hooks = {
+      beforeDrain: { command: ["./quiet"], timeout: "5s" },
+      afterUpdate: { command: ["./warm", "up"], env: { A: "b" }, user: "www-data", idempotent: true },
+      beforeRollout: { command: ["./migrate"], host: "h2" },
+    };
+    expect(SpecInput.parse({ ...full, hooks }).target.hooks).toEqual({
+      beforeDrain: { command: ["./quiet"], timeoutMs: 5_000, env: {}, idempotent: false },
+      afterUpdate: {
+        command: ["./warm", "up"],
+        timeoutMs: 60_000,
+        env: { A: "b" },
+        user: "www-data",
+        idempotent: true,
+      },
+      beforeRollout: { command: ["./migrate"], timeoutMs: 60_000, env: {}, idempotent: false, host: "h2" },
+    });
+  });
+
+  it("takes a target of before there were hooks for one without any", () => {
+    const { hooks, ...older } = SpecInput.parse(full).target;
+    expect(hooks).toEqual({});
+    expect(TargetSpec.parse(older)).toEqual({ ...older, hooks: {} });
+  });
+
   it.each([
     [{ strategy: { kind: "canary", steps: [] } }],
     [{ strategy: { kind: "blue-green" } }],
     [{ strategy: { kind: "rolling", surge: 1 } }],
-    [{ hooks: { beforeUpdate: ["true"] } }],
     [{ gates: [] }],
     [{ edge: undefined }],
   ])("says of %j that it is not available yet, and not that it is wrong", (change) => {

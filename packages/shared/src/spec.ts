@@ -2,6 +2,7 @@ import { z } from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
 import { HealthInput } from "./health.ts";
+import { HooksInput } from "./hooks.ts";
 import { LabelName, Labels, Port, ServiceName, UpstreamName } from "./ids.ts";
 import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";
 import { TargetSpec } from "./target.ts";
@@ -179,7 +180,7 @@ const SpecShape = z.strictObject({
   maxFailures: AmountInput.default(defaults.maxFailures),
   verifyHold: Duration.default(defaults.verifyHoldMs),
   bakeTime: Duration.default(defaults.bakeTimeMs),
-  hooks: notYet("hooks run programs around the steps of a host"),
+  hooks: HooksInput.prefault({}),
   gates: notYet("gates ask for approval, a time window or an analysis before the next batch"),
 });
 
@@ -230,6 +231,7 @@ export const SpecInput = SpecShape.transform((input, context): ServiceSpec => {
         onDeadline: input.drain.onDeadline,
         others: input.drain.others,
       },
+      hooks: input.hooks,
     },
     capacity: { minServing: input.capacity.minServing, loadCeiling: input.capacity.loadCeiling ?? null },
     edge: {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HealthSpec } from "./health.ts";
+import { HooksSpec } from "./hooks.ts";
 import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";
 
 /** A unit of the host's own that is no template, such as `shop.service`. */
@@ -50,7 +51,13 @@ export const DrainSpec = z.object({
 export type DrainSpec = z.infer<typeof DrainSpec>;
 
 /** The part of a service spec that is rolled out, and rolled back, together with a release. */
-export const TargetSpec = z.object({ run: RunSpec, ports: PortsSpec, health: HealthSpec, drain: DrainSpec });
+export const TargetSpec = z.object({
+  run: RunSpec,
+  ports: PortsSpec,
+  health: HealthSpec,
+  drain: DrainSpec,
+  hooks: HooksSpec.default({}),
+});
 export type TargetSpec = z.infer<typeof TargetSpec>;
 
 /** What an instance is moved to and back from: release + frozen spec revision (design section 2). */

@@ -1,6 +1,7 @@
 import type { Journal } from "@siding/agent/machine/journal";
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Command } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type { HostId } from "@siding/shared/ids";
 import type { ServiceProcess } from "./box/process.ts";
 import type { RoutedList } from "./box/routed-list.ts";
@@ -20,6 +21,16 @@ export type Fact =
   | { readonly kind: "process-stopped"; readonly hostId: HostId; readonly process: ServiceProcess }
   /** Ended by itself, or by a fault. */
   | { readonly kind: "process-lost"; readonly hostId: HostId; readonly process: ServiceProcess }
+  /** A program of the user's, begun by the agent: it may have done what it does from here on. */
+  | {
+      readonly kind: "hook-begun";
+      readonly hostId: HostId;
+      readonly hook: HookName;
+      readonly runId: string;
+      /** No other hook runs on that host. */
+      readonly isAlone: boolean;
+      readonly idempotent: boolean;
+    }
   /** `by` asked the process of `hostId` for its health. */
   | {
       readonly kind: "probed";

@@ -43,6 +43,8 @@ export function storyOfEvent(body: EventBody): string {
     case "release-registered":
     case "rollout-finished":
     case "rollout-promoted":
+    case "rollout-hook-started":
+    case "rollout-hook-ended":
     case "service-declared":
       return JSON.stringify(body);
   }

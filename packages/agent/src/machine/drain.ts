@@ -6,8 +6,8 @@ import { formatMs } from "@siding/shared/units";
 import type { OpId } from "./effect.ts";
 import type { PeerCount } from "./event.ts";
 import { askAnew } from "./health.ts";
-import type { AcceptedCommand } from "./journal.ts";
-import { commandInHand, type Moment, type Move, nextOp, refOf, still } from "./move.ts";
+import { awaitHook } from "./hook.ts";
+import { commandInHand, type Moment, type Move, nextOp, refOf, still, withCommand } from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
 import { isDue } from "./probing.ts";
 import { runningTarget } from "./process.ts";
@@ -22,9 +22,9 @@ const quickPollsForMs = 2_000;
 const slowPollMs = 100;
 const maxPeersNamed = 20;
 
-/** A drain command, taken apart: accepted when, what holds it, and for how long. */
+/** A drain command, taken apart: begun when, what holds it, and for how long. */
 interface Draining {
-  readonly acceptedAtMs: number;
+  readonly begunAtMs: number;
   readonly edges: readonly Address[];
   readonly spec: DrainSpec;
 }
@@ -33,16 +33,25 @@ export function freshDrain(nowMs: number): DrainCount {
   return { next: { kind: "due", atMs: nowMs }, zeroRun: 0, peers: null, trouble: null };
 }
 
-/** Drain was accepted. The agent's own probes stop, since they would be counted. */
+/** Drain was accepted, or its counting begins. The agent's own probes stop, since they would be counted. */
 export function beginDrain(instance: Instance, nowMs: number): Instance {
   const { health } = instance;
   return { ...askAnew(instance, nowMs), health, drain: freshDrain(nowMs), countsSaidAtMs: null };
 }
 
-export function carryOnDrain(instance: Instance, { nowMs }: Moment): Move {
+export function carryOnDrain(instance: Instance, moment: Moment): Move {
+  const command = commandInHand(instance);
+  if (command?.body.kind !== "drain") return still(instance);
+  if (command.begunAtMs !== null) return drainOn(instance, moment);
+  const { nowMs } = moment;
+  const begun = () => withCommand(beginDrain(instance, nowMs), { begunAtMs: nowMs });
+  return awaitHook(instance, "beforeDrain", moment) ?? drainOn(begun(), moment);
+}
+
+function drainOn(instance: Instance, { nowMs }: Moment): Move {
   const draining = drainInHand(instance);
   if (draining === null) return still(instance);
-  const timings = { drainMs: nowMs - draining.acceptedAtMs };
+  const timings = { drainMs: nowMs - draining.begunAtMs };
   const empty = instance.process.kind === "absent" || instance.drain.zeroRun >= zeroPolls;
   if (empty) return still(succeed(instance, timings));
   if (nowMs < deadlineAtMs(draining)) return poll(instance, nowMs);
@@ -75,7 +84,7 @@ export function connectionsCounted(
   const counted = result.ok
     ? afterCount(drain, result.value, draining)
     : { ...drain, zeroRun: 0, trouble: result.error.message };
-  const slow = counted.zeroRun === 0 && nowMs - draining.acceptedAtMs > quickPollsForMs;
+  const slow = counted.zeroRun === 0 && nowMs - draining.begunAtMs > quickPollsForMs;
   const atMs = nowMs + (slow ? slowPollMs : pollMs);
   return { ...instance, drain: { ...counted, next: { kind: "due", atMs } } };
 }
@@ -105,10 +114,10 @@ export function drainWakeAtMs(instance: Instance): number | null {
 }
 
 function drainInHand(instance: Instance): Draining | null {
-  const command: AcceptedCommand | null = commandInHand(instance);
-  if (command?.body.kind !== "drain") return null;
+  const command = commandInHand(instance);
+  if (command?.body.kind !== "drain" || command.begunAtMs === null) return null;
   const { edges, target } = command.body;
-  return { acceptedAtMs: command.acceptedAtMs, edges, spec: target.spec.drain };
+  return { begunAtMs: command.begunAtMs, edges, spec: target.spec.drain };
 }
 
 function holds({ spec, edges }: Draining, peer: PeerCount): boolean {
@@ -116,7 +125,7 @@ function holds({ spec, edges }: Draining, peer: PeerCount): boolean {
 }
 
 function deadlineAtMs(draining: Draining): number {
-  return draining.acceptedAtMs + draining.spec.deadlineMs;
+  return draining.begunAtMs + draining.spec.deadlineMs;
 }
 
 function stillHeld(instance: Instance, draining: Draining): StepFailure {

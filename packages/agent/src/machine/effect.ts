@@ -1,5 +1,6 @@
-import type { UpstreamContent } from "@siding/shared/command";
+import type { InstanceCommandKind, UpstreamContent } from "@siding/shared/command";
 import type { EdgeCheck } from "@siding/shared/health";
+import type { HookName } from "@siding/shared/hooks";
 import type { Address, Digest, ServiceName, Slot, TargetId, UpstreamName } from "@siding/shared/ids";
 import type { Report } from "@siding/shared/report";
 import type { Release, Target } from "@siding/shared/target";
@@ -77,6 +78,10 @@ export type HostEffect =
       readonly target: Target;
       readonly port: number;
     } & InstanceRef)
+  /** Run this hook of the target to its end, or to its timeout's. Answer: `hook-ended`, when nothing of it is left. */
+  | ({ readonly kind: "run-hook"; readonly op: OpId } & HookCall & InstanceRef)
+  /** End a hook that nobody wants any more; its answer still comes. */
+  | { readonly kind: "cancel-hook"; readonly op: OpId }
   /**
    * Run the target's health command beside the process; an earlier run of the same instance is ended first. Answer:
    * `probed`.
@@ -90,6 +95,17 @@ export type HostEffect =
       readonly command: readonly string[];
       readonly timeoutMs: number;
     } & InstanceRef);
+
+/** One run of a hook. */
+export interface HookCall {
+  readonly hook: HookName;
+  readonly target: Target;
+  /** The command that it belongs to. */
+  readonly step: InstanceCommandKind;
+  /** The same for every attempt. */
+  readonly runId: string;
+  readonly attempt: number;
+}
 
 /** What a probe asks `address:port`: `GET http`, or only whether it takes a connection. */
 export type Question = { readonly http: string } | { readonly tcp: true };

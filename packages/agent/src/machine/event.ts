@@ -1,4 +1,5 @@
 import type { Command } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type { Address, Digest, ServiceName, UpstreamName, Version } from "@siding/shared/ids";
 import type { Inventory, StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
@@ -46,6 +47,12 @@ export type HostEvent =
       readonly kind: "process-started";
       readonly op: OpId;
       readonly result: Result<ProcessRef, StepFailure>;
+    } & InstanceRef)
+  | ({
+      readonly kind: "hook-ended";
+      readonly op: OpId;
+      readonly hook: HookName;
+      readonly result: Result<null, StepFailure>;
     } & InstanceRef)
   /** A started or adopted process is gone, whoever ended it. Never before its `process-started`. */
   | ({ readonly kind: "process-exited"; readonly startId: number; readonly exit: ProcessExit } & InstanceRef);

@@ -2,6 +2,7 @@ import { connectionsCounted } from "./drain.ts";
 import type { Effect, FoundProcess, InstanceRef } from "./effect.ts";
 import type { FoundRelease, HostEvent } from "./event.ts";
 import { askAnew } from "./health.ts";
+import { hookEnded } from "./hook.ts";
 import { carryOn, newInstance } from "./instance.ts";
 import { instanceRefKey, type Moment, withJournal } from "./move.ts";
 import { processExited, processStarted, processStopped } from "./process.ts";
@@ -44,6 +45,8 @@ function changed(instance: Instance, event: Exclude<HostEvent, Adopted>, moment:
       return processStarted(instance, event.op, event.result, moment);
     case "process-stopped":
       return processStopped(instance, event.op, event.result, moment);
+    case "hook-ended":
+      return hookEnded(instance, event.op, event.result, moment.nowMs);
     case "process-exited":
       return processExited(instance, event.startId, event.exit, moment.nowMs);
   }

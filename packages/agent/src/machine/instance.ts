@@ -2,6 +2,7 @@ import type { ServiceName, Slot } from "@siding/shared/ids";
 import { formatMs } from "@siding/shared/units";
 import { carryOnDrain, drainWakeAtMs, freshDrain } from "./drain.ts";
 import { checkHealth, healthWakeAtMs } from "./health.ts";
+import { carryOnShot, endUnwantedHook } from "./hook.ts";
 import type { AcceptedCommand, InstanceJournal } from "./journal.ts";
 import { commandInHand, inTurn, type Moment, type Move, still } from "./move.ts";
 import { fail } from "./outcome.ts";
@@ -11,24 +12,21 @@ import { carryOnStage, stageWakeAtMs } from "./stage.ts";
 import type { Instance } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 import { freshSupervision, supervisionWakeAtMs } from "./supervision.ts";
-import { carryOnUpdate } from "./update.ts";
+import { carryOnUpdate, switchTarget } from "./update.ts";
 import { carryOnVerify, verifyWakeAtMs } from "./verify.ts";
 
 export function newInstance(service: ServiceName, slot: Slot, nowMs: number): Instance {
-  return asleep(
-    {
-      service,
-      slot,
-      command: null,
-      wanted: null,
-      starts: 0,
-      started: null,
-      restarted: null,
-      served: [],
-      staged: [],
-    },
-    nowMs,
-  );
+  const nothing = {
+    command: null,
+    wanted: null,
+    starts: 0,
+    started: null,
+    restarted: null,
+    served: [],
+    staged: [],
+    shots: [],
+  };
+  return asleep({ service, slot, ...nothing }, nowMs);
 }
 
 /** An instance of which only the journal is known. */
@@ -40,6 +38,7 @@ export function asleep(journal: InstanceJournal, nowMs: number): Instance {
     health: "unknown",
     staging: { kind: "idle" },
     drain: freshDrain(nowMs),
+    hooking: { kind: "idle" },
     supervision: freshSupervision,
     countsSaidAtMs: null,
     ops: 0,
@@ -49,12 +48,15 @@ export function asleep(journal: InstanceJournal, nowMs: number): Instance {
 /** Does what is due. Called after every event: what to do follows from what is, never from what came last. */
 export function carryOn(instance: Instance, moment: Moment): Move {
   return inTurn(instance, moment, [
+    switchTarget,
     keepWanted,
     carryOnStage,
     carryOnDrain,
     carryOnUpdate,
     carryOnVerify,
+    carryOnShot,
     endOverdue,
+    endUnwantedHook,
     checkHealth,
   ]);
 }
@@ -87,7 +89,8 @@ function endOverdue(instance: Instance, { nowMs }: Moment): Move {
   return still(fail(instance, stepFailure("deadline", message)));
 }
 
-function lastKnown({ process, staging }: Instance): string {
+function lastKnown({ process, staging, hooking }: Instance): string {
+  if (hooking.kind === "running") return `; hook ${hooking.hook} has not ended yet`;
   if (staging.kind === "retry") return `; the last try: ${staging.message}`;
   if (process.kind === "stopping") return "; the old process has not stopped yet";
   if (process.kind === "starting") return "; the process has not started yet";

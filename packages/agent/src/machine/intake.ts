@@ -5,6 +5,7 @@ import type { RefusalCode } from "@siding/shared/report";
 import { beginPrepare, discard } from "./candidate.ts";
 import { beginDrain } from "./drain.ts";
 import { withUpstream } from "./edge.ts";
+import { beginShot } from "./hook.ts";
 import { newInstance } from "./instance.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
@@ -100,6 +101,8 @@ function noted(instance: Instance, command: InstanceCommand, nowMs: number): Ins
     deadlineMs,
     acceptedAtMs: nowMs,
     recounted: false,
+    begunAtMs: null,
+    hooks: [],
     outcome: { kind: "running" },
     timings: {},
   };
@@ -121,6 +124,8 @@ function begin(instance: Instance, command: InstanceCommand, nowMs: number): Ins
       return beginVerify(instance, command.target, nowMs);
     case "rejoin":
       return beginRejoin(instance, command.target);
+    case "hook":
+      return beginShot(instance, command, nowMs);
   }
 }
 
@@ -129,6 +134,8 @@ function bodyOf(command: InstanceCommand): AcceptedCommand["body"] {
   switch (kind) {
     case "drain":
       return { kind, target, edges: command.edges };
+    case "hook":
+      return { kind, target, hook: command.hook, shot: command.shot };
     case "verify":
       return { kind, target, holdMs: command.holdMs, attempt: command.attempt };
     case "restart":

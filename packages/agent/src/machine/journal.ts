@@ -1,4 +1,5 @@
 import type { InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type {
   CommandId,
   ControlPlaneId,
@@ -50,6 +51,14 @@ export interface InstanceJournal {
   readonly served: readonly Release[];
   /** Newest last. */
   readonly staged: readonly StagedTarget[];
+  /** One-shots that were begun here, and what came of them; newest last. */
+  readonly shots: readonly Shot[];
+}
+
+/** `running` is noted before it is begun, so that one which is found so after a crash may have been done or not. */
+interface Shot {
+  readonly shot: string;
+  readonly outcome: Outcome;
 }
 
 /** The target whose process is kept running, also after a reboot. Only update and revert change it. */
@@ -84,8 +93,20 @@ export interface AcceptedCommand {
   readonly acceptedAtMs: number;
   /** The time was counted anew once, after a boot: it is not given a third time. */
   readonly recounted: boolean;
+  /** When its own work began, after the hook before it; null until then. */
+  readonly begunAtMs: number | null;
+  /** The hooks that were begun for it: noted before they are, so that a crash never runs one twice unnoticed. */
+  readonly hooks: readonly HookRun[];
   readonly outcome: Outcome;
   readonly timings: Timings;
+}
+
+export interface HookRun {
+  readonly hook: HookName;
+  readonly attempt: number;
+  readonly begunAtMs: number;
+  /** It has ended well; one that failed ends its command. */
+  readonly done: boolean;
 }
 
 export type Outcome =

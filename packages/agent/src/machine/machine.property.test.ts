@@ -1,10 +1,18 @@
 import type { InstanceCommandBody } from "@siding/shared/command";
+import type { HookSpec } from "@siding/shared/hooks";
+import { ok } from "@siding/shared/result";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { journalOf } from "./journal-of.ts";
-import { targetOf, World } from "./world.fixture.ts";
+import { type Answers, service, targetOf, World } from "./world.fixture.ts";
 
-const targets = ["v1", "v2", "v3"].map((version) => targetOf(version));
+const hook: HookSpec = { command: ["./hook"], timeoutMs: 500, env: {}, idempotent: false };
+const harmless = { ...hook, idempotent: true };
+const targets = [
+  targetOf("v1"),
+  targetOf("v2", { hooks: { beforeDrain: hook, beforeUpdate: hook, afterUpdate: hook, beforeRejoin: hook } }),
+  targetOf("v3", { hooks: { beforeUpdate: harmless, beforeRollout: hook } }),
+];
 
 type Action =
   | { readonly kind: "tell"; readonly revision: number; readonly body: InstanceCommandBody }
@@ -22,8 +30,16 @@ const restart = fc
 const verify = fc
   .tuple(target, fc.constantFrom(0, 700))
   .map(([to, holdMs]): InstanceCommandBody => ({ kind: "verify", target: to, holdMs, attempt: 1 }));
+const shot = fc.constantFrom("r1", "r2").map(
+  (id): InstanceCommandBody => ({
+    kind: "hook",
+    hook: "beforeRollout",
+    shot: id,
+    target: targetOf("v3", targets[2]?.spec),
+  }),
+);
 const tell = fc
-  .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify, restart))
+  .tuple(fc.integer({ min: 1, max: 30 }), fc.oneof(plain, drain, verify, restart, shot))
   .map(([revision, body]): Action => ({ kind: "tell", revision, body }));
 const wait = fc.integer({ min: 0, max: 3_000 }).map((forMs): Action => ({ kind: "wait", forMs }));
 const accident = fc.constantFrom("crash", "restart", "boot", "reconnect").map((kind): Action => ({ kind }));
@@ -41,6 +57,7 @@ function act(world: World, each: Action): void {
       break;
     case "wait":
       world.run(each.forMs);
+      endHooks(world);
       break;
     case "crash":
       world.crash(1, "gone");
@@ -57,15 +74,28 @@ function act(world: World, each: Action): void {
   }
 }
 
+/** Hooks take a while, so that everything else may come between. */
+const slowHooks: Answers = { "run-hook": () => null };
+
+function endHooks(world: World): void {
+  const running = world.state.instances.get("web/blue")?.hooking;
+  if (running?.kind !== "running") return;
+  const { op, hook: name } = running;
+  world.happen({ kind: "hook-ended", op, service, slot: "blue", hook: name, result: ok(null) });
+}
+
 function live(actions: readonly Action[], check: (world: World) => void = () => {}): World {
-  const world = new World();
+  const world = new World(slowHooks);
   world.run(10);
   for (const each of actions) {
     act(world, each);
     check(world);
   }
-  world.run(200_000);
-  check(world);
+  for (let again = 0; again < 5; again += 1) {
+    world.run(200_000);
+    endHooks(world);
+    check(world);
+  }
   return world;
 }
 
@@ -73,7 +103,9 @@ function live(actions: readonly Action[], check: (world: World) => void = () => 
 function essence(world: World) {
   return JSON.parse(
     JSON.stringify(journalOf(world.state), (key, value: unknown) =>
-      ["timings", "acceptedAtMs", "starts", "startId", "process"].includes(key) ? undefined : value,
+      ["timings", "acceptedAtMs", "begunAtMs", "starts", "startId", "process"].includes(key)
+        ? undefined
+        : value,
     ),
   ) as unknown;
 }
@@ -119,6 +151,18 @@ describe("whatever happens to an agent", () => {
         const instance = state.instances.get("web/blue");
         expect(instance?.journal.command?.outcome.kind).not.toBe("running");
         if (instance?.journal.wanted?.proven === true) expect(processes.size).toBe(1);
+      }),
+    );
+  });
+
+  it("no hook is run twice, but one that says that this does no harm", () => {
+    fc.assert(
+      fc.property(life, (actions) => {
+        const asked = live(actions).asked.filter((each) => each.kind === "run-hook");
+        for (const one of asked) {
+          const runs = asked.filter(({ runId }) => runId === one.runId);
+          if (one.target.spec.hooks[one.hook]?.idempotent === false) expect(runs).toHaveLength(1);
+        }
       }),
     );
   });

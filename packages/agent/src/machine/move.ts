@@ -48,6 +48,12 @@ export function withJournal(instance: Instance, change: Partial<InstanceJournal>
   return { ...instance, journal: { ...instance.journal, ...change } };
 }
 
+/** Changes the newest command; without one nothing changes. */
+export function withCommand(instance: Instance, change: Partial<AcceptedCommand>): Instance {
+  const { command } = instance.journal;
+  return command === null ? instance : withJournal(instance, { command: { ...command, ...change } });
+}
+
 /** The command that is being carried out; null where none is. */
 export function commandInHand(instance: Instance): AcceptedCommand | null {
   const { command } = instance.journal;

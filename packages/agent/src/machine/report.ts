@@ -25,6 +25,7 @@ export function instanceReport(instance: Instance): InstanceReport {
 }
 
 function progress(instance: Instance, command: AcceptedCommand): InstanceReport["command"] {
+  const { hooking } = instance;
   const { commandId, body, outcome, timings } = command;
   const counts = inFlight(instance);
   return {
@@ -34,6 +35,7 @@ function progress(instance: Instance, command: AcceptedCommand): InstanceReport[
     status: outcome.kind,
     ...(outcome.kind === "failed" ? { failure: outcome.failure } : {}),
     ...(counts === null ? {} : { inFlight: counts }),
+    ...(hooking.kind === "running" && hooking.commandId === commandId ? { hook: hooking.hook } : {}),
     timings,
   };
 }

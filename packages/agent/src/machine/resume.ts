@@ -57,7 +57,8 @@ function onNewClock(journal: InstanceJournal, nowMs: number): InstanceJournal {
 function recounted(command: AcceptedCommand, nowMs: number): AcceptedCommand {
   if (command.outcome.kind !== "running") return command;
   const acceptedAtMs = command.recounted ? nowMs - command.deadlineMs : nowMs;
-  return { ...command, acceptedAtMs, recounted: true };
+  const begunAtMs = command.begunAtMs === null ? null : acceptedAtMs;
+  return { ...command, acceptedAtMs, begunAtMs, recounted: true };
 }
 
 /** The process of the newest start, where it was confirmed. */

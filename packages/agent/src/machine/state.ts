@@ -1,6 +1,8 @@
 import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type {
   Address,
+  CommandId,
   Digest,
   HostId,
   Incarnation,
@@ -67,6 +69,7 @@ export interface Instance {
   readonly health: "unknown" | "good" | "bad";
   readonly staging: Staging;
   readonly drain: DrainCount;
+  readonly hooking: Hooking;
   readonly supervision: Supervision;
   /** When the numbers of a drain were last reported: they alone are said at most once a second. */
   readonly countsSaidAtMs: number | null;
@@ -120,6 +123,19 @@ export interface StagingTries {
   /** Those of the tries that count against the few that there are. */
   readonly failures: number;
 }
+
+/** `cancelled`: no command wants it any more; nothing else is begun before it has ended. */
+type Hooking =
+  | { readonly kind: "idle" }
+  | {
+      readonly kind: "running";
+      readonly op: OpId;
+      readonly hook: HookName;
+      readonly commandId: CommandId;
+      /** Of a one-shot: its name. */
+      readonly shot: string | null;
+      readonly cancelled: boolean;
+    };
 
 /** What is still connected while an instance drains. */
 export interface DrainCount {

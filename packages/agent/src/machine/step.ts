@@ -93,6 +93,7 @@ function happened(state: MachineState, event: Event, nowMs: number): Happened {
     case "process-started":
     case "process-stopped":
     case "process-exited":
+    case "hook-ended":
       return { ...nothing, ...hostHappened(state, event, nowMs) };
   }
 }

@@ -1,26 +1,32 @@
 import type { StepFailure } from "@siding/shared/report";
 import { portOf, type Release, type Target } from "@siding/shared/target";
-import { type Moment, type Move, still, updateInHand, withJournal } from "./move.ts";
+import { awaitHook, awaitNone } from "./hook.ts";
+import {
+  commandInHand,
+  type Moment,
+  type Move,
+  still,
+  updateInHand,
+  withCommand,
+  withJournal,
+} from "./move.ts";
 import { fail, succeed } from "./outcome.ts";
 import type { Instance } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 import { freshSupervision } from "./supervision.ts";
 
-/**
- * Update or revert was accepted: the target becomes the wanted one, and the process follows. What can be known to
- * fail is refused here, before anything is stopped.
- */
+/** Update or revert was accepted. What can be known to fail is refused here, before anything is stopped. */
 export function beginUpdate(instance: Instance, target: Target): Instance {
   const flaw = flawOf(instance, target);
   if (flaw !== null) return fail(instance, flaw);
-  return alreadyThere(instance, target) ? succeed(instance) : wanting(instance, target);
+  return alreadyThere(instance, target) ? succeed(instance) : instance;
 }
 
 /** Restart was accepted: whatever runs is stopped and the target started, unless this very restart was carried out before. */
 export function beginRestart(instance: Instance, target: Target, shot: string): Instance {
   if (instance.journal.restarted === shot) return succeed(instance);
   const flaw = flawOf(instance, target);
-  return flaw === null ? wanting(instance, target) : fail(instance, flaw);
+  return flaw === null ? instance : fail(instance, flaw);
 }
 
 /** Why this host can't run the target, as far as that is known before anything is stopped. */
@@ -34,19 +40,31 @@ function flawOf(instance: Instance, target: Target): StepFailure | null {
   return stepFailure("release-missing", `release ${version} (${digest}) is not staged on this host`);
 }
 
-function wanting(instance: Instance, target: Target): Instance {
-  const wanted = { target, proven: false, startId: null };
-  return { ...withJournal(instance, { wanted }), supervision: freshSupervision };
+/** After the hook before it (a restart has none) the target becomes the wanted one, and the process follows. */
+export function switchTarget(instance: Instance, moment: Moment): Move {
+  const command = commandInHand(instance);
+  if (command === null || !updateInHand(instance) || command.begunAtMs !== null) return still(instance);
+  const hook = isRestart(instance) ? awaitNone(instance) : awaitHook(instance, "beforeUpdate", moment);
+  if (hook !== null) return hook;
+  const wanted = { target: command.body.target, proven: false, startId: null };
+  const switched = withCommand(withJournal(instance, { wanted }), { begunAtMs: moment.nowMs });
+  return still({ ...switched, supervision: freshSupervision });
 }
 
-/** Done as soon as the process is started; whether it lives is verify's question. */
-export function carryOnUpdate(instance: Instance, _moment: Moment): Move {
+/** Done as soon as the process is started and the hook after it has ended; whether it lives is verify's question. */
+export function carryOnUpdate(instance: Instance, moment: Moment): Move {
   const { process, journal } = instance;
-  if (!updateInHand(instance) || journal.wanted === null || journal.wanted.startId === null)
-    return still(instance);
+  const switched = updateInHand(instance) && commandInHand(instance)?.begunAtMs !== null;
+  if (!switched || journal.wanted === null || journal.wanted.startId === null) return still(instance);
   const startId = process.kind === "absent" ? process.exit?.startId : process.startId;
   const begun = process.kind === "running" || process.kind === "absent";
-  return still(begun && startId === journal.wanted.startId ? succeed(noted(instance)) : instance);
+  if (!begun || startId !== journal.wanted.startId) return still(instance);
+  const hook = isRestart(instance) ? awaitNone(instance) : awaitHook(instance, "afterUpdate", moment);
+  return hook ?? still(succeed(noted(instance)));
+}
+
+function isRestart(instance: Instance): boolean {
+  return instance.journal.command?.body.kind === "restart";
 }
 
 function noted(instance: Instance): Instance {

@@ -4,9 +4,10 @@ import type { Target } from "@siding/shared/target";
 import { formatMs } from "@siding/shared/units";
 import { describeAnswer, outputOf } from "./answer.ts";
 import { askAnew } from "./health.ts";
+import { awaitHook } from "./hook.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { commandInHand, type Moment, type Move, still, withJournal } from "./move.ts";
-import { fail, succeed } from "./outcome.ts";
+import { fail, succeed, took } from "./outcome.ts";
 import { absenceTrouble } from "./process.ts";
 import { nowServing } from "./retention.ts";
 import type { Instance } from "./state.ts";
@@ -19,7 +20,8 @@ export function beginVerify(instance: Instance, target: Target, nowMs: number): 
   return isWanted(known, target) ? askAnew(known, nowMs) : fail(known, wrongTarget(known, target));
 }
 
-export function carryOnVerify(instance: Instance, { nowMs, agent }: Moment): Move {
+export function carryOnVerify(instance: Instance, moment: Moment): Move {
+  const { nowMs, agent } = moment;
   const command = commandInHand(instance);
   if (command?.body.kind !== "verify") return still(instance);
   const { process, probing } = instance;
@@ -28,8 +30,10 @@ export function carryOnVerify(instance: Instance, { nowMs, agent }: Moment): Mov
   if (process.kind === "absent" && !willStart(instance)) return still(fail(instance, nothingRuns(instance)));
   const { healthySinceMs } = probing;
   if (process.kind === "running" && healthySinceMs !== null) {
-    const held = nowMs - healthySinceMs >= command.body.holdMs;
-    return still(held ? succeed(instance, { verifyMs: nowMs - command.acceptedAtMs }) : instance);
+    if (nowMs - healthySinceMs < command.body.holdMs) return still(instance);
+    const { verifyMs = nowMs - command.acceptedAtMs } = command.timings;
+    const verified = took(instance, { verifyMs });
+    return awaitHook(verified, "beforeRejoin", moment) ?? still(succeed(verified));
   }
   return still(
     nowMs - probing.sinceMs >= graceMs
@@ -42,6 +46,7 @@ export function verifyWakeAtMs(instance: Instance, command: AcceptedCommand): nu
   if (command.body.kind !== "verify") return null;
   const { healthySinceMs, sinceMs } = instance.probing;
   const holding = instance.process.kind === "running" && healthySinceMs !== null;
+  if (holding && instance.hooking.kind === "running") return null;
   return holding ? healthySinceMs + command.body.holdMs : sinceMs + command.body.target.spec.health.graceMs;
 }
 

@@ -44,6 +44,7 @@ const spec: TargetSpec = {
   ports: { blue: 8080, green: 8081 },
   health,
   drain: { deadlineMs: 30_000, onDeadline: "proceed", others: "ignore" },
+  hooks: {},
 };
 
 export function targetOf(version: string, change: Partial<TargetSpec> = {}): Target {
@@ -240,12 +241,22 @@ export class World {
           owner: effect.owner,
           answer: { kind: "status", status: 200 },
         };
+      case "run-hook":
+        return {
+          kind: "hook-ended",
+          op: effect.op,
+          service,
+          slot: effect.slot,
+          hook: effect.hook,
+          result: ok(null),
+        };
       case "run-check": {
         const owner = { kind: "instance", service: effect.service, slot: effect.slot } as const;
         const answer = { kind: "exit", code: 0, signal: null, output: "" } as const;
         return { kind: "probed", op: effect.op, owner, answer };
       }
       case "cancel-stage":
+      case "cancel-hook":
       case "prune-releases":
         return null;
       case "start-edge":

@@ -11,6 +11,8 @@ type LogEvent =
   | "command-ended"
   | "process-started"
   | "process-ended"
+  | "hook-ended"
+  | "hook-failed"
   | "upstream-served"
   | "upstream-ejected"
   | "upstream-panic"

@@ -15,6 +15,8 @@ export interface Releases {
   stage(service: ServiceName, release: Release, signal: AbortSignal): Promise<Result<null, StageFailure>>;
   /** Points the slot at the release and returns the path of the link. Errors: `release-missing`, `disk-full`, `folder-*`. */
   link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>>;
+  /** The release's own folder, whatever its slots point at. Errors: `release-missing`. */
+  unpackedIn(service: ServiceName, release: Release): Promise<Result<string, StepFailure>>;
   /** The path of the slot's link, wherever it points. */
   folderOf(service: ServiceName, slot: Slot): string;
   /** Deletes what is neither kept nor linked, and downloads that nobody goes on with. */

@@ -57,6 +57,7 @@ class Fakes {
           ? Promise.reject(new Error("EACCES: permission denied"))
           : Promise.resolve(ok(null));
       },
+      unpackedIn: () => Promise.resolve(ok("/releases/web/releases/v1")),
       link: () => Promise.resolve(ok("/releases/web/blue")),
       folderOf: () => "/releases/web/blue",
       prune: () => Promise.resolve(),
@@ -67,6 +68,11 @@ class Fakes {
       start: () => Promise.resolve(ok("1:1:boot")),
       stop: () => Promise.resolve(ok(null)),
       watchExits: () => {},
+    },
+    hooks: {
+      admit: () => Promise.resolve(ok(null)),
+      run: () => Promise.resolve(ok(null)),
+      endLeft: () => Promise.resolve(),
     },
     countConnections: () => Promise.resolve(ok([])),
     runCheck: () => Promise.resolve({ kind: "exit", code: 0, signal: null, output: "" }),

@@ -178,6 +178,8 @@ export class Agent {
       case "count-connections":
       case "stop-process":
       case "start-process":
+      case "run-hook":
+      case "cancel-hook":
       case "run-check":
         return this.#host.carryOut(effect);
     }

@@ -26,6 +26,10 @@ export function brokenEffect(effect: Effect, message: string): Event | null {
       return { kind: "process-stopped", op: effect.op, service: effect.service, slot: effect.slot, result };
     case "start-process":
       return { kind: "process-started", op: effect.op, service: effect.service, slot: effect.slot, result };
+    case "run-hook": {
+      const { op, service, slot, hook } = effect;
+      return { kind: "hook-ended", op, service, slot, hook, result };
+    }
     case "probe":
       return { kind: "probed", op: effect.op, owner: effect.owner, answer: { kind: "error", message } };
     case "run-check": {
@@ -57,6 +61,7 @@ export function brokenEffect(effect: Effect, message: string): Event | null {
     case "send-report":
     case "send-beat":
     case "cancel-stage":
+    case "cancel-hook":
     case "prune-releases":
       return null;
   }

@@ -23,6 +23,10 @@ function narrateEvent(log: Log, event: Event): void {
     log.warn("process-ended", { service, slot, startId, code: exit.code, signal: exit.signal });
   } else if (event.kind === "process-started" && event.result.ok) {
     log.info("process-started", { service: event.service, slot: event.slot, process: event.result.value });
+  } else if (event.kind === "hook-ended") {
+    const { service, slot, hook, result } = event;
+    if (result.ok) log.info("hook-ended", { service, slot, hook });
+    else log.warn("hook-failed", { service, slot, hook, code: result.error.code, why: result.error.message });
   } else if (event.kind === "edge-down") {
     log.error("edge-down", { why: event.message });
   }

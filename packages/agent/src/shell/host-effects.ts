@@ -3,12 +3,14 @@ import type { HostEffect } from "../machine/effect.ts";
 import type { Event } from "../machine/event.ts";
 import type { RunCheck } from "../ports/checks.ts";
 import type { Driver } from "../ports/driver.ts";
+import type { Hooks } from "../ports/hooks.ts";
 import type { CountConnections } from "../ports/network.ts";
 import type { Releases } from "../ports/releases.ts";
 
 export interface HostPorts {
   readonly releases: Releases;
   readonly driver: Driver;
+  readonly hooks: Hooks;
   readonly countConnections: CountConnections;
   readonly runCheck: RunCheck;
 }
@@ -18,7 +20,8 @@ type Asked<K extends HostEffect["kind"]> = Extract<HostEffect, { kind: K }>;
 /** Carries the host role's effects out. Decides nothing: each answer goes back to the machine. */
 export class HostEffects {
   readonly #ports: HostPorts;
-  readonly #stagings = new Map<string, AbortController>();
+  /** What can be given up: stagings and hooks, by their op. */
+  readonly #open = new Map<string, AbortController>();
 
   constructor(ports: HostPorts) {
     this.#ports = ports;
@@ -30,8 +33,11 @@ export class HostEffects {
         return this.#adopt(effect);
       case "stage-release":
         return this.#stage(effect);
+      case "run-hook":
+        return this.#runHook(effect);
       case "cancel-stage":
-        this.#stagings.get(effect.op)?.abort();
+      case "cancel-hook":
+        this.#open.get(effect.op)?.abort();
         return Promise.resolve(null);
       case "prune-releases":
         return this.#ports.releases.prune(effect.service, effect.keep).then(() => null);
@@ -47,27 +53,47 @@ export class HostEffects {
   }
 
   async #adopt({ op, known }: Asked<"adopt">): Promise<Event> {
+    await this.#ports.hooks.endLeft();
     const releases = await this.#ports.releases.found();
     const processes = await this.#ports.driver.find(known);
     return { kind: "adopted", op, processes, releases };
   }
 
   /** What this host would not run is known here, before any traffic changes. */
-  async #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<Event> {
-    const staging = new AbortController();
-    this.#stagings.set(op, staging);
-    try {
-      const admitted = await this.#ports.driver.admit({ service, slot, target });
-      if (!admitted.ok) {
-        const result = err({ failure: admitted.error, retry: "never" } as const);
-        return { kind: "staged", op, service, slot, result };
-      }
-      const { releases } = this.#ports;
+  #stage({ op, service, slot, target }: Asked<"stage-release">): Promise<Event> {
+    const { driver, hooks, releases } = this.#ports;
+    return this.#untilCancelled(op, async (signal) => {
+      const order = { service, slot, target };
+      const admitted = await driver.admit(order);
+      const admittedToo = admitted.ok ? await hooks.admit(order) : admitted;
       const isThere = target.release.adopts !== undefined;
-      const result = isThere ? ok(null) : await releases.stage(service, target.release, staging.signal);
+      const staged = () => (isThere ? ok(null) : releases.stage(service, target.release, signal));
+      const result = admittedToo.ok
+        ? await staged()
+        : err({ failure: admittedToo.error, retry: "never" } as const);
       return { kind: "staged", op, service, slot, result };
+    });
+  }
+
+  #runHook({ kind: _, op, service, slot, ...call }: Asked<"run-hook">): Promise<Event> {
+    const { hooks, releases } = this.#ports;
+    return this.#untilCancelled(op, async (signal) => {
+      const { release } = call.target;
+      // What was adopted has no folder of ours.
+      const folder = release.adopts === undefined ? await releases.unpackedIn(service, release) : ok("/");
+      const order = { service, slot, ...call };
+      const result = folder.ok ? await hooks.run({ ...order, folder: folder.value }, signal) : folder;
+      return { kind: "hook-ended", op, service, slot, hook: call.hook, result };
+    });
+  }
+
+  async #untilCancelled(op: string, work: (signal: AbortSignal) => Promise<Event>): Promise<Event> {
+    const open = new AbortController();
+    this.#open.set(op, open);
+    try {
+      return await work(open.signal);
     } finally {
-      this.#stagings.delete(op);
+      this.#open.delete(op);
     }
   }
 

@@ -236,6 +236,7 @@ ${edge}`,
       ports: { blue: this.port, green: null },
       health: { http: "/healthz", intervalMs: 50, timeoutMs: 500, rise: 2, graceMs: 5_000 },
       drain: { deadlineMs: 10_000, onDeadline: "proceed", others: "ignore" },
+      hooks: {},
     };
   }
 

@@ -2,7 +2,13 @@ import type { UpstreamContent } from "@siding/shared/command";
 import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
-import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+import {
+  type CommandRecord,
+  type HostRecord,
+  instanceSlotKey,
+  type LedgerState,
+  type ServiceRecord,
+} from "../ledger/state.ts";
 import type {
   AgentView,
   CommandView,
@@ -125,8 +131,14 @@ function commandView(record: NonNullable<HostRecord["instances"][string]>): Comm
     status: command.status,
     settledAtMs: command.settledAtMs,
     failure: command.failure,
+    hook: runningHook(command),
     inFlight: reported?.inFlight ?? null,
   };
+}
+
+function runningHook({ hook, body }: CommandRecord): CommandView["hook"] {
+  const timeoutMs = hook && body.target.spec.hooks[hook.name]?.timeoutMs;
+  return hook && timeoutMs ? { ...hook, timeoutMs } : null;
 }
 
 function edgeView(live: LiveFleet, spec: ServiceSpec, edge: HostRecord, nowMs: number): EdgeView {

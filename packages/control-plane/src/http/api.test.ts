@@ -238,13 +238,13 @@ test("what is wrong with a spec is named by its path", async () => {
 });
 
 test("what is not built yet is refused by name, unless something is wrong besides", async () => {
-  const later = { ...spec, strategy: { kind: "canary" }, hooks: {} };
+  const later = { ...spec, strategy: { kind: "canary" }, gates: [] };
   const { errors } = await expectProblem(
     await sendJson("PUT", "/v1/services/web", later),
     422,
     "not-available-yet",
   );
-  expect(errors?.map(({ path }) => path).sort()).toEqual(["hooks", "strategy.kind"]);
+  expect(errors?.map(({ path }) => path).sort()).toEqual(["gates", "strategy.kind"]);
   const both = { ...later, port: 0 };
   await expectProblem(await sendJson("PUT", "/v1/services/web", both), 422, "invalid-request");
 });

@@ -27,6 +27,7 @@ const table: Readonly<Record<ProblemCode, readonly [status: number, title: strin
   "nothing-to-do": [409, "Everything is as wanted already"],
   "no-hosts": [409, "No host to work on"],
   "no-edges": [409, "No edge to work with"],
+  "hook-impossible": [422, "The host that is to run the hook can't"],
   "agent-too-old": [422, "An agent does not know a part of the spec"],
   "below-minimum": [422, "The rollout would breach the service's minimum"],
   "port-conflict": [409, "Another service has this port"],

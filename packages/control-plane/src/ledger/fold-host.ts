@@ -36,6 +36,7 @@ export function foldCommandIssued(
     status: "issued",
     settledAtMs: null,
     failure: null,
+    hook: null,
   };
   const instance = host.instances[key] ?? emptyInstance(body.service, body.slot);
   state.hosts.set(body.hostId, {
@@ -173,8 +174,15 @@ function withReport(instance: InstanceRecord, event: LedgerEvent, report: Instan
 /** What is settled stays settled: a late restatement of "running" changes nothing. */
 function withProgress(command: CommandRecord, nowMs: number, progress: CommandProgress): CommandRecord {
   if (command.settledAtMs !== null && command.status !== "void") return command;
-  if (progress.status === "running") return { ...command, status: "running", settledAtMs: null };
+  if (progress.status === "running") {
+    return { ...command, status: "running", settledAtMs: null, hook: hookNow(command, nowMs, progress) };
+  }
   return settle(command, progress.status, nowMs, progress.failure ?? null);
+}
+
+function hookNow({ hook }: CommandRecord, nowMs: number, progress: CommandProgress): CommandRecord["hook"] {
+  if (progress.hook === undefined) return null;
+  return hook?.name === progress.hook ? hook : { name: progress.hook, sinceMs: nowMs };
 }
 
 function settle(
@@ -183,7 +191,7 @@ function settle(
   nowMs: number,
   failure: CommandRecord["failure"],
 ): CommandRecord {
-  return { ...command, status, settledAtMs: nowMs, failure };
+  return { ...command, status, settledAtMs: nowMs, failure, hook: null };
 }
 
 /** What an edge confirmed once it does not take back: the served revision only grows within one agent's life. */

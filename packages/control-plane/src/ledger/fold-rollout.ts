@@ -1,7 +1,7 @@
 import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
 import type { PlannedHost } from "../rollout/plan.ts";
-import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
+import type { HostProgress, RolloutHook, RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import { foldIdempotency } from "./idempotency.ts";
 import type { LedgerState, Touched } from "./state.ts";
@@ -170,6 +170,48 @@ export function foldHostSettled(
   );
 }
 
+export function foldHookStarted(
+  state: LedgerState,
+  event: LedgerEvent,
+  { rolloutId, hostId }: ActionOf<"rollout-hook-started">,
+): readonly Touched[] {
+  const since = { sinceMs: event.elapsedMs, sinceRevision: event.sequence };
+  return change(state, rolloutId, (rollout) => ({
+    ...rollout,
+    beforeRollout: { kind: "running", hostId, ...since },
+  }));
+}
+
+export function foldHookEnded(
+  state: LedgerState,
+  event: LedgerEvent,
+  body: ActionOf<"rollout-hook-ended">,
+): readonly Touched[] {
+  return change(state, body.rolloutId, (rollout) => ({
+    ...rollout,
+    beforeRollout: hookAfter(rollout, event, body),
+  }));
+}
+
+function hookAfter(
+  { beforeRollout: before }: RolloutRecord,
+  { sequence, elapsedMs: atMs }: LedgerEvent,
+  { hostId, outcome, failure: said }: ActionOf<"rollout-hook-ended">,
+): RolloutHook {
+  const failure = said ?? { code: "hook-failed", message: "it failed without a reason" };
+  const sinceRevision = before && "sinceRevision" in before ? before.sinceRevision : sequence;
+  switch (outcome) {
+    case "done":
+      return { kind: "done", hostId, atMs };
+    case "failed":
+      return { kind: "failed", hostId, failure, atMs };
+    case "unknown":
+      return { kind: "unknown", hostId, failure, sinceRevision, atMs, accepted: false };
+    case "again":
+      return { kind: "due" };
+  }
+}
+
 export function foldPhaseChanged(
   state: LedgerState,
   event: LedgerEvent,
@@ -198,8 +240,14 @@ export function foldIntentSet(
       cause: body.cause,
       resumedAtMs: resumed ? event.elapsedMs : rollout.resumedAtMs,
       acceptedFailures: resumed ? rollout.failed.length : rollout.acceptedFailures,
+      beforeRollout: resumed ? acceptedHook(rollout.beforeRollout) : rollout.beforeRollout,
     };
   });
+}
+
+/** A person has looked, and goes on. */
+function acceptedHook(hook: RolloutRecord["beforeRollout"]): RolloutRecord["beforeRollout"] {
+  return hook?.kind === "unknown" ? { ...hook, accepted: true } : hook;
 }
 
 export function foldStatusChanged(state: LedgerState, body: ActionOf<"status-changed">): readonly Touched[] {

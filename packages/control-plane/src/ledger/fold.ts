@@ -10,6 +10,8 @@ import {
 import {
   foldBatchFinished,
   foldBatchStarted,
+  foldHookEnded,
+  foldHookStarted,
   foldHostFailed,
   foldHostSettled,
   foldIntentSet,
@@ -67,6 +69,10 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldHostFailed(state, event, body);
     case "host-settled":
       return [...foldHostSettled(state, event, body), ...foldHostServing(state, body)];
+    case "rollout-hook-started":
+      return foldHookStarted(state, event, body);
+    case "rollout-hook-ended":
+      return foldHookEnded(state, event, body);
     case "phase-changed":
       return foldPhaseChanged(state, event, body);
     case "intent-set":

@@ -1,4 +1,5 @@
 import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
+import { HookName } from "@siding/shared/hooks";
 import {
   CommandId,
   type ControlPlaneId,
@@ -30,6 +31,8 @@ export const CommandRecord = z.object({
   status: z.enum(["issued", "running", "done", "failed", "void"]),
   settledAtMs: z.number().nullable(),
   failure: StepFailure.nullable(),
+  /** The hook that its agent says it runs, and when it said so first. */
+  hook: z.object({ name: HookName, sinceMs: z.number() }).nullable().default(null),
 });
 export type CommandRecord = z.infer<typeof CommandRecord>;
 

@@ -14,11 +14,11 @@ import {
   type ServiceRecord,
 } from "../ledger/state.ts";
 import { baseOf, maxFailuresOf, minServingOf } from "../rollout/capacity.ts";
-import type { Plan } from "../rollout/plan.ts";
+import { type Plan, plannedHost } from "../rollout/plan.ts";
 import { forwardPlan, planAnew } from "../rollout/planning.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import { skewOf } from "../rollout/skew.ts";
-import { labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
+import { hostIn, labelsText, type Snapshot, whyNoEdge } from "../rollout/snapshot.ts";
 import { releaseOf } from "./declare.ts";
 import type { Refusal, RequestContext } from "./refusal.ts";
 
@@ -76,7 +76,8 @@ export function admitRollback(
     .filter((host) => !changed.includes(host))
     .map((host) => host.hostId);
   const options = { onFailure: "pause" as const, comment: `rollback of ${finished.id}` };
-  return admitTarget(state, live, record, { to, strategy: finished.strategy, options, skip }, context);
+  const wish = { to, strategy: finished.strategy, options, skip, withHook: false };
+  return admitTarget(state, live, record, wish, context);
 }
 
 /** Moved by that rollout, and not moved since. */
@@ -90,7 +91,8 @@ function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
 export function wishOf(state: LedgerState, record: ServiceRecord, body: RolloutBody): Result<Wish, Refusal> {
   const target = targetOf(state, record, body.version);
   if (!target.ok) return target;
-  return ok({ to: target.value, strategy: body.strategy ?? record.spec.strategy, options: body, skip: [] });
+  const strategy = body.strategy ?? record.spec.strategy;
+  return ok({ to: target.value, strategy, options: body, skip: [], withHook: true });
 }
 
 export interface Wish {
@@ -99,19 +101,23 @@ export interface Wish {
   readonly options: Omit<RolloutBody, "version" | "strategy">;
   /** Hosts that are not to be touched. */
   readonly skip: readonly HostId[];
+  /** Whether the target's hook is run that comes once before everything; on the way back it is not. */
+  readonly withHook: boolean;
 }
 
 function admitTarget(
   state: LedgerState,
   live: LiveFleet,
   record: ServiceRecord,
-  { to, strategy, options, skip }: Wish,
+  { to, strategy, options, skip, withHook }: Wish,
   context: AdmitContext,
 ): Result<readonly EventBody[], Refusal> {
   const snapshot = snapshotOf(state, live, record.spec.name, context.nowMs);
   if (!snapshot) return err(unknownService(record.spec.name));
   const plan = forwardPlan(snapshot, { to, strategy }, null, skip);
-  return admitPlan(state, record, { to, plan, strategy, snapshot, purpose: "rollout" }, options, context);
+  const beforeRollout = withHook ? dueHook(to) : null;
+  const settled = { to, plan, strategy, snapshot, purpose: "rollout", beforeRollout } as const;
+  return admitPlan(state, record, settled, options, context);
 }
 
 /** A plan becomes a rollout: at once, behind the one that runs, or not at all. */
@@ -122,12 +128,12 @@ export function admitPlan(
   options: Wish["options"],
   context: AdmitContext,
 ): Result<readonly EventBody[], Refusal> {
-  const { snapshot, plan, to } = settled;
+  const { snapshot, plan } = settled;
   const { activeRollout } = record;
   const busy = busyWith(state, record, options.queue ?? false);
   if (busy) return err(busy);
   const gives = activeRollout !== null && isGivingWay(state, activeRollout);
-  const [refusal] = refusalsOf(snapshot, plan, to);
+  const [refusal] = refusalsOf(snapshot, plan, settled);
   if (refusal && !activeRollout) return err(refusal);
   const fresh = newRollout(record, options, context, settled);
   const rollout = activeRollout ? { ...fresh, ...queuedBehind(activeRollout) } : fresh;
@@ -190,7 +196,7 @@ export function startQueued(
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
   if (!rollout || !snapshot || record.activeRollout) return [];
   const plan = planAnew(snapshot, rollout, null);
-  const [refusal] = refusalsOf(snapshot, plan, rollout.to);
+  const [refusal] = refusalsOf(snapshot, plan, rollout);
   if (refusal) {
     const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
     return [{ type: "rollout-finished", rolloutId: rollout.id, status: "failed", cause }];
@@ -207,11 +213,16 @@ export function startQueued(
   return [{ type: "rollout-started", rollout: started }];
 }
 
+/** Where a rollout goes, and what it does before that. */
+type Going = Pick<RolloutRecord, "to" | "beforeRollout">;
+
 /** Why a plan may not start, every reason. */
-export function refusalsOf(snapshot: Snapshot, plan: Plan, to: Target): readonly Refusal[] {
+export function refusalsOf(snapshot: Snapshot, plan: Plan, going: Going): readonly Refusal[] {
+  const { to } = going;
   return [
     fleetRefusal(snapshot, plan, to),
     skewRefusal(snapshot, plan, to),
+    hookRefusal(snapshot, plan, going),
     capacityRefusal(snapshot, plan),
   ].filter((refusal) => refusal !== null);
 }
@@ -225,6 +236,25 @@ function skewRefusal({ hosts, edges, spec }: Snapshot, plan: Plan, to: Target): 
   ];
   if (skews.length === 0) return null;
   return { code: "agent-too-old", message: skews.map(({ message }) => message).join("; ") };
+}
+
+export function dueHook({ spec }: Target): RolloutRecord["beforeRollout"] {
+  return spec.hooks.beforeRollout === undefined ? null : { kind: "due" };
+}
+
+/** The host that is named for the hook has to have the release, and to be there. */
+function hookRefusal(snapshot: Snapshot, plan: Plan, { to, beforeRollout }: Going): Refusal | null {
+  const named = to.spec.hooks.beforeRollout?.host;
+  if (named === undefined || beforeRollout === null) return null;
+  const path = "hooks.beforeRollout.host";
+  const host = hostIn(snapshot, named);
+  const isReady = plannedHost(plan, named) !== undefined || host?.instance.staged.includes(to.id);
+  if (host && isReady && host.liveness.kind !== "silent") return null;
+  const why = host
+    ? "it is silent, or held out by hand, and can't be told to"
+    : `it is not one of the hosts of ${snapshot.service}`;
+  const message = `hook beforeRollout is to run on ${named}, and ${why}; name another host, or none`;
+  return { code: "hook-impossible", message, errors: [{ path, message }] };
 }
 
 export function unknownService(service: ServiceName): Refusal {
@@ -315,13 +345,15 @@ export interface Settled {
   readonly plan: Plan;
   readonly strategy: RolloutRecord["strategy"];
   readonly snapshot: Snapshot;
+  /** Due where the target has such a hook and this rollout is to run it. */
+  readonly beforeRollout: RolloutRecord["beforeRollout"];
 }
 
 export function newRollout(
   { spec }: ServiceRecord,
   body: Wish["options"],
   { id, by, at, nowMs }: AdmitContext,
-  { to, plan, strategy, snapshot, purpose }: Settled,
+  { to, plan, strategy, snapshot, purpose, beforeRollout }: Settled,
 ): RolloutRecord {
   const size = Math.max(baseOf(snapshot).length, plan.hosts.length);
   return {
@@ -354,6 +386,7 @@ export function newRollout(
     reloadsBefore: {},
     reloads: null,
     swapSpreadMs: null,
+    beforeRollout,
   };
 }
 

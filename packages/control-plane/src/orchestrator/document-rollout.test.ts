@@ -12,6 +12,7 @@ const spec = TargetSpec.parse({
   ports: { blue: 8080, green: null },
   health: { http: "/", intervalMs: 1, timeoutMs: 1, rise: 1, graceMs: 1 },
   drain: { deadlineMs: 1, onDeadline: "proceed", others: "ignore" },
+  hooks: {},
 });
 const target = (version: string, digit: string) =>
   makeTarget(Release.parse({ version, digest: digest(digit), sizeBytes: 1 }), 1, spec);

@@ -1,3 +1,4 @@
+import { HostHookName } from "@siding/shared/hooks";
 import type { HostId } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import type { BatchTimes, RolloutDocument } from "@siding/shared/rest";
@@ -30,6 +31,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
       minServing: plan.minServing,
       base: plan.base,
     },
+    ...hookDocument(rollout),
     hosts: hostIds.map((hostId) => rolloutHost(rollout, hostId)),
     batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
     waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
@@ -44,6 +46,13 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
     createdBy: rollout.createdBy,
     ...(rollout.finishedAt === null ? {} : { finishedAt: rollout.finishedAt }),
   };
+}
+
+function hookDocument({ beforeRollout: hook, to }: RolloutRecord): Pick<RolloutDocument, "beforeRollout"> {
+  if (hook === null) return {};
+  const hostId = "hostId" in hook ? hook.hostId : (to.spec.hooks.beforeRollout?.host ?? null);
+  const error = "failure" in hook ? { error: hook.failure } : {};
+  return { beforeRollout: { hostId, status: hook.kind, ...error } };
 }
 
 function targetDocument({ id, release, specRevision }: Target): RolloutDocument["to"] {
@@ -87,12 +96,13 @@ function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["h
 
 function waitingDocument(
   { clock }: View,
-  { untilMs, code, message, hostId }: WaitingReason,
+  { sinceMs, untilMs, code, message, hostId }: WaitingReason,
 ): RolloutDocument["waiting"][number] {
   return {
     code,
     message,
     ...(hostId === undefined ? {} : { hostId }),
+    ...(sinceMs === undefined ? {} : { since: clock.wallAt(sinceMs) }),
     ...(untilMs === undefined ? {} : { until: clock.wallAt(untilMs) }),
   };
 }
@@ -110,10 +120,17 @@ function batchTimes(rollout: RolloutRecord, batch: StartedBatch, index: number):
     stopMs: longest("stopMs"),
     startMs: longest("startMs"),
     verifyMs: Math.max(longest("verifyMs"), batch.edgeVerifyMs),
+    ...hookTimes(longest),
   };
   const wallMs = batch.finishedAtMs === null ? null : batch.finishedAtMs - batch.startedAtMs;
   const ownMs = wallMs === null ? null : wallMs - sum(Object.values(parts));
   return { index, hosts: batch.hosts, wallMs, ownMs, parts };
+}
+
+/** The user's own programs are not our time either; a batch without any has no such part. */
+function hookTimes(longest: (part: string) => number): Record<string, number> {
+  const hooksMs = sum(HostHookName.options.map((name) => longest(`${name}Ms`)));
+  return hooksMs === 0 ? {} : { hooksMs };
 }
 
 function sum(values: readonly number[]): number {

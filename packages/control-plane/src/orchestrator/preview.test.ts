@@ -49,6 +49,22 @@ describe("a preview", () => {
     expect(stage.rollout().reloads).toEqual({ e1: foretold.reloadsPerEdge });
   });
 
+  it("names the hooks that would be run, and where", () => {
+    const stage = scene();
+    stage.declare({
+      hooks: {
+        beforeRejoin: { command: ["./smoke"], timeout: "30s" },
+        beforeUpdate: { command: ["./pack"] },
+        beforeRollout: { command: ["./migrate"], timeout: "5m" },
+      },
+    });
+    expect(preview(stage, { version: "v2" }).hooks).toEqual([
+      { hook: "beforeRollout", on: "h1, once", timeoutMs: 300_000 },
+      { hook: "beforeUpdate", on: "each host", timeoutMs: 60_000 },
+      { hook: "beforeRejoin", on: "each host", timeoutMs: 30_000 },
+    ]);
+  });
+
   it("names every refusal", () => {
     const stage = scene({ spec: { capacity: { minServing: "100%" } } });
     stage.admit({ version: "v2" });

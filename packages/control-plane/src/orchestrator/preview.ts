@@ -1,6 +1,8 @@
+import { HostHookName } from "@siding/shared/hooks";
 import type { ServiceName } from "@siding/shared/ids";
 import type { PreviewDocument, RolloutBody } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
+import type { Target } from "@siding/shared/target";
 import type { LiveFleet } from "../fleet/live.ts";
 import { snapshotOf } from "../fleet/snapshot.ts";
 import type { LedgerState } from "../ledger/state.ts";
@@ -8,7 +10,7 @@ import { baseOf, servingNow } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
-import { inProgress, refusalsOf, unknownService, wishOf } from "./admit.ts";
+import { dueHook, inProgress, refusalsOf, unknownService, wishOf } from "./admit.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -30,7 +32,7 @@ export function previewRollout(
   const { to, strategy } = wish.value;
   const plan = forwardPlan(snapshot, { to, strategy }, null, []);
   const running = record.activeRollout ? [inProgress(state, record.activeRollout)] : [];
-  const refusals = [...running, ...refusalsOf(snapshot, plan, to)];
+  const refusals = [...running, ...refusalsOf(snapshot, plan, { to, beforeRollout: dueHook(to) })];
   const { release, specRevision, id } = to;
   const gated = (body.bakeTime ?? record.spec.bakeTimeMs) > 0 && !plan.whole;
   return ok({
@@ -47,8 +49,24 @@ export function previewRollout(
     lowestServing: lowestServing(plan, new Set(baseOf(snapshot).map((host) => host.hostId))),
     reloadsPerEdge: reloadsOf(plan.batches.length, gated),
     predictedMs: predictedMs(state, service, plan.batches.length),
+    hooks: hooksOf(to, plan),
     refusals: refusals.map(({ code, message }) => ({ code, message })),
   });
+}
+
+/** In the order in which they are run. Those before the drain are of what runs now, so a first one is not among them. */
+function hooksOf({ spec: { hooks } }: Target, plan: Plan): PreviewDocument["hooks"] {
+  const { beforeRollout: once } = hooks;
+  const first = once?.host ?? plan.hosts[0]?.hostId;
+  const before =
+    once && first
+      ? [{ hook: "beforeRollout" as const, on: `${first}, once`, timeoutMs: once.timeoutMs }]
+      : [];
+  const around = HostHookName.options.flatMap((hook) => {
+    const timeoutMs = hooks[hook]?.timeoutMs;
+    return timeoutMs === undefined ? [] : [{ hook, on: "each host", timeoutMs }];
+  });
+  return [...before, ...around];
 }
 
 /** The fewest that serve while the largest batch is out, if nothing else happens. */

@@ -117,7 +117,14 @@ function begin(
   };
   const options = { onFailure: "stop" as const, comment: why, verifyHold: 0, bakeTime: 0 };
   const purpose = goal === null ? "take-out" : "bring-in";
-  const rollout = newRollout(service, options, context, { to, plan, strategy: oneByOne, snapshot, purpose });
+  const rollout = newRollout(service, options, context, {
+    to,
+    plan,
+    strategy: oneByOne,
+    snapshot,
+    purpose,
+    beforeRollout: null,
+  });
   return {
     type: "rollout-created",
     rollout: {

@@ -39,7 +39,8 @@ export function admitRestart(
   const strategy = strategyOf(record.spec);
   const ids = hosts.value.map(({ hostId }) => hostId);
   const plan = restartPlan(snapshot, strategy, null, ids);
-  const settled = { to: to.value, plan, strategy, snapshot, purpose: "restart" as const };
+  const purpose = "restart" as const;
+  const settled = { to: to.value, plan, strategy, snapshot, purpose, beforeRollout: null };
   return admitPlan(state, record, settled, { ...asked, onFailure: "stop" }, context);
 }
 

@@ -60,6 +60,16 @@ export const Action = z.discriminatedUnion("type", [
     slot: Slot,
     on: Target.nullable(),
   }),
+  /** The hook that runs once is begun on this host: on record before its command is. */
+  z.object({ type: z.literal("rollout-hook-started"), rolloutId: RolloutId, hostId: HostId }),
+  /** `again`: it never began, or may run twice; it is due once more. */
+  z.object({
+    type: z.literal("rollout-hook-ended"),
+    rolloutId: RolloutId,
+    hostId: HostId,
+    outcome: z.enum(["done", "failed", "unknown", "again"]),
+    failure: StepFailure.nullable(),
+  }),
   z.object({ type: z.literal("phase-changed"), rolloutId: RolloutId, hostId: HostId, phase: HostPhase }),
   z.object({ type: z.literal("intent-set"), rolloutId: RolloutId, intent: Intent, cause: Cause.nullable() }),
   z.object({

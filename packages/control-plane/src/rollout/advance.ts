@@ -6,6 +6,7 @@ import { deadlineOfGates, interventionsOf } from "./interventions.ts";
 import { type Membership, membershipOf } from "./membership.ts";
 import { phaseChanges } from "./phase.ts";
 import type { RolloutRecord } from "./record.ts";
+import { hookEnd } from "./rollout-hook.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { statusChange, statusOf } from "./status.ts";
 import { type Survey, surveyOf } from "./survey.ts";
@@ -39,6 +40,8 @@ function baseGrows({ hosts }: Survey): boolean {
 
 /** What must be on record before anything else is decided. */
 function firstOf(survey: Survey): readonly Action[] {
+  const hook = hookEnd(survey);
+  if (hook.length > 0) return hook;
   const troubles = troublesOf(survey);
   if (troubles.length > 0) return troubles;
   const interventions = interventionsOf(survey);

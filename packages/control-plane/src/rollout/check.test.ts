@@ -54,6 +54,26 @@ describe("the checker", () => {
     expect(rulesBroken(stage, [action])).toEqual([2]);
   });
 
+  it("refuses to begin a second time what is to be done once, and anything before it is done (10)", () => {
+    const stage = scene();
+    stage.declare({ hooks: { beforeRollout: { command: ["./migrate"] } } });
+    stage.behaviours.set("h1", { hangs: { kind: "hook", hook: "beforeRollout" } });
+    stage.admit({ version: "v2" });
+    const batch: Action = { type: "batch-started", rolloutId: stage.rollout().id, hosts: [], planned: 1 };
+    expect(rulesBroken(stage, [batch])).toEqual([10]);
+    stage.settle();
+    const begun = stage.log.findLast(({ body }) => body.type === "command-issued")?.body;
+    if (begun?.type !== "command-issued" || begun.body.kind !== "hook") throw new Error("no hook was begun");
+    expect(rulesBroken(stage, [begun])).toEqual([10]);
+    stage.behaviours.clear();
+    for (let round = 0; round < 4; round += 1) {
+      stage.answer();
+      stage.decide();
+    }
+    expect(stage.rollout().batches).not.toEqual([]);
+    expect(rulesBroken(stage, [begun])).toEqual([10]);
+  });
+
   it.each(["drain", "update", "revert", "restart"] as const)(
     "refuses to %s what an edge may route to (3)",
     (kind) => {

@@ -6,7 +6,7 @@ import type { EdgeView, HostView, Snapshot } from "./snapshot.ts";
 
 /** A rule of design section 2 that a decision would break. */
 export interface Violation {
-  readonly rule: 1 | 2 | 3 | 4 | 6 | 8 | 9 | 11;
+  readonly rule: 1 | 2 | 3 | 4 | 6 | 8 | 9 | 10 | 11;
   readonly message: string;
 }
 
@@ -35,9 +35,14 @@ function checkAction(
     case "upstream-revised":
       return [...checkMinimum(rollout, snapshot, action), ...checkVerified(snapshot, action)];
     case "command-issued":
-      return checkStop(snapshot, wanted, action);
+      return [...checkStop(snapshot, wanted, action), ...checkOnce(rollout, action)];
     case "batch-started":
-      return [...checkSight(rollout, snapshot), ...checkBudget(rollout), ...checkConfirmed(snapshot, action)];
+      return [
+        ...checkSight(rollout, snapshot),
+        ...checkBudget(rollout),
+        ...checkConfirmed(snapshot, action),
+        ...checkHookFirst(rollout),
+      ];
     case "host-failed":
       return checkBlame(snapshot, action);
     case "intent-set":
@@ -49,6 +54,8 @@ function checkAction(
     case "rollout-planned":
     case "batch-finished":
     case "host-settled":
+    case "rollout-hook-started":
+    case "rollout-hook-ended":
     case "phase-changed":
       return [];
   }
@@ -174,7 +181,7 @@ function checkStop(
   action: ActionOf<"command-issued">,
 ): readonly Violation[] {
   const { kind } = action.body;
-  if (kind === "stage" || kind === "verify" || kind === "rejoin") return [];
+  if (kind === "stage" || kind === "verify" || kind === "rejoin" || kind === "hook") return [];
   const { hostId } = action;
   const edge = edgesThatCount(snapshot).find((candidate) =>
     listsOf(snapshot, candidate).some((list) => names(list, hostId)),
@@ -187,6 +194,22 @@ function checkStop(
   return stops && !host?.instance.drained
     ? [{ rule: 3, message: `${kind} of ${hostId}, which is not drained` }]
     : [];
+}
+
+/** Rule 10: what is to be done once is not begun where it has been, and never after something has changed. */
+function checkOnce(rollout: RolloutRecord, action: ActionOf<"command-issued">): readonly Violation[] {
+  if (action.body.kind !== "hook") return [];
+  const standing = rollout.beforeRollout?.kind ?? "none";
+  if (standing === "due" && rollout.batches.length === 0) return [];
+  const when = rollout.batches.length > 0 ? "after batches have begun" : `while it is ${standing}`;
+  return [{ rule: 10, message: `hook ${action.body.hook} would be begun on ${action.hostId} ${when}` }];
+}
+
+/** Rule 10: nothing changes before what is to be done first. */
+function checkHookFirst({ beforeRollout: hook, plan }: RolloutRecord): readonly Violation[] {
+  if (hook === null || plan.kind !== "forward") return [];
+  if (hook.kind === "done" || (hook.kind === "unknown" && hook.accepted)) return [];
+  return [{ rule: 10, message: `a batch would start while hook beforeRollout is ${hook.kind}` }];
 }
 
 /** Rule 4: a host that comes in counts only where it is confirmed, so the next may not leave before. */

@@ -1,5 +1,6 @@
 import type { InstanceCommandBody } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
+import { hookBudgetMs } from "@siding/shared/hooks";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
 import { isRestarting } from "./position.ts";
@@ -90,20 +91,27 @@ function commandOf(
   };
 }
 
-/** How long the agent may take before it reports its own failure. */
+/** How long the agent may take before it reports its own failure: the step itself, and the hooks around it. */
 function deadlineOf(body: InstanceCommandBody): number {
-  const { health, drain, run } = body.target.spec;
+  const { health, drain, run, hooks } = body.target.spec;
   switch (body.kind) {
     case "stage":
       return defaults.stageDeadlineMs;
     case "drain":
-      return drain.deadlineMs;
+      return hookBudgetMs(hooks.beforeDrain) + drain.deadlineMs;
     case "update":
-    case "revert":
+    case "revert": {
+      const around = hookBudgetMs(hooks.beforeUpdate) + hookBudgetMs(hooks.afterUpdate);
+      return around + defaults.updateDeadlineMs + run.stopGraceMs;
+    }
     case "restart":
       return defaults.updateDeadlineMs + run.stopGraceMs;
-    case "verify":
-      return health.graceMs + health.rise * (health.intervalMs + health.timeoutMs) + body.holdMs;
+    case "verify": {
+      const answers = health.rise * (health.intervalMs + health.timeoutMs);
+      return health.graceMs + answers + body.holdMs + hookBudgetMs(hooks.beforeRejoin);
+    }
+    case "hook":
+      return hookBudgetMs(hooks[body.hook]);
     case "rejoin":
       return defaults.updateDeadlineMs;
   }

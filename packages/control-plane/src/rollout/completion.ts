@@ -1,5 +1,6 @@
 import type { Action } from "./action.ts";
 import type { Cause, RolloutRecord } from "./record.ts";
+import { isHookRunning } from "./rollout-hook.ts";
 import { going, type Survey, stillPlanned } from "./survey.ts";
 
 /** Ends the rollout where nothing is left to do. A paused one rests and ends only by a person's word. */
@@ -7,6 +8,7 @@ export function completionOf(survey: Survey): readonly Action[] {
   const { rollout } = survey;
   const { intent, plan } = rollout;
   if (going(survey).length > 0) return [];
+  if (isHookRunning(rollout)) return [];
   switch (intent) {
     case "forward":
     case "pause":

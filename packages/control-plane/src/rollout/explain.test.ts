@@ -26,6 +26,20 @@ describe("an explanation", () => {
     );
   });
 
+  it("says which hook runs, since when and how long it may", () => {
+    const stage = scene({ spec: { hooks: { beforeUpdate: { command: ["./pack"], timeout: "1m" } } } });
+    stage.behaviours.set("h1", { hangs: { kind: "update", hook: "beforeUpdate" } });
+    stage.admit({ version: "v2" });
+    stage.settle();
+    stage.nowMs += 12_000;
+    expect(explain(stage.rollout(), stage.nowMs)).toBe(
+      "web: v1 -> v2, rolling, running. 0 of 4 hosts serve it; batch 1 is h1. Now: hook beforeUpdate is running on h1 (timeout 1m), for 12s, at most 48s more. Next: 3 hosts in 3 batches.",
+    );
+    const from = stage.log.length;
+    stage.decide();
+    expect(stage.log.length).toBe(from);
+  });
+
   it("says after a failure where things stand and what a person can do", () => {
     const stage = scene();
     stage.behaviours.set("h1", { fails: { kind: "verify", failure: broken } });

@@ -73,9 +73,11 @@ function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
   const texts = kinds.map((code) => {
     const same = waiting.filter((reason) => reason.code === code);
     const more = same.length > 1 ? ` (and ${same.length - 1} more)` : "";
+    const { sinceMs } = same[0] ?? {};
+    const been = sinceMs === undefined ? "" : `, for ${formatMs(nowMs - sinceMs)}`;
     const until = same.find((reason) => reason.untilMs !== undefined)?.untilMs;
     const left = until !== undefined && until > nowMs ? `, at most ${formatMs(until - nowMs)} more` : "";
-    return `${same[0]?.message ?? code}${more}${left}`;
+    return `${same[0]?.message ?? code}${more}${been}${left}`;
   });
   return texts.join("; ");
 }

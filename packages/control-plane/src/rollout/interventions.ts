@@ -13,6 +13,7 @@ import { swapOverdue, swappedBack } from "./swap.ts";
 /** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
 export function interventionsOf(survey: Survey): readonly Action[] {
   return (
+    hookStops(survey) ??
     budgetSpent(survey) ??
     swappedBack(survey) ??
     edgeRefused(survey) ??
@@ -25,6 +26,21 @@ export function interventionsOf(survey: Survey): readonly Action[] {
 
 function setIntent({ rollout }: Survey, intent: Intent, cause: Cause): readonly Action[] {
   return [{ type: "intent-set", rolloutId: rollout.id, intent, cause }];
+}
+
+/**
+ * A hook that failed before anything changed ends the rollout there. Where nobody knows how it ended, a person decides:
+ * it is not run again.
+ */
+function hookStops(survey: Survey): readonly Action[] | null {
+  const { intent, beforeRollout: hook } = survey.rollout;
+  if (hook?.kind === "failed" && (intent === "forward" || intent === "pause")) {
+    const message = `host ${hook.hostId}, before anything was changed: ${hook.failure.message}`;
+    return setIntent(survey, "stop", { code: hook.failure.code, message });
+  }
+  if (hook?.kind !== "unknown" || hook.accepted || intent !== "forward") return null;
+  const message = `nobody knows whether hook beforeRollout was done on ${hook.hostId} (${hook.failure.message}). Look there: resume goes on as if it was done, it is not run again; abort ends the rollout, nothing was changed`;
+  return setIntent(survey, "pause", { code: "hook-unknown", message });
 }
 
 /** The budget counts over the whole rollout; what a person accepted by resuming does not count twice. */
@@ -177,6 +193,8 @@ export function deadlineOfGates(
 }
 
 export function progressDueMs({ rollout }: Survey): number {
-  const moves = Object.values(rollout.hosts).map((host) => host.phaseSinceMs);
+  const { beforeRollout: hook } = rollout;
+  const ended = hook && "atMs" in hook ? [hook.atMs] : [];
+  const moves = [...Object.values(rollout.hosts).map((host) => host.phaseSinceMs), ...ended];
   return Math.max(rollout.createdAtMs, rollout.resumedAtMs, ...moves) + progressDeadlineMs;
 }

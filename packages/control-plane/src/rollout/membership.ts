@@ -9,6 +9,7 @@ import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
+import { holdsBatches, hookStart } from "./rollout-hook.ts";
 import { countedEdges, possibleLists, type Snapshot } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
@@ -31,7 +32,7 @@ export function membershipOf(survey: Survey): Membership {
   const next = onTheWay.length > 0 ? nothingNext : nextBatch(survey, ready);
   const joins = onTheWay.length > 0 || holdsApart(survey, next) ? [] : ready;
   const content = contentWith(survey, joins, next.leaving);
-  const actions: Action[] = [];
+  const actions: Action[] = [...next.hook];
   if (next.started.length > 0) {
     const { id: rolloutId } = survey.rollout;
     actions.push({ type: "batch-started", rolloutId, hosts: [...next.started], planned: next.planned });
@@ -55,11 +56,13 @@ interface Next {
   readonly planned: number;
   /** Hosts that leave the list: the batch and, before the first one, those that can't be commanded. */
   readonly leaving: readonly HostId[];
+  /** What begins the hook before the first batch. */
+  readonly hook: readonly Action[];
   readonly waiting: readonly WaitingReason[];
   readonly gates: readonly ClosedGate[];
 }
 
-const nothingNext: Next = { started: [], planned: 0, leaving: [], waiting: [], gates: [] };
+const nothingNext: Next = { started: [], planned: 0, leaving: [], hook: [], waiting: [], gates: [] };
 
 /** In-place keeps its first half detached until the second can leave in the same reload. */
 function holdsApart(survey: Survey, next: Next): boolean {
@@ -79,6 +82,7 @@ function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
   if (forward && planned.some((host) => !isStaged(survey, host))) return nothingNext;
   const gates = closedGates(survey, forward);
   if (gates.length > 0) return { ...nothingNext, gates, waiting: gates.map((gate) => gate.reason) };
+  if (forward && holdsBatches(rollout)) return { ...nothingNext, hook: hookStart(survey) };
   const batch =
     rollout.plan.batches.find((hosts) => hosts.some((hostId) => isPlanned(planned, hostId))) ?? [];
   const open = batch.filter((hostId) => isPlanned(planned, hostId));
@@ -132,7 +136,7 @@ function largestThatFits(survey: Survey, ready: readonly HostSurvey[], open: rea
     const started = open.slice(0, size);
     const leaving = [...absent, ...started];
     refused = capacityRefusal(survey, membersWith(survey, ready, leaving));
-    if (!refused) return { started, planned: open.length, leaving, waiting: [], gates: [] };
+    if (!refused) return { ...nothingNext, started, planned: open.length, leaving };
   }
   const onlyAbsent =
     absent.length > 0 && judgeRevision(snapshot, membersWith(survey, ready, absent)).kind === "fits";

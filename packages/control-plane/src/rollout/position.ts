@@ -83,6 +83,9 @@ export function positionOf(
   return listingPosition(snapshot, host, way) ?? outPosition(rollout, snapshot, host, way);
 }
 
+/** Commands that may be stopping what runs and starting something else. */
+const stopping: ReadonlySet<CommandView["kind"]> = new Set(["update", "revert", "restart"]);
+
 /** It goes nowhere: out of every list, drained, and left there. */
 function departure(snapshot: Snapshot, host: HostView): Position {
   const { hostId } = host;
@@ -90,6 +93,9 @@ function departure(snapshot: Snapshot, host: HostView): Position {
   if (snapshot.upstream.content.members.some((member) => member.hostId === hostId)) return { kind: "listed" };
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length > 0) return { kind: "leaving", edges };
+  // It may be starting what it will never serve, and running hooks for that: it is left when that has ended.
+  const updates = command !== null && stopping.has(command.kind);
+  if (updates && isActive(command)) return { kind: "updating", command };
   if (drained || running === null) return { kind: "stranded" };
   if (command?.kind !== "drain") return { kind: "out" };
   if (isActive(command)) return { kind: "draining", command };
@@ -192,7 +198,7 @@ function commandPosition(
   attempt: number,
 ): Position | null {
   const { goal } = way;
-  if (command.kind === "stage" || command.kind === "rejoin") return null;
+  if (command.kind === "stage" || command.kind === "rejoin" || command.kind === "hook") return null;
   if (command.kind === "drain") return drainPosition(host, command, way, attempt);
   const active = isActive(command);
   if (command.targetId !== goal.id) return active && command.kind !== "verify" ? { kind: "drained" } : null;

@@ -66,6 +66,32 @@ export const StartedBatch = z.object({
 });
 export type StartedBatch = z.infer<typeof StartedBatch>;
 
+/**
+ * Where the hook stands that runs once, before anything changes. `unknown`: nobody knows how it ended; it is never run
+ * again, and when a person resumes it counts as done (`accepted`).
+ */
+export const RolloutHook = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("due") }),
+  z.object({
+    kind: z.literal("running"),
+    hostId: HostId,
+    sinceMs: z.number(),
+    /** That of its start: its command has a higher one. */
+    sinceRevision: z.int(),
+  }),
+  z.object({ kind: z.literal("done"), hostId: HostId, atMs: z.number() }),
+  z.object({ kind: z.literal("failed"), hostId: HostId, failure: StepFailure, atMs: z.number() }),
+  z.object({
+    kind: z.literal("unknown"),
+    hostId: HostId,
+    failure: StepFailure,
+    sinceRevision: z.int(),
+    atMs: z.number(),
+    accepted: z.boolean(),
+  }),
+]);
+export type RolloutHook = z.infer<typeof RolloutHook>;
+
 /** A rollout as the ledger knows it: the memory that `advance` works on. */
 export const RolloutRecord = z.object({
   id: RolloutId,
@@ -110,6 +136,8 @@ export const RolloutRecord = z.object({
   reloads: z.record(HostId, z.int()).nullable(),
   /** In-place over several edges: how long they were mixed, from the first that served the swap to the last. */
   swapSpreadMs: z.number().nullable().default(null),
+  /** Null: the target has no such hook, or this rollout does not run it. */
+  beforeRollout: RolloutHook.nullable().default(null),
 });
 export type RolloutRecord = z.infer<typeof RolloutRecord>;
 

@@ -80,6 +80,38 @@ describe("a rollout from end to end", () => {
   });
 });
 
+describe("hooks of a host", () => {
+  const hooks = {
+    beforeDrain: { command: ["./quiet"], timeout: "20s" },
+    beforeUpdate: { command: ["./pack"], timeout: "1m", idempotent: true },
+    beforeRejoin: { command: ["./warm"], timeout: "5s" },
+  };
+  const failure = { code: "hook-failed", message: "hook beforeUpdate (./pack) ended with exit code 3" };
+
+  it("that fail bring the host back to where it came from, and the budget and onFailure decide the rest", async () => {
+    const stage = scene({ spec: { hooks } });
+    stage.behaviours.set("h2", { fails: { kind: "update", failure } });
+    const log = play(stage, () => admit(stage, { version: "v2", maxFailures: 1 }));
+    await expect(log).toMatchFileSnapshot("golden/hook-fails.txt");
+    expect(stage.rollout()).toMatchObject({ status: "succeeded", failed: ["h2"] });
+    expect(stage.listed).toEqual(["h1=v2", "h2=v1", "h3=v2", "h4=v2"]);
+  });
+
+  it("have their time in the deadline of their step, those that may run twice two times", () => {
+    const deadlines = (stage: Scene) => {
+      const from = stage.log.length;
+      play(stage, () => admit(stage, { version: "v2" }));
+      const issued = stage.log
+        .slice(from)
+        .flatMap(({ body }) => (body.type === "command-issued" ? [body] : []));
+      return new Map(issued.map(({ body, deadlineMs }) => [body.kind, deadlineMs]));
+    };
+    const [without, with_] = [deadlines(scene()), deadlines(scene({ spec: { hooks } }))];
+    const more = (kind: "drain" | "update" | "verify") => (with_.get(kind) ?? 0) - (without.get(kind) ?? 0);
+    expect([more("drain"), more("update"), more("verify")]).toEqual([30_000, 140_000, 15_000]);
+  });
+});
+
 describe("who goes when", () => {
   const plan = (stage: Scene, strategy: Parameters<Scene["admit"]>[0]["strategy"]) => {
     admit(stage, { version: "v2", strategy });

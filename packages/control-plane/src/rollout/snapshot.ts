@@ -1,4 +1,5 @@
 import type { InstanceCommandKind, Member, UpstreamContent } from "@siding/shared/command";
+import type { HookName } from "@siding/shared/hooks";
 import type {
   Address,
   CommandId,
@@ -93,7 +94,16 @@ export interface CommandView {
   /** When it became done, failed or void. */
   readonly settledAtMs: number | null;
   readonly failure: StepFailure | null;
+  /** The hook that the agent runs for it at present. */
+  readonly hook: RunningHook | null;
   readonly inFlight: { readonly count: number; readonly others: readonly Address[] } | null;
+}
+
+interface RunningHook {
+  readonly name: HookName;
+  readonly timeoutMs: number;
+  /** When we were told that it runs. */
+  readonly sinceMs: number;
 }
 
 export interface EdgeView {

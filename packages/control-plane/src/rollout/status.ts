@@ -1,5 +1,6 @@
 import type { RolloutStatus, WaitingReason } from "@siding/shared/phases";
 import type { Action } from "./action.ts";
+import { isHookRunning } from "./rollout-hook.ts";
 import { going, type Survey } from "./survey.ts";
 
 /** `waiting`: nothing is in flight and a reason stands. `paused`: at rest until a person resumes. */
@@ -20,11 +21,13 @@ const inFlightCodes: ReadonlySet<WaitingReason["code"]> = new Set([
   "updating",
   "verifying",
   "edge-verify",
+  "hook",
   "pausing",
 ]);
 
 /** Nothing in hand, or only hosts that can't be reached. */
 export function isAtRest(survey: Survey): boolean {
+  if (isHookRunning(survey.rollout)) return false;
   return going(survey).every((host) => host.due !== null && survey.nowMs >= host.due.atMs);
 }
 

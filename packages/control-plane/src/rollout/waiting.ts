@@ -1,10 +1,12 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
+import { formatMs } from "@siding/shared/units";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { probeOf } from "./position.ts";
-import { type EdgeView, isActive } from "./snapshot.ts";
+import { hookDueMs, hookReasons } from "./rollout-hook.ts";
+import { type CommandView, type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapDueMs, swapReasons } from "./swap.ts";
@@ -12,7 +14,14 @@ import { swapDueMs, swapReasons } from "./swap.ts";
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
   const hosts = survey.hosts.flatMap((host) => hostReason(survey, host) ?? []);
-  return [...intentReasons(survey), ...edgeReasons(survey), ...swapReasons(survey), ...hosts, ...membership];
+  return [
+    ...intentReasons(survey),
+    ...edgeReasons(survey),
+    ...swapReasons(survey),
+    ...hookReasons(survey),
+    ...hosts,
+    ...membership,
+  ];
 }
 
 function intentReasons(survey: Survey): readonly WaitingReason[] {
@@ -41,7 +50,7 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   }
   const trouble = host.host?.trouble;
   const message = trouble ? `${reason.message}, but its agent can do nothing: ${trouble}` : reason.message;
-  return { ...reason, message, hostId, ...(host.due ? { untilMs: host.due.atMs } : {}) };
+  return { ...(host.due ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
@@ -56,15 +65,18 @@ function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
       return edgeReason(position.edges, `to serve without ${hostId}`);
     case "joining":
       return edgeReason(position.edges, `to serve with ${hostId}`);
-    case "out":
     case "draining":
+      return hookReason(host, position.command) ?? drainReason(host);
+    case "out":
       return drainReason(host);
-    case "drained":
     case "updating":
-      return { code: "updating", message: `${hostId} stops, switches and starts` };
-    case "started":
+      return hookReason(host, position.command) ?? updateReason(host);
+    case "drained":
+      return updateReason(host);
     case "verifying":
-      return { code: "verifying", message: `${hostId} is asked for its health by its agent` };
+      return hookReason(host, position.command) ?? verifyReason(host);
+    case "started":
+      return verifyReason(host);
     case "probing":
       return probeReason(host);
     case "listed":
@@ -75,6 +87,21 @@ function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
     case "settled":
       return null;
   }
+}
+
+function updateReason({ planned }: HostSurvey): WaitingReason {
+  return { code: "updating", message: `${planned.hostId} stops, switches and starts` };
+}
+
+function verifyReason({ planned }: HostSurvey): WaitingReason {
+  return { code: "verifying", message: `${planned.hostId} is asked for its health by its agent` };
+}
+
+function hookReason({ planned }: HostSurvey, { hook }: CommandView): WaitingReason | null {
+  if (hook === null) return null;
+  const { name, timeoutMs, sinceMs } = hook;
+  const message = `hook ${name} is running on ${planned.hostId} (timeout ${formatMs(timeoutMs)})`;
+  return { code: "hook", message, sinceMs, untilMs: sinceMs + timeoutMs };
 }
 
 function isStaging({ rollout }: Survey, { host }: HostSurvey): boolean {
@@ -132,6 +159,7 @@ export function wakeOf(survey: Survey, membership: Membership): number | null {
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,
     swapDueMs(survey) ?? undefined,
+    hookDueMs(survey) ?? undefined,
     membership.waiting.some(({ code }) => code === "load-headroom")
       ? nowMs + defaults.beatIntervalMs
       : undefined,

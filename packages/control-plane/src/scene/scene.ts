@@ -1,4 +1,5 @@
 import { features } from "@siding/shared/features";
+import type { HookName } from "@siding/shared/hooks";
 import {
   type Address,
   Digest,
@@ -47,6 +48,8 @@ import type { Snapshot } from "../rollout/snapshot.ts";
 export interface Behaviour {
   /** The step that fails, and why. */
   readonly fails?: { readonly kind: string; readonly failure: StepFailure };
+  /** The hook that this command never gets past. */
+  readonly hangs?: { readonly kind: string; readonly hook: HookName };
   /** The agent answers nothing. */
   readonly silent?: boolean;
   /** What nginx says of the swap of in-place when the edge prepares it. */
@@ -297,10 +300,13 @@ export class Scene {
   #answerHost(host: HostRecord): void {
     for (const instance of Object.values(host.instances)) {
       const { command } = instance;
-      if (command?.status !== "issued") continue;
-      const fails = this.behaviours.get(host.hostId)?.fails;
+      const { fails, hangs } = this.behaviours.get(host.hostId) ?? {};
+      const isDone = command?.status === "running" && !hangs;
+      if (!command || (command.status !== "issued" && !isDone)) continue;
       const failure = fails?.kind === command.body.kind ? fails.failure : null;
-      this.#report(host, [answered(instance, command, failure)], []);
+      const report = answered(instance, command, failure);
+      const hook = hangs?.kind === command.body.kind ? hangs.hook : null;
+      this.#report(host, [hook === null ? report : inHook(report, instance, hook)], []);
     }
   }
 
@@ -376,6 +382,16 @@ export class Scene {
   }
 }
 
+/** The command is under way: the agent runs this hook for it, and nothing else has changed. */
+function inHook(
+  { command, ...report }: InstanceReport,
+  before: InstanceRecord,
+  hook: HookName,
+): InstanceReport {
+  const { running = null, health = "unknown" } = before.report ?? {};
+  return { ...report, running, health, command: command && { ...command, status: "running", hook } };
+}
+
 /** The report of an agent that has done, or failed to do, what it was told. */
 function answered(
   instance: InstanceRecord,
@@ -404,6 +420,7 @@ function answered(
       return { ...done, health: "good" };
     case "drain":
     case "rejoin":
+    case "hook":
       return done;
   }
 }

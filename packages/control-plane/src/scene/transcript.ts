@@ -26,6 +26,10 @@ function lineOf({ body }: LedgerEvent): string | null {
       return revisionLine(body);
     case "command-issued":
       return `  ${body.hostId} ${body.body.kind} ${body.body.target.release.version}`;
+    case "rollout-hook-started":
+      return `hook beforeRollout on ${body.hostId}`;
+    case "rollout-hook-ended":
+      return `hook beforeRollout ${body.outcome}${body.failure ? `: ${body.failure.message}` : ""}`;
     case "host-failed":
       return `  ${body.hostId} FAILED ${body.phase}: ${body.failure.message}`;
     case "host-settled":

@@ -123,6 +123,22 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     });
   });
 
+  test("hooks run as services do, outside of the agent's sandbox, and leave nothing behind", async () => {
+    for (const host of lab().hosts) await host.write("/etc/web.env", "SECRET=s3cret\n");
+    const run = { command: [NODE, "server.mjs"], user: "www-data", envFile: "/etc/web.env" };
+    const env = { SHAPE: `a "b" $HOME %i \\ 'c'` };
+    const script = 'setsid sleep 1000 & echo "$SIDING_HOOK $SECRET $SHAPE $(id -u)" >/tmp/hook-seen';
+    const beforeRejoin = { command: ["sh", "-c", script], env };
+    await rolled("v1", "succeeded", { run, hooks: { beforeRejoin } });
+    expect((await first().sh("cat /tmp/hook-seen")).trim()).toBe(`beforeRejoin s3cret ${env.SHAPE} 33`);
+    const stuck = { command: ["sh", "-c", "echo no room for $SECRET >&2; sleep 1000"], timeout: "500ms" };
+    const said = await rolled("v2", "failed", { run, hooks: { beforeUpdate: stuck }, onFailure: "stop" });
+    expect(said).toContain("did not end within 500ms");
+    expect(said).toContain("no room for ***");
+    expect(await first().sh("grep -lsz ^SIDING_HOOK= /proc/[0-9]*/environ || true")).toBe("");
+    expect(await first().sh("ls /run/siding/agent/hook-* 2>/dev/null || true")).toBe("");
+  });
+
   test.each<[string, Partial<SpecInput>, string]>([
     ["a user", { run: { command: [NODE], user: "root" } }, "user 'root' is not in allow.users"],
     ["a unit", withUnit("ssh@.service"), "unit 'ssh@.service' is not in allow.units"],

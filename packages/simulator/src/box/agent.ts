@@ -129,6 +129,8 @@ export class Agent implements AgentLife {
       case "count-connections":
       case "stop-process":
       case "start-process":
+      case "run-hook":
+      case "cancel-hook":
       case "probe":
       case "run-check":
         carryOutOnHost(box, this, effect);

@@ -1,3 +1,4 @@
+import type { HostEffect } from "@siding/agent/machine/effect";
 import type { FoundRelease } from "@siding/agent/machine/event";
 import { emptyJournal, type Journal } from "@siding/agent/machine/journal";
 import type { AgentIdentity } from "@siding/agent/machine/state";
@@ -8,6 +9,8 @@ import type { Surroundings } from "../surroundings.ts";
 import type { AgentLife } from "./agent-life.ts";
 import { Nginx } from "./nginx.ts";
 import type { ServiceProcess } from "./process.ts";
+
+export type HookRun = Extract<HostEffect, { kind: "run-hook" }>;
 
 /** A process to be: what `start-process` says of it. */
 export interface Birth {
@@ -30,6 +33,8 @@ export class Box {
   readonly around: Surroundings;
   readonly nginx: Nginx | null;
   readonly processes = new Map<string, ServiceProcess>();
+  /** Hooks that this life of the agent has begun, by their op. */
+  readonly hooks = new Map<string, HookRun>();
   journal: Journal;
   releases: FoundRelease[] = [];
   agent: AgentLife | null = null;
@@ -72,6 +77,10 @@ export class Box {
     return process ?? null;
   }
 
+  get isHealed(): boolean {
+    return this.#healed;
+  }
+
   heal(): void {
     this.#healed = true;
     for (const process of this.processes.values()) process.sickUntilMs = 0;
@@ -101,6 +110,7 @@ export class Box {
     this.trace(() => "agent dies");
     this.agent.die();
     this.agent = null;
+    this.hooks.clear();
     this.nginx?.agentDied();
   }
 

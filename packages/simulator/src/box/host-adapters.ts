@@ -1,9 +1,10 @@
 import { isGood } from "@siding/agent/machine/answer";
 import type { Effect, HostEffect } from "@siding/agent/machine/effect";
 import type { Event, ProbeAnswer } from "@siding/agent/machine/event";
+import type { StepFailure } from "@siding/shared/report";
 import { err, ok } from "@siding/shared/result";
 import type { AgentLife } from "./agent-life.ts";
-import type { Box } from "./box.ts";
+import type { Box, HookRun } from "./box.ts";
 import { endsAfterMs } from "./conduct.ts";
 import { answerOf, isWell, type ServiceProcess } from "./process.ts";
 
@@ -41,6 +42,12 @@ export function carryOutOnHost(box: Box, agent: AgentLife, effect: HostEffect | 
       return;
     case "start-process":
       agent.answer(spawnMs, () => started(box, effect));
+      return;
+    case "run-hook":
+      runHook(box, agent, effect);
+      return;
+    case "cancel-hook":
+      cancelHook(box, agent, effect);
       return;
     case "probe":
       probe(box, agent, effect);
@@ -123,6 +130,46 @@ function naturalEndMs(box: Box): number {
   const { traffic, timeline, random } = box.around;
   const busyUntilMs = Math.max(0, ...traffic.leftOn(box.identity.hostId).map(({ untilMs }) => untilMs));
   return Math.max(random.spread(endMs.least, endMs.most), busyUntilMs - timeline.nowMs);
+}
+
+/** How it ends is drawn when it begins: most go well, some fail, and some would never end. */
+function runHook(box: Box, agent: AgentLife, effect: EffectOf<"run-hook">): void {
+  const { random, record } = box.around;
+  const { hook, runId, target } = effect;
+  const { timeoutMs = 0, idempotent = false } = target.spec.hooks[hook] ?? {};
+  record({
+    kind: "hook-begun",
+    hostId: box.identity.hostId,
+    hook,
+    runId,
+    isAlone: box.hooks.size === 0,
+    idempotent,
+  });
+  box.trace(() => `begins hook ${hook} ${runId}`);
+  box.hooks.set(effect.op, effect);
+  const hangs = !box.isHealed && random.chance(0.04);
+  const fails = !box.isHealed && random.chance(0.08);
+  const takes = hangs ? { least: timeoutMs, most: timeoutMs } : { least: 5, most: timeoutMs / 2 };
+  const failure = { code: hangs ? "hook-timeout" : "hook-failed", message: `hook ${hook} (simulated)` };
+  agent.answer(takes, () => hookEnded(box, effect, hangs || fails ? failure : null));
+}
+
+function cancelHook(box: Box, agent: AgentLife, { op }: EffectOf<"cancel-hook">): void {
+  const run = box.hooks.get(op);
+  if (run === undefined) return;
+  const failure = { code: "hook-cancelled", message: `hook ${run.hook} was ended (simulated)` };
+  agent.answer(endMs, () => hookEnded(box, run, failure));
+}
+
+/** Whatever comes first, its end or that of who waits for it; null where it has ended already. */
+function hookEnded(
+  box: Box,
+  { op, service, slot, hook }: HookRun,
+  failure: StepFailure | null,
+): Event | null {
+  if (!box.hooks.delete(op)) return null;
+  const result = failure === null ? ok(null) : err(failure);
+  return { kind: "hook-ended", op, service, slot, hook, result };
 }
 
 /** A health command that looks at its own host's process and says by its exit code what it sees. */

@@ -13,6 +13,7 @@ import { silence } from "./rule-6-silence.ts";
 import { oneRollout } from "./rule-7-one-rollout.ts";
 import { rest } from "./rule-8-rest.ts";
 import { rolledBack } from "./rule-9-rolled-back.ts";
+import { hooksOnce } from "./rule-10-hooks.ts";
 import { once } from "./rule-10-once.ts";
 import { budget } from "./rule-11-budget.ts";
 
@@ -29,6 +30,7 @@ const judges = [
   rest,
   rolledBack,
   once,
+  hooksOnce,
   budget,
 ];
 

@@ -59,6 +59,8 @@ export class RolloutEvidence {
         return;
       case "host-settled":
       case "rollout-promoted":
+      case "rollout-hook-started":
+      case "rollout-hook-ended":
       case "batch-finished":
       case "command-issued":
       case "phase-changed":

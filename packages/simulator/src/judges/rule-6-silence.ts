@@ -36,7 +36,10 @@ function judged(body: Body, ears: Ears, truth: Truth, evidence: Evidence): strin
   }
   if (body.type !== "intent-set" || (body.intent !== "rollback" && body.intent !== "stop")) return null;
   const refused = [...evidence.edges.values()].some((edge) => edge.refused !== null);
-  if ((evidence.rollout?.failed.size ?? 0) > 0 || refused) return null;
+  const hookFailed = [...evidence.hosts.values()].some(({ report }) => {
+    return report?.command?.kind === "hook" && report.command.status === "failed";
+  });
+  if ((evidence.rollout?.failed.size ?? 0) > 0 || refused || hookFailed) return null;
   return `${body.intent} is begun (${body.cause?.message ?? "?"}) though nothing has failed`;
 }
 

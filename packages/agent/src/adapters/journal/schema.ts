@@ -1,4 +1,5 @@
 import { InstanceCommandBody, UpstreamContent } from "@siding/shared/command";
+import { HookName } from "@siding/shared/hooks";
 import {
   CommandId,
   ControlPlaneId,
@@ -23,16 +24,31 @@ const Outcome = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), failure: StepFailure }),
 ]);
 
-const AcceptedCommand = z.object({
-  commandId: CommandId,
-  revision: Revision,
-  body: InstanceCommandBody,
-  deadlineMs: z.int().min(0),
-  acceptedAtMs: z.number(),
-  recounted: z.boolean(),
-  outcome: Outcome,
-  timings: Timings,
+const HookRun = z.object({
+  hook: HookName,
+  attempt: z.int().min(1),
+  begunAtMs: z.number(),
+  done: z.boolean(),
 });
+
+/** Before there were hooks, a command's work began with it. */
+const AcceptedCommand = z
+  .object({
+    commandId: CommandId,
+    revision: Revision,
+    body: InstanceCommandBody,
+    deadlineMs: z.int().min(0),
+    acceptedAtMs: z.number(),
+    recounted: z.boolean(),
+    begunAtMs: z.number().nullable().optional(),
+    hooks: z.array(HookRun).default([]),
+    outcome: Outcome,
+    timings: Timings,
+  })
+  .transform(({ begunAtMs, ...command }) => ({
+    ...command,
+    begunAtMs: begunAtMs === undefined ? command.acceptedAtMs : begunAtMs,
+  }));
 
 const InstanceJournal = z.object({
   service: ServiceName,
@@ -44,6 +60,7 @@ const InstanceJournal = z.object({
   restarted: z.string().nullable().default(null),
   served: z.array(Release).default([]),
   staged: z.array(z.object({ targetId: TargetId, release: Release })),
+  shots: z.array(z.object({ shot: z.string(), outcome: Outcome })).default([]),
 });
 
 const UpstreamJournal = z.object({

@@ -1,20 +1,24 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import type { Address } from "@siding/shared/ids";
+import type { Address, Slot } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import { err, messageOf, ok, type Result } from "@siding/shared/result";
-import type { StartOrder } from "../../ports/driver.ts";
+import type { Target } from "@siding/shared/target";
 
 export const basePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** What every service gets, and nothing else can set. */
-export function serviceEnvironment(
-  { slot, target, port }: Pick<StartOrder, "slot" | "target" | "port">,
-  address: Address,
-): Record<string, string> {
+interface Place {
+  readonly slot: Slot;
+  readonly target: Target;
+  /** Null where the service has no such slot. */
+  readonly port: number | null;
+}
+
+/** What every service and every hook gets, and nothing else can set. */
+export function serviceEnvironment({ slot, target, port }: Place, address: Address): Record<string, string> {
   return {
     ADDRESS: address,
-    PORT: String(port),
+    PORT: String(port ?? ""),
     SIDING_SLOT: slot,
     SIDING_VERSION: target.release.version,
   };

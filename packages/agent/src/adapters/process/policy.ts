@@ -17,19 +17,28 @@ type Asked = Pick<Target, "spec" | "release">;
 /** Why this host will not run that, each by its name; null where it would. */
 export function refusalOf(policy: Policy, service: ServiceName, target: Asked): StepFailure | null {
   const { run } = target.spec;
-  const { services, units, users, runAs } = policy;
-  if (services !== null && !services.includes(service)) {
-    const message = `service '${service}' is not in allow.services of this host's agent`;
-    return { code: "service-not-allowed", message };
-  }
+  const refusal = serviceRefusal(policy, service);
+  if (refusal !== null) return refusal;
   const unit = target.release.adopts ?? ("unit" in run ? run.unit : null);
-  if (unit !== null) {
-    if (units.includes(unit)) return null;
-    const message = `unit '${unit}' is not in allow.units of this host's agent`;
-    return { code: "unit-not-allowed", message };
-  }
-  if (!("command" in run) || run.user === undefined || run.user === runAs || users.includes(run.user))
-    return null;
-  const message = `user '${run.user}' is not in allow.users of this host's agent`;
+  if (unit !== null) return unitRefusal(policy, unit);
+  return userRefusal(policy, "command" in run ? run.user : undefined);
+}
+
+export function serviceRefusal({ services }: Policy, service: ServiceName): StepFailure | null {
+  if (services === null || services.includes(service)) return null;
+  const message = `service '${service}' is not in allow.services of this host's agent`;
+  return { code: "service-not-allowed", message };
+}
+
+/** Of a service or a hook that names no user nothing is refused: whose it is then, the host's admin says. */
+export function userRefusal({ users, runAs }: Policy, user: string | undefined): StepFailure | null {
+  if (user === undefined || user === runAs || users.includes(user)) return null;
+  const message = `user '${user}' is not in allow.users of this host's agent`;
   return { code: "user-not-allowed", message };
+}
+
+function unitRefusal({ units }: Policy, unit: string): StepFailure | null {
+  if (units.includes(unit)) return null;
+  const message = `unit '${unit}' is not in allow.units of this host's agent`;
+  return { code: "unit-not-allowed", message };
 }

@@ -88,11 +88,16 @@ export class ReleaseStore implements Releases {
     }
   }
 
+  async unpackedIn(service: ServiceName, release: Release): Promise<Result<string, StepFailure>> {
+    const folder = this.#layout.release(service, release);
+    if (await exists(folder)) return ok(folder);
+    const message = `release ${release.version} (${release.digest}) is not unpacked on this host`;
+    return err({ code: "release-missing", message });
+  }
+
   async link(service: ServiceName, slot: Slot, release: Release): Promise<Result<string, StepFailure>> {
-    if (!(await exists(this.#layout.release(service, release)))) {
-      const message = `release ${release.version} (${release.digest}) is not unpacked on this host`;
-      return err({ code: "release-missing", message });
-    }
+    const folder = await this.unpackedIn(service, release);
+    if (!folder.ok) return folder;
     const link = this.#layout.link(service, slot);
     const text = this.#layout.linkText(release);
     if ((await linkTextOf(link)) === text) return ok(link);
