@@ -10,7 +10,8 @@ import { finished } from "@siding/playground/fleet/rollouts";
 import { runInYard } from "@siding/playground/processes/orderly-end";
 import { Yard } from "@siding/playground/processes/yard";
 import type { RolloutDocument } from "@siding/shared/rest";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { positive } from "./parts/options.ts";
 import { Opponent } from "./playbook/opponent.ts";
 import { measureRestart } from "./playbook/restart.ts";
 
@@ -183,10 +184,4 @@ function parseOptions(): Options {
     .option("--hosts <n>", "only the case with so many hosts", positive)
     .parse()
     .opts<Options>();
-}
-
-function positive(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError("A whole number above 0 is needed.");
 }

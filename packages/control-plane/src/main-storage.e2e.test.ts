@@ -14,11 +14,9 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Report } from "@siding/shared/report";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
-import { EventBody } from "./ledger/event.ts";
-import { openLedger } from "./ledger/store.ts";
+import { makeLargeLedger } from "./ledger/large.fixture.ts";
 
 const program = new URL("./main.ts", import.meta.url).pathname;
 const patience = { timeout: 30_000, interval: 20 };
@@ -79,26 +77,8 @@ const declare = (url: string, name: string, port: number) => {
   return ask(url, "PUT", `/v1/services/${name}`, JSON.stringify(spec));
 };
 
-function reported(hostId: string, revisionSeen: number): EventBody {
-  const facts = {
-    ...{ agentVersion: "0.1.0", hostname: hostId, address: "127.0.1.1", labels: { role: "web" } },
-    ...{ roles: ["host"], edgeAddresses: [], epochSeen: 1, revisionSeen },
-  };
-  const said = { v: 1, hostId, incarnation: "i1", sequence: 1, kind: "state", full: true, facts };
-  const report = Report.parse({ ...said, instances: [], upstreams: [] });
-  return EventBody.parse({ ...report, type: "host-reported", voided: [] });
-}
-
 test("with 100,000 events behind it, it is ready soon", async () => {
-  const opened = openLedger(join(dataDir, "ledger.db"), { monotonicMs: () => 0, wallMs: () => 0 });
-  if (!opened.ok) throw new Error(opened.error.message);
-  const ledger = opened.value;
-  for (let round = 0; round < 100; round += 1) {
-    const events = Array.from({ length: 1_000 }, (_, host) => reported(`h${host}`, round));
-    expect(ledger.commit(ledger.state.sequence, events, "agent")).toMatchObject({ ok: true });
-  }
-  expect(ledger.state.sequence).toBe(100_000);
-  ledger.close();
+  makeLargeLedger(join(dataDir, "ledger.db"), 100);
   const started = await start();
   process.stderr.write(`ready after ${Math.round(started.readyMs)} ms with 100,000 events (target 2,000)\n`);
   expect(await ask(started.http, "GET", "/v1/hosts/h999")).toBe(200);

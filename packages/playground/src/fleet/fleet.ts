@@ -29,6 +29,8 @@ export type FleetOptions = {
   readonly edgeMode?: EdgeMode;
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** Program and arguments of another build of the agents; left out, the one of this checkout. */
+  readonly agentBuild?: readonly string[];
   /** The agents' way to the control plane's HTTP. */
   readonly relay?: FickleRelay;
   /** For the control plane's Node; they may name files of the yard. */
@@ -100,11 +102,11 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const urls = await urlsOf(yard, controlPlane, options.relay);
-  const hosts = hostIds.map((id) => startAgent(yard, urls, { ...id, role: "host" }));
+  const common = await commonOptions(yard, controlPlane, options);
+  const hosts = hostIds.map((id) => startAgent(yard, common, { ...id, role: "host" }));
   const mode = options.edgeMode ?? "inner";
   const edgeAgents = await Promise.all(
-    edgeIds.map(async (id) => startAgent(yard, urls, { ...id, ...(await edgeOptions(yard, id, mode)) })),
+    edgeIds.map(async (id) => startAgent(yard, common, { ...id, ...(await edgeOptions(yard, id, mode)) })),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
 
@@ -141,21 +143,26 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
   });
 }
 
-type Urls = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl">;
+type CommonOptions = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl" | "build">;
 
-/** Where agents find the control plane. */
-async function urlsOf(yard: Yard, { httpUrl, natsUrl }: ControlPlane, relay?: FickleRelay): Promise<Urls> {
-  if (relay === undefined) return { natsUrl, controlPlaneUrl: httpUrl };
+/** What all agents are, and where they find the control plane. */
+async function commonOptions(
+  yard: Yard,
+  { httpUrl, natsUrl }: ControlPlane,
+  { relay, agentBuild }: FleetOptions,
+): Promise<CommonOptions> {
+  const common = { natsUrl, ...(agentBuild === undefined ? {} : { build: agentBuild }) };
+  if (relay === undefined) return { ...common, controlPlaneUrl: httpUrl };
   yard.beforeClose("closing the relay", () => relay.close());
-  return { natsUrl, controlPlaneUrl: await relay.open(httpUrl) };
+  return { ...common, controlPlaneUrl: await relay.open(httpUrl) };
 }
 
 function startAgent(
   yard: Yard,
-  urls: Urls,
+  common: CommonOptions,
   identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
 ): Agent {
-  const agent = new Agent(yard, { ...identity, ...urls, tokenFile: tokenFile(yard, identity.hostId) });
+  const agent = new Agent(yard, { ...identity, ...common, tokenFile: tokenFile(yard, identity.hostId) });
   agent.start();
   return agent;
 }
