@@ -40,7 +40,8 @@ export class BeatStore {
   }
 
   /** Takes a beat in. True where it says something that a decision could depend on: most only say "still here". */
-  accept({ hostId, incarnation, stateDigest, intervalMs, load }: Beat): boolean {
+  accept({ hostId, incarnation, stateDigest, intervalMs, load, trouble }: Beat): boolean {
+    if (trouble !== undefined) return this.#acceptTrouble(hostId, trouble);
     const nowMs = this.#clock.nowMs();
     const before = this.#standing(hostId, nowMs);
     const beat = {
@@ -57,6 +58,14 @@ export class BeatStore {
     const known = this.#standings.get(hostId);
     this.#standings.set(hostId, standing);
     return proves || before !== standing || known !== standing;
+  }
+
+  /** It can't be commanded, so it falls silent like one that is gone; but what it says is kept. */
+  #acceptTrouble(hostId: HostId, trouble: string): boolean {
+    const before = this.#beats.get(hostId);
+    if (before === undefined || before.trouble === trouble) return false;
+    this.#beats.set(hostId, { ...before, trouble });
+    return true;
   }
 
   /** All of a host that decisions and syncs depend on, as one comparable text. */

@@ -100,6 +100,7 @@ function hostView(
   return {
     hostId: host.hostId,
     liveness,
+    trouble: live.beats.get(host.hostId)?.trouble ?? null,
     conflict: hasConflict(live, host.hostId, nowMs),
     hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,

@@ -50,6 +50,8 @@ export interface HostView {
   readonly liveness: LivenessView;
   /** It has answered this start of the control plane, so what the ledger says of it is no older than that. */
   readonly heard: boolean;
+  /** Why its agent can do nothing but say so; null where it has said no such thing since its last beat. */
+  readonly trouble: string | null;
   /** A person holds it out of traffic, or out of the fleet. */
   readonly hold: "drained" | "removed" | null;
   /** Two living agents claim this id: nothing may be done to it. */
