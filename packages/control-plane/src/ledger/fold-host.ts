@@ -170,9 +170,19 @@ function forgetUnreported(instances: Record<string, InstanceRecord>, body: HostR
 function withReport(instance: InstanceRecord, event: LedgerEvent, report: InstanceReport): InstanceRecord {
   const { command } = instance;
   const progress = report.command;
-  if (!command || !progress || progress.commandId !== command.commandId) return { ...instance, report };
+  if (!command || !progress || progress.commandId !== command.commandId) {
+    return { ...instance, report, command: command && unlessOutrun(command, report, event) };
+  }
   const drained = instance.drained || (command.body.kind === "drain" && progress.status === "done");
   return { ...instance, report, drained, command: withProgress(command, event.elapsedMs, progress) };
+}
+
+/** The agent has accepted a later command than this ledger ever gave, which was restored from a backup. */
+function unlessOutrun(command: CommandRecord, report: InstanceReport, event: LedgerEvent): CommandRecord {
+  const isOpen = command.status === "issued" || command.status === "running";
+  return isOpen && report.revision > command.revision
+    ? settle(command, "void", event.elapsedMs, null)
+    : command;
 }
 
 /** What is settled stays settled: a late restatement of "running" changes nothing. */

@@ -97,6 +97,14 @@ describe("a ledger that was restored from a backup", () => {
     expect(stage.snapshot.hosts[0]?.instance.command?.status).toBe("void");
   });
 
+  it("does not wait for the end of a command that its agent has left behind", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    stage.decide();
+    stage.say("h1", { revision: 900 });
+    expect(stage.snapshot.hosts[0]?.instance.command?.status).toBe("void");
+  });
+
   it("tells nobody to stop anything before everybody whom it concerns has answered its start", () => {
     const stage = scene();
     stage.admit({ version: "v2" });
