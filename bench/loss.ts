@@ -10,7 +10,8 @@ import { type Fleet, startFleet } from "@siding/playground/fleet/fleet";
 import { finished } from "@siding/playground/fleet/rollouts";
 import { runInYard } from "@siding/playground/processes/orderly-end";
 import type { Yard } from "@siding/playground/processes/yard";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
+import { positive } from "./parts/options.ts";
 
 const STRATEGIES = ["rolling", "in-place"] as const;
 type StrategyName = (typeof STRATEGIES)[number];
@@ -154,12 +155,6 @@ function parseOptions(): Options {
     .addOption(new Option("--strategy <name>", "only this one").choices([...STRATEGIES]))
     .parse()
     .opts<Options>();
-}
-
-function positive(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError("A whole number above 0 is needed.");
 }
 
 function say(text: string): void {

@@ -10,7 +10,9 @@ import { finished } from "@siding/playground/fleet/rollouts";
 import { runInYard } from "@siding/playground/processes/orderly-end";
 import { Yard } from "@siding/playground/processes/yard";
 import type { RolloutDocument } from "@siding/shared/rest";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { median } from "./parts/median.ts";
+import { positive } from "./parts/options.ts";
 import { Opponent } from "./playbook/opponent.ts";
 import { measureRestart } from "./playbook/restart.ts";
 
@@ -171,11 +173,6 @@ function lostNothing({ siding }: Measured): boolean {
   return siding.counts.failed === 0;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
 function parseOptions(): Options {
   return new Command("pnpm bench rollout")
     .description("Rolls v1 and v2 back and forth under strict clients, and has a playbook do the same.")
@@ -183,10 +180,4 @@ function parseOptions(): Options {
     .option("--hosts <n>", "only the case with so many hosts", positive)
     .parse()
     .opts<Options>();
-}
-
-function positive(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError("A whole number above 0 is needed.");
 }

@@ -2,6 +2,7 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { ROOT } from "../child.ts";
+import { englishOnly, lazyBuiltins } from "./lean.ts";
 
 const PROGRAMS = {
   "siding-agent": "packages/agent/src/main.ts",
@@ -43,6 +44,7 @@ export async function bundle(folder: string): Promise<void> {
     legalComments: "none",
     external: Object.keys(carriedPackages()),
     banner: { js: REQUIRE },
+    plugins: [lazyBuiltins, englishOnly],
     logLevel: "warning",
   });
   const isServed = (file: string) => !file.includes(".test.");

@@ -15,6 +15,8 @@ export type AgentOptions = {
   readonly controlPlaneUrl: string;
   /** In mode include, how to find the user's nginx; else the agent runs an inner one. */
   readonly userNginx?: UserNginx;
+  /** Program and arguments of another build of the agent; left out, the one of this checkout. */
+  readonly build?: readonly string[];
 };
 
 export type EdgeMode = "inner" | "include";
@@ -33,6 +35,7 @@ export class Agent {
   readonly folder: string;
   readonly #yard: Yard;
   readonly #configFile: string;
+  readonly #build: readonly string[];
   #program: Program | undefined;
 
   constructor(yard: Yard, options: AgentOptions) {
@@ -41,6 +44,7 @@ export class Agent {
     this.folder = yard.path(options.hostId);
     this.#yard = yard;
     this.#configFile = `${this.folder}/agent.yaml`;
+    this.#build = options.build ?? [process.execPath, AGENT_PROGRAM];
     for (const folder of [this.folder, this.includeDir, this.runDir]) mkdirSync(folder, { recursive: true });
     writeFileSync(this.#configFile, stringify(this.#config(options)));
   }
@@ -67,9 +71,19 @@ export class Agent {
   start(): void {
     this.#program = this.#yard.start({
       name: `agent-${this.hostId}`,
-      command: process.execPath,
-      args: [AGENT_PROGRAM, "--config", this.#configFile],
+      ...this.#command(),
     });
+  }
+
+  #command(...more: string[]): { readonly command: string; readonly args: readonly string[] } {
+    const [command = "", ...args] = this.#build;
+    return { command, args: [...args, "--config", this.#configFile, ...more] };
+  }
+
+  /** Of the process that was started last. */
+  get pid(): number {
+    if (this.#program === undefined) throw new Error(`the agent of ${this.hostId} was not started yet`);
+    return this.#program.pid;
   }
 
   /** SIGKILL. */
@@ -87,8 +101,7 @@ export class Agent {
     await this.stop();
     await this.#yard.run({
       name: `teardown-${this.hostId}`,
-      command: process.execPath,
-      args: [AGENT_PROGRAM, "--config", this.#configFile, "--teardown"],
+      ...this.#command("--teardown"),
     });
   }
 

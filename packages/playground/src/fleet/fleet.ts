@@ -25,10 +25,12 @@ export type FleetOptions = {
   readonly edges: number;
   /** Registered with the service. The first is deployed and serves, unless there is none. */
   readonly releases: readonly NamedRelease[];
-  /** How the edges work; left out, with an inner nginx. */
-  readonly edgeMode?: EdgeMode;
+  /** How the edges work, all or each; left out, with an inner nginx. */
+  readonly edgeMode?: EdgeMode | readonly EdgeMode[];
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
+  /** Program and arguments of another build of the agents; left out, the one of this checkout. */
+  readonly agentBuild?: readonly string[];
   /** The agents' way to the control plane's HTTP. */
   readonly relay?: FickleRelay;
   /** For the control plane's Node; they may name files of the yard. */
@@ -100,17 +102,20 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
     nodeArgs: options.nodeArgs?.(yard) ?? [],
   });
   await controlPlane.start();
-  const urls = await urlsOf(yard, controlPlane, options.relay);
-  const hosts = hostIds.map((id) => startAgent(yard, urls, { ...id, role: "host" }));
-  const mode = options.edgeMode ?? "inner";
+  const common = await commonOptions(yard, controlPlane, options);
+  const hosts = hostIds.map((id) => startAgent(yard, common, { ...id, role: "host" }));
+  const { edgeMode = "inner" } = options;
+  const modeOf = (index: number) => (typeof edgeMode === "string" ? edgeMode : (edgeMode[index] ?? "inner"));
   const edgeAgents = await Promise.all(
-    edgeIds.map(async (id) => startAgent(yard, urls, { ...id, ...(await edgeOptions(yard, id, mode)) })),
+    edgeIds.map(async (id, index) =>
+      startAgent(yard, common, { ...id, ...(await edgeOptions(yard, id, modeOf(index))) }),
+    ),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
 
   await controlPlane.api.declare(SERVICE, serviceSpec(ports, options.spec));
   const [fronts] = await Promise.all([
-    Promise.all(edgeAgents.map((agent) => startFront(yard, agent, mode))),
+    Promise.all(edgeAgents.map((agent, index) => startFront(yard, agent, modeOf(index)))),
     waitForAgents(controlPlane.api, hosts.length, edgeAgents.length),
   ]);
   const edges = edgeAgents.map((agent, index) => edgeOf(agent, fronts[index]));
@@ -141,21 +146,26 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
   });
 }
 
-type Urls = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl">;
+type CommonOptions = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl" | "build">;
 
-/** Where agents find the control plane. */
-async function urlsOf(yard: Yard, { httpUrl, natsUrl }: ControlPlane, relay?: FickleRelay): Promise<Urls> {
-  if (relay === undefined) return { natsUrl, controlPlaneUrl: httpUrl };
+/** What all agents are, and where they find the control plane. */
+async function commonOptions(
+  yard: Yard,
+  { httpUrl, natsUrl }: ControlPlane,
+  { relay, agentBuild }: FleetOptions,
+): Promise<CommonOptions> {
+  const common = { natsUrl, ...(agentBuild === undefined ? {} : { build: agentBuild }) };
+  if (relay === undefined) return { ...common, controlPlaneUrl: httpUrl };
   yard.beforeClose("closing the relay", () => relay.close());
-  return { natsUrl, controlPlaneUrl: await relay.open(httpUrl) };
+  return { ...common, controlPlaneUrl: await relay.open(httpUrl) };
 }
 
 function startAgent(
   yard: Yard,
-  urls: Urls,
+  common: CommonOptions,
   identity: HostIdentity & Pick<AgentOptions, "role" | "userNginx">,
 ): Agent {
-  const agent = new Agent(yard, { ...identity, ...urls, tokenFile: tokenFile(yard, identity.hostId) });
+  const agent = new Agent(yard, { ...identity, ...common, tokenFile: tokenFile(yard, identity.hostId) });
   agent.start();
   return agent;
 }

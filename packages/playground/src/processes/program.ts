@@ -14,7 +14,7 @@ export type ProgramSpec = {
 export type ProgramEnd = string;
 
 /** The only variables that our children get of ours: a test runner's own would change how they behave. */
-const PASSED_ON = ["HOME", "LANG", "TMPDIR", "USER"];
+const PASSED_ON = ["HOME", "LANG", "NODE_COMPILE_CACHE", "TMPDIR", "USER"];
 
 /** A process of ours: detached, so that Ctrl-C reaches only us and we end it in order; its output goes to a file. */
 export class Program {
