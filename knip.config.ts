@@ -27,7 +27,7 @@ const config: KnipConfig = {
       ignoreBinaries: systemPrograms,
     },
     "packages/*": { entry: programs, project: "src/**/*.ts", ignoreBinaries: systemPrograms },
-    bench: { entry: "*.ts", project: "**/*.ts" },
+    bench: { entry: "*.ts", project: "**/*.ts", ignoreBinaries: ["openssl"] },
   },
 };
 

@@ -11,6 +11,7 @@ import { runInYard } from "@siding/playground/processes/orderly-end";
 import { Yard } from "@siding/playground/processes/yard";
 import type { RolloutDocument } from "@siding/shared/rest";
 import { Command } from "commander";
+import { median } from "./parts/median.ts";
 import { positive } from "./parts/options.ts";
 import { Opponent } from "./playbook/opponent.ts";
 import { measureRestart } from "./playbook/restart.ts";
@@ -170,11 +171,6 @@ function linesOf(measured: readonly Measured[]): string[] {
 
 function lostNothing({ siding }: Measured): boolean {
   return siding.counts.failed === 0;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function parseOptions(): Options {

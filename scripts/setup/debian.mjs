@@ -16,7 +16,10 @@ const LAB_PACKAGE_OF = {
 };
 
 /** What single benchmarks compare with. @type {Record<string, Record<string, string>>} */
-const BENCH_PACKAGE_OF = { rollout: { "ansible-playbook": "ansible-core" } };
+const BENCH_PACKAGE_OF = {
+  rollout: { "ansible-playbook": "ansible-core" },
+  edge: { wrk: "wrk", openssl: "openssl" },
+};
 
 /** Packages that bring a service along, which Debian would start and enable at boot. We run our own processes. */
 const SERVICE_OF = { nginx: "nginx.service", "nats-server": "nats-server.service" };

@@ -1,8 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Member, UpstreamContent } from "@siding/shared/command";
 import type { HostId, TargetId, UpstreamName } from "@siding/shared/ids";
@@ -135,5 +136,49 @@ describe("an edge's agent", () => {
     await until("another master", () => readFileSync(pidFile, "utf8").trim() !== master);
     expect(await throughEdge()).toBe(200);
     await until("a later revision", served(rig.apply(content(true, null))));
+  });
+});
+
+describe("an edge's agent without an nginx that it can use", () => {
+  let folder: string;
+  let nginx: string;
+
+  beforeEach(async () => {
+    await rig.down();
+    folder = mkdtempSync(join(tmpdir(), "siding-nginx-"));
+    nginx = join(folder, "nginx");
+    rig = await AgentRig.up(["edge"], nginx);
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const putNginx = (script: string) => writeFileSync(nginx, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+
+  it("for TCP refuses the TCP service in its reports, and serves HTTP", async () => {
+    const hidden = "sed -e 's# --with-stream # #' -e 's# --modules-path=[^ ]*# --modules-path=/nonexistent#'";
+    putNginx(`[ "$1" != -V ] || { nginx -V 2>&1 | ${hidden}; exit; }\nexec nginx "$@"`);
+    await rig.upAndHeard();
+    rig.apply({ ...content(true, null), upstream: "db" as UpstreamName, protocol: "tcp" });
+    const words = /^upstream db is TCP, and nginx \S+ at .* has no stream module .*libnginx-mod-stream/;
+    await until("the refusal", () => words.test(rig.saidOfUpstream()?.refused?.message ?? ""));
+    await until("the HTTP service", served(rig.apply(content(true, null))));
+    expect(await throughEdge()).toBe(200);
+  });
+
+  const words = /no nginx at '.*\/nginx' \(.*\); 1\.18\.0 or newer is needed\. Install it/;
+
+  it("says what is missing, before it is started and in its reports, and serves once that is there", async () => {
+    const main = new URL("main.ts", import.meta.url).pathname;
+    const checked = spawnSync(
+      process.execPath,
+      [main, "--config", join(rig.folder, "agent.yaml"), "--check"],
+      { encoding: "utf8" },
+    );
+    expect([checked.status, checked.stderr]).toEqual([1, expect.stringMatching(words)]);
+    await rig.upAndHeard();
+    const revision = rig.apply(content(true, null));
+    await until("its trouble", () => words.test(rig.saidOfUpstream()?.trouble?.message ?? ""));
+    putNginx('exec nginx "$@"');
+    await until("the revision", served(revision));
+    expect(await throughEdge()).toBe(200);
   });
 });

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
@@ -51,11 +51,15 @@ async function start() {
 }
 
 async function ask(url: string, method: string, path: string, body?: string): Promise<number> {
-  const authorization = `Bearer ${readFileSync(join(dataDir, "admin.token"), "utf8").trim()}`;
-  const headers = { authorization, "content-type": "application/json" };
+  const headers = { authorization: authorization(), "content-type": "application/json" };
   const answer = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
   await answer.arrayBuffer();
   return answer.status;
+}
+
+/** The admin's token as a header. */
+function authorization(): string {
+  return `Bearer ${readFileSync(join(dataDir, "admin.token"), "utf8").trim()}`;
 }
 
 /** A spec that takes up some room on the disk. */
@@ -171,4 +175,33 @@ test("killed in the middle of a fetch it leaves nothing, and fetches anew when a
   expect(await register(again.http)).toBe(201);
   expect(await register(again.http)).toBe(200);
   expect(files()).toHaveLength(2);
+});
+
+test("20 artifacts are sent at a time, and the next in line has the place of who goes", async () => {
+  const { http } = await start();
+  // More than a connection holds for a reader who does not read.
+  const large = Buffer.alloc(30_000_000, "x");
+  const headers = { authorization: authorization() };
+  await (await fetch(`${http}/v1/artifacts`, { method: "POST", headers, body: large })).arrayBuffer();
+  const path = `/v1/artifacts/sha256:${createHash("sha256").update(large).digest("hex")}`;
+  const sent: number[] = [];
+  const readers = Array.from({ length: 23 }, (_, index) => {
+    const reader = connect(Number(new URL(http).port), "127.0.0.1");
+    reader.on("error", () => {});
+    reader.once("data", (head: Buffer) => {
+      reader.pause();
+      if (head.toString("latin1").startsWith("HTTP/1.1 200")) sent.push(index);
+    });
+    onTestFinished(() => void reader.destroy());
+    return reader;
+  });
+  for (const [index, reader] of readers.entries()) {
+    reader.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization()}\r\n\r\n`);
+    // One after the other, as long as there are places.
+    await vi.waitFor(() => expect(sent).toHaveLength(Math.min(index + 1, 20)), patience);
+  }
+  readers[3]?.destroy();
+  await vi.waitFor(() => expect(sent).toHaveLength(21), patience);
+  const metrics = await (await fetch(`${http}/metrics`, { headers })).text();
+  expect(metrics).toContain("siding_artifact_downloads 20");
 });

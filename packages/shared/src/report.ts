@@ -205,5 +205,7 @@ export const Beat = z.object({
   stateDigest: Digest,
   intervalMs: z.int().min(1),
   load: LoadSample,
+  /** Why the agent can do nothing but say so: it can't write its journal. Such a beat is no sign of life. */
+  trouble: z.string().max(4_096).optional(),
 });
 export type Beat = z.infer<typeof Beat>;

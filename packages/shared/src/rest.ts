@@ -226,6 +226,8 @@ export const HostDocument = z.object({
     })
     .nullable(),
   liveness: Liveness,
+  /** What its agent says of why it can do nothing at present: its journal can't be written. */
+  trouble: z.string().nullable(),
   since: Instant.nullable(),
   lastSeen: Instant.nullable(),
   load: LoadSample.nullable(),

@@ -14,6 +14,8 @@ class Fakes {
   readonly order: string[] = [];
   journal: Journal = emptyJournal("boot");
   diskFull = false;
+  /** Why it said that it can do nothing. */
+  readonly complaints: string[] = [];
   stageThrows = false;
   #timers: { atMs: number; callback: () => void }[] = [];
   #nowMs = 0;
@@ -42,7 +44,9 @@ class Fakes {
         this.order.push("report");
         this.reports.push(report);
       },
-      beat: () => {},
+      beat: ({ trouble }) => {
+        if (trouble !== undefined) this.complaints.push(trouble);
+      },
     },
     sampleLoad: () => ({ cpu: null, memory: null }),
     releases: {
@@ -156,6 +160,7 @@ describe("the shell", () => {
     await fakes.settle();
     expect(fakes.order).toEqual([]);
     expect(fakes.logged).toContain("journal-not-written");
+    expect(fakes.complaints).toEqual(["no space left on device"]);
     fakes.diskFull = false;
     fakes.pass(1_000);
     await fakes.settle();

@@ -1,4 +1,5 @@
 import { protocolVersion } from "@siding/shared/message";
+import type { Beat } from "@siding/shared/report";
 import { messageOf } from "@siding/shared/result";
 import type { Effect } from "../machine/effect.ts";
 import type { Event } from "../machine/event.ts";
@@ -41,6 +42,7 @@ export class Agent {
   #cancelWake: () => void = () => {};
   /** The step whose journal could not be written; no event is taken before it is. */
   #stuck: readonly Effect[] | null = null;
+  #lastBeat: Beat | null = null;
   #busy = false;
   #stopped = false;
 
@@ -105,10 +107,17 @@ export class Agent {
       const written = this.#ports.journal.write(effect.journal);
       if (written.ok) continue;
       this.#ports.log.error("journal-not-written", { why: written.error.message });
+      this.#complain(written.error.message);
       this.#stuck = effects.slice(index);
       this.#ports.clock.wakeAt(this.#ports.clock.nowMs() + journalRetryMs, () => this.#unstick());
       return;
     }
+  }
+
+  /** Nothing may be promised while nothing can be written down; but people are told why. */
+  #complain(trouble: string): void {
+    if (this.#lastBeat === null) return;
+    this.#ports.voice.beat({ ...this.#lastBeat, load: this.#ports.sampleLoad(), trouble });
   }
 
   #unstick(): void {
@@ -148,7 +157,9 @@ export class Agent {
         const { hostId } = this.#state.agent;
         const { stateDigest, intervalMs } = effect;
         const { incarnation } = this.#state;
-        voice.beat({ v: protocolVersion, hostId, incarnation, stateDigest, intervalMs, load: sampleLoad() });
+        const load = sampleLoad();
+        this.#lastBeat = { v: protocolVersion, hostId, incarnation, stateDigest, intervalMs, load };
+        voice.beat(this.#lastBeat);
         return null;
       }
       case "probe": {

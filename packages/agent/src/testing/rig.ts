@@ -77,13 +77,14 @@ export class AgentRig {
     this.port = port;
   }
 
-  static async up(roles: readonly string[] = ["host"]): Promise<AgentRig> {
+  /** `nginx`: another than the machine's, of an edge. */
+  static async up(roles: readonly string[] = ["host"], nginx = "nginx"): Promise<AgentRig> {
     const rig = new AgentRig(await freePort());
     // nginx workers are of another user.
     chmodSync(rig.folder, 0o755);
     await rig.startNats();
     await rig.#serveArtifacts();
-    rig.#configure(roles);
+    rig.#configure(roles, nginx);
     return rig;
   }
 
@@ -137,11 +138,11 @@ export class AgentRig {
     return connection;
   }
 
-  #configure(roles: readonly string[]): void {
+  #configure(roles: readonly string[], nginx: string): void {
     writeFileSync(join(this.folder, "h1.token"), `${token}\n`);
     this.#isEdge = roles.includes("edge");
     const edge = this.#isEdge
-      ? `edge: { nginx: nginx, includeDir: ${this.folder}/include, runDir: ${this.folder}/run, mode: inner }\n`
+      ? `edge: { nginx: ${nginx}, includeDir: ${this.folder}/include, runDir: ${this.folder}/run, mode: inner }\n`
       : "";
     writeFileSync(
       join(this.folder, "agent.yaml"),

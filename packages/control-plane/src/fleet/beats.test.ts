@@ -35,6 +35,22 @@ test("the first beat, a changed state and a return from silence are news; the re
   expect(beats.accept(beat({ incarnation: "i2" }))).toBe(true);
 });
 
+test("an agent that can do nothing falls silent, and what it says is kept until it lives again", () => {
+  beats.connected();
+  const troubled = beat({ trouble: "/data/journal.json: ENOSPC" });
+  const { hostId } = troubled;
+  expect(beats.accept(troubled)).toBe(false);
+  beats.accept(beat());
+  nowMs = 200;
+  expect([beats.accept(troubled), beats.accept(troubled)]).toEqual([true, false]);
+  nowMs = 301;
+  expect(livenessOf(beats.view(), hostId, nowMs).kind).toBe("silent");
+  expect(beats.view().beats.get(hostId)?.trouble).toBe("/data/journal.json: ENOSPC");
+  expect(beats.accept(beat())).toBe(true);
+  expect(livenessOf(beats.view(), hostId, nowMs).kind).toBe("alive");
+  expect(beats.view().beats.get(hostId)?.trouble).toBeNull();
+});
+
 test("without a connection of our own nobody is silent", () => {
   beats.connected();
   beats.accept(beat());

@@ -38,7 +38,8 @@ export class BeatStore {
   }
 
   /** Takes a beat in. True where it says something that a decision could depend on: most only say "still here". */
-  accept({ hostId, incarnation, stateDigest, intervalMs, load }: Beat): boolean {
+  accept({ hostId, incarnation, stateDigest, intervalMs, load, trouble }: Beat): boolean {
+    if (trouble !== undefined) return this.#acceptTrouble(hostId, trouble);
     const nowMs = this.#clock.nowMs();
     const before = this.#standing(hostId, nowMs);
     const beat = {
@@ -52,6 +53,14 @@ export class BeatStore {
     this.#beats.set(hostId, withBeat(this.#beats.get(hostId), beat));
     const proves = this.#unproven.delete(hostId);
     return proves || before !== this.#standing(hostId, nowMs);
+  }
+
+  /** It can't be commanded, so it falls silent like one that is gone; but what it says is kept. */
+  #acceptTrouble(hostId: HostId, trouble: string): boolean {
+    const before = this.#beats.get(hostId);
+    if (before === undefined || before.trouble === trouble) return false;
+    this.#beats.set(hostId, { ...before, trouble });
+    return true;
   }
 
   /** All of a host that decisions and syncs depend on, as one comparable text. */

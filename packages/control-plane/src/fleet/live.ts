@@ -16,6 +16,8 @@ export interface BeatRecord {
   readonly returns: { readonly count: number; readonly lastMs: number };
   /** Wall clock of the newest beat, for people. */
   readonly lastSeenAt: string;
+  /** What the agent has said since: that it can do nothing, and why. */
+  readonly trouble: string | null;
 }
 
 /** The living side of the fleet at one instant, as far as this process has heard. */
@@ -78,8 +80,9 @@ export function isBlind(live: LiveFleet, hostIds: readonly HostId[], nowMs: numb
 /** A beat arrives: what is known of its host from now on. */
 export function withBeat(
   before: BeatRecord | undefined,
-  beat: Omit<BeatRecord, "previous" | "returns">,
+  sound: Omit<BeatRecord, "previous" | "returns" | "trouble">,
 ): BeatRecord {
+  const beat = { ...sound, trouble: null };
   const none = { count: 0, lastMs: beat.lastBeatMs };
   if (!before) return { ...beat, previous: null, returns: none };
   const recent = beat.lastBeatMs - before.returns.lastMs <= lostAfterMs(beat.intervalMs);

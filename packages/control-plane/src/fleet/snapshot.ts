@@ -85,6 +85,7 @@ function hostView(live: LiveFleet, service: ServiceName, host: HostRecord, nowMs
   return {
     hostId: host.hostId,
     liveness,
+    trouble: live.beats.get(host.hostId)?.trouble ?? null,
     conflict: hasConflict(live, host.hostId, nowMs),
     hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,

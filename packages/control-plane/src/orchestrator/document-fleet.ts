@@ -39,6 +39,7 @@ export function hostDocumentOf(
     roles: host.facts?.roles ?? [],
     hold: host.hold,
     liveness: liveness.kind,
+    trouble: beat?.trouble ?? null,
     since: liveness.kind === "alive" ? null : clock.wallAt(liveness.sinceMs),
     lastSeen: beat?.lastSeenAt ?? null,
     load: beat?.load ?? null,

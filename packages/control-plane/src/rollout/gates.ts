@@ -59,7 +59,8 @@ function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
   const first = silent[0];
   if (!first) return null;
   const sinceMs = sinceOf(first.liveness, rollout.resumedAtMs);
-  const message = `${names(silent)} silent: no more hosts are taken out. Check siding-agent there`;
+  const troubles = silent.flatMap(({ hostId, trouble }) => (trouble ? [`; ${hostId} says: ${trouble}`] : []));
+  const message = `${names(silent)} silent: no more hosts are taken out. Check siding-agent there${troubles.join("")}`;
   return {
     reason: { code: "host-silent", message, hostId: first.hostId, untilMs: sinceMs + silenceDeadlineMs },
     pause: { atMs: sinceMs + silenceDeadlineMs, cause: { code: "host-silent", message } },

@@ -116,10 +116,10 @@ function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, positio
     return { code: "edge-silent", message };
   }
   const step = position.kind === "idle" ? "staging" : position.kind;
-  const refusal = host?.instance.command?.failure?.message;
+  const refusal = host?.trouble ?? host?.instance.command?.failure?.message;
   const heard =
     host?.liveness.kind === "silent"
-      ? `not heard from for ${formatMs(nowMs - host.liveness.sinceMs)}`
+      ? `not heard from for ${formatMs(nowMs - host.liveness.sinceMs)}${host.trouble ? ` but for this: ${host.trouble}` : ""}`
       : `no report of it came${refusal ? `, the agent says: ${refusal}` : ""}`;
   return {
     code: "host-silent",

@@ -48,6 +48,8 @@ export interface AgentView {
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
+  /** Why its agent can do nothing but say so; null where it has said no such thing since its last beat. */
+  readonly trouble: string | null;
   /** A person holds it out of traffic, or out of the fleet. */
   readonly hold: "drained" | "removed" | null;
   /** Two living agents claim this id: nothing may be done to it. */

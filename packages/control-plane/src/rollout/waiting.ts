@@ -48,7 +48,9 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   if (isOverdue(survey, host) && host.due?.by === "host") {
     return { code: "host-silent", message: `${hostId} owes its report of ${reason.code}`, hostId };
   }
-  return { ...(host.due ? { untilMs: host.due.atMs } : {}), ...reason, hostId };
+  const trouble = host.host?.trouble;
+  const message = trouble ? `${reason.message}, but its agent can do nothing: ${trouble}` : reason.message;
+  return { ...(host.due ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {

@@ -34,6 +34,7 @@ const host = (change: object, ...states: readonly [state: string, listed: boolea
   HostDocument.parse({
     id: "h1",
     address: null,
+    trouble: null,
     labels: {},
     roles: ["host"],
     hold: null,

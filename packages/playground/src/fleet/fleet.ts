@@ -25,8 +25,8 @@ export type FleetOptions = {
   readonly edges: number;
   /** Registered with the service. The first is deployed and serves, unless there is none. */
   readonly releases: readonly NamedRelease[];
-  /** How the edges work; left out, with an inner nginx. */
-  readonly edgeMode?: EdgeMode;
+  /** How the edges work, all or each; left out, with an inner nginx. */
+  readonly edgeMode?: EdgeMode | readonly EdgeMode[];
   /** Other than the playground's usual spec. */
   readonly spec?: Partial<SpecInput>;
   /** Program and arguments of another build of the agents; left out, the one of this checkout. */
@@ -104,15 +104,18 @@ export async function startFleet(yard: Yard, options: FleetOptions): Promise<Fle
   await controlPlane.start();
   const common = await commonOptions(yard, controlPlane, options);
   const hosts = hostIds.map((id) => startAgent(yard, common, { ...id, role: "host" }));
-  const mode = options.edgeMode ?? "inner";
+  const { edgeMode = "inner" } = options;
+  const modeOf = (index: number) => (typeof edgeMode === "string" ? edgeMode : (edgeMode[index] ?? "inner"));
   const edgeAgents = await Promise.all(
-    edgeIds.map(async (id) => startAgent(yard, common, { ...id, ...(await edgeOptions(yard, id, mode)) })),
+    edgeIds.map(async (id, index) =>
+      startAgent(yard, common, { ...id, ...(await edgeOptions(yard, id, modeOf(index))) }),
+    ),
   );
   yard.beforeClose("ending what the agents started", () => teardown([...hosts, ...edgeAgents]));
 
   await controlPlane.api.declare(SERVICE, serviceSpec(ports, options.spec));
   const [fronts] = await Promise.all([
-    Promise.all(edgeAgents.map((agent) => startFront(yard, agent, mode))),
+    Promise.all(edgeAgents.map((agent, index) => startFront(yard, agent, modeOf(index)))),
     waitForAgents(controlPlane.api, hosts.length, edgeAgents.length),
   ]);
   const edges = edgeAgents.map((agent, index) => edgeOf(agent, fronts[index]));
