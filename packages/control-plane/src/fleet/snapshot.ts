@@ -83,11 +83,17 @@ export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRec
   return inOrder([...state.hosts.values()].filter((host) => matches(host, "edge", spec.edge.match)));
 }
 
-/** h2 before h10. */
-const byNumber = new Intl.Collator("en", { numeric: true });
+/** h2 before h10. A fleet is put in order at every decision, so each id is read once. */
+const sortKeys = new Map<HostId, string>();
+
+function sortKeyOf(hostId: HostId): string {
+  const known = sortKeys.get(hostId) ?? hostId.replaceAll(/[0-9]+/g, (digits) => digits.padStart(63, "0"));
+  sortKeys.set(hostId, known);
+  return known;
+}
 
 export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
-  return hosts.toSorted((left, right) => byNumber.compare(left.hostId, right.hostId));
+  return hosts.toSorted((left, right) => (sortKeyOf(left.hostId) < sortKeyOf(right.hostId) ? -1 : 1));
 }
 
 function hostView(

@@ -194,8 +194,9 @@ export function startQueued(
   nowMs: number,
 ): readonly EventBody[] {
   const rollout = record.queuedRollout && state.rollouts.get(record.queuedRollout);
+  if (!rollout || record.activeRollout || state.behind !== null) return [];
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
-  if (!rollout || !snapshot || record.activeRollout || state.behind !== null) return [];
+  if (!snapshot) return [];
   const plan = planAnew(snapshot, rollout, null);
   const [refusal] = refusalsOf(snapshot, plan, rollout);
   if (refusal) {

@@ -46,8 +46,9 @@ function reconcileService(
   beginning: Beginning,
 ): Deliberation {
   const { nowMs } = beginning;
+  if (service.activeRollout || service.queuedRollout) return nothing;
   const snapshot = snapshotOf(state, live, service.spec.name, nowMs);
-  if (!snapshot || service.activeRollout || service.queuedRollout || !canSee(snapshot)) return nothing;
+  if (!snapshot || !canSee(snapshot)) return nothing;
   const moves = snapshot.hosts.flatMap((host) => {
     const move = moveOf(state, snapshot, service, host);
     const attempt = move && attemptOf(state, service, snapshot, host);
