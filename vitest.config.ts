@@ -3,8 +3,11 @@ import { defineConfig } from "vitest/config";
 const folders = ["packages", "scripts", "checks", "bench"];
 const inFolders = (name: string) => folders.map((folder) => `${folder}/**/${name}`);
 const e2e = inFolders("*.e2e.test.ts");
-/** They look for ports where clients of others take theirs, and pin down what nginx does within milliseconds. */
-const alone = ["packages/agent/**/*.e2e.test.ts"];
+/**
+ * The agent's look for ports where clients of others take theirs, and pin down what nginx does within milliseconds; a lab
+ * is seven machines.
+ */
+const alone = ["packages/agent/**/*.e2e.test.ts", "packages/playground/src/lab/*.e2e.test.ts"];
 
 /** Of real nginx, NATS and services on two cores. */
 const realProcesses = {
