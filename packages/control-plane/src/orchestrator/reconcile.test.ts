@@ -1,5 +1,9 @@
+import { RolloutId, ServiceName, Version } from "@siding/shared/ids";
+import { RolloutBody } from "@siding/shared/rest";
 import { describe, expect, it } from "vitest";
 import { type Scene, scene } from "../scene/scene.ts";
+import { admitRollout } from "./admit.ts";
+import { registerRelease } from "./declare.ts";
 
 /** The rollouts that the fleet began of itself. */
 function converging(stage: Scene) {
@@ -147,6 +151,33 @@ describe("a hand drain", () => {
     stage.converge();
     expect(stage.rollout("r2").status).toBe("succeeded");
     expect(stage.listed).toEqual(["h1=v2", "h3=v2", "h6=v2", "h7=v2", "h8=v2"]);
+  });
+
+  it("takes the host out of every service, each by a rollout of its own", () => {
+    const stage = scene();
+    const api = ServiceName.parse("api");
+    stage.declare({ name: "api", ports: { blue: 9000, green: 9001 } });
+    const { digest } = stage.state.releases.get("web/v1") ?? {};
+    const version = Version.parse("v1");
+    const registered = digest && registerRelease(stage.state, api, { version, digest });
+    if (!registered?.ok) throw new Error("v1 of api was not registered");
+    stage.commit(registered.value.events, "alice");
+    const admitted = admitRollout(stage.state, stage.live, api, RolloutBody.parse({ version: "v1" }), {
+      ...{ id: RolloutId.parse("r-api"), by: "alice", at: "", nowMs: stage.nowMs, idempotencyKey: null },
+    });
+    if (!admitted.ok) throw new Error(admitted.error.message);
+    stage.commit(admitted.value, "alice");
+    stage.converge();
+    stage.hold("h2");
+    stage.converge();
+    expect(converging(stage)).toMatchObject([
+      { service: "web", purpose: "take-out", status: "succeeded" },
+      { service: "api", purpose: "take-out", status: "succeeded" },
+    ]);
+    expect([...stage.state.services.values()].map(({ activeRollout }) => activeRollout)).toEqual([
+      null,
+      null,
+    ]);
   });
 
   it("waits for capacity, and says so", () => {

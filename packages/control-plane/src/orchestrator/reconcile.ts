@@ -20,7 +20,8 @@ export function reconcile(state: LedgerState, live: LiveFleet, nowMs: number): D
   const found = [...state.services.values()].map((service) => reconcileService(state, live, service, nowMs));
   const instants = found.flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
   return {
-    events: found.flatMap(({ events }) => events),
+    // One at a time: the place of its event in the log names a rollout, and the loop asks again after each.
+    events: found.find(({ events }) => events.length > 0)?.events ?? [],
     wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
   };
 }

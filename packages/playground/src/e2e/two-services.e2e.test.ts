@@ -7,6 +7,7 @@ import { finished, reached } from "../fleet/rollouts.ts";
 import { SERVICE, serviceSpec } from "../fleet/service-spec.ts";
 import { freePort } from "../processes/free-port.ts";
 import { packRelease } from "../service/releases.ts";
+import { until } from "../until.ts";
 import { expectNothingLostAt, ROLLOUT_DEADLINE_MS, useFleet } from "./scene.ts";
 
 // Two services side by side on every host, one asked for a connection and one by a command. What is done to one must
@@ -177,4 +178,20 @@ test("what fails or is aborted for one goes on undisturbed for the other", async
   expect(await versionsOf(SERVICE)).toEqual(["v1", "v1", "v1"]);
   expect(new Set(await versionsOf(OTHER))).not.toContain("bad");
   expect(await versionsOf(OTHER)).toHaveLength(3);
+});
+
+test("a removed host leaves the traffic of both, is shown no more, and can be taken back", async () => {
+  const { api } = fleet();
+  const tell = (method: "DELETE" | "POST", path: string) => api.raw({ method, path });
+  await nothingLost(async () => {
+    expect((await tell("DELETE", "/v1/hosts/h3")).status).toBe(200);
+    const shown = async () => (await api.hosts()).map(({ id }) => String(id));
+    await until("h3 to be gone", async () => !(await shown()).includes("h3"), ROLLOUT_DEADLINE_MS);
+    const read = await api.raw({ method: "GET", path: "/v1/hosts/h3" });
+    expect(read.status).toBe(404);
+    expect(read.body.toString()).toContain("POST /v1/hosts/h3/rejoin takes it back");
+    await tell("POST", "/v1/hosts/h3/rejoin");
+    const listed = async () => (await versionsOf(SERVICE)).length + (await versionsOf(OTHER)).length;
+    await until("h3 to serve both again", async () => (await listed()) === 6, ROLLOUT_DEADLINE_MS);
+  });
 });

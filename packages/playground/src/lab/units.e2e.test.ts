@@ -106,14 +106,28 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     expect(await pidOf()).toBe(pid);
   });
 
-  test("run.user, run.env and run.envFile reach the service as they are written", async () => {
+  test("a restart gives the unit of one host another process, and loses nothing", async () => {
+    const pidOf = (host: LabHost) => host.sh("systemctl show --property=MainPID --value siding-web@blue");
+    const [, second] = lab().hosts;
+    const before = [await pidOf(first()), await pidOf(second ?? first())];
+    await expectNothingLost(lab(), lab().edges, BOTH, async () => {
+      const { id } = await lab().api.restart("h1", { service: SERVICE });
+      await finished(lab().api, id, "succeeded", PATIENCE_MS);
+    });
+    expect(await pidOf(first())).not.toBe(before[0]);
+    expect(await pidOf(second ?? first())).toBe(before[1]);
+  });
+
+  test("run.user, run.env and run.envFile reach the service as they are written, and its health command", async () => {
     const env = { TRICKY: `a "b" $HOME %i \`c\` \\ ; 'd'`, FROM_BOTH: "spec" };
     for (const host of lab().hosts) await host.write("/etc/web.env", "SECRET=s3cret\nFROM_BOTH=file\n");
     const script = `require("node:fs").writeFileSync("/tmp/seen.json", JSON.stringify({ env: process.env, argv: process.argv.slice(1), uid: process.getuid() })); import(process.cwd() + "/server.mjs")`;
     const words = ["a b", "100%", "$HOME", 'say "hi"', ";"];
     const command = [NODE, "--eval", script, "--", ...words];
+    const look = `[ $(id -u) = 33 ] && [ "$SECRET$FROM_BOTH$SIDING_VERSION" = s3cretspecv2 ] && [ -f server.mjs ] && exec 3<>/dev/tcp/$ADDRESS/$PORT`;
     await rolled("v2", "succeeded", {
       run: { command, env, user: "www-data", envFile: "/etc/web.env", stopGrace: "5s" },
+      health: { command: ["bash", "-c", look], interval: "500ms", timeout: "5s", rise: 2, grace: "20s" },
     });
     const seen: unknown = JSON.parse(await first().sh("cat /tmp/seen.json"));
     expect(seen).toMatchObject({
