@@ -41,6 +41,8 @@ export class Person {
   #open: Open[] = [];
   #looks = 0;
   #restores = 0;
+  /** The ledger is older than its fleet, and waits for a word. */
+  #isAwaited = false;
 
   constructor(around: Surroundings, plane: ControlPlane, brain: Brain, plan: ServicePlan) {
     this.#around = around;
@@ -58,7 +60,7 @@ export class Person {
   }
 
   get isContent(): boolean {
-    return this.nextWish === null && this.#open.length === 0;
+    return this.nextWish === null && this.#open.length === 0 && !this.#isAwaited;
   }
 
   /** The first that is neither fulfilled nor under way; null where there is none. */
@@ -81,7 +83,7 @@ export class Person {
 
   #look(): void {
     this.#around.timeline.after(lookEveryMs, () => {
-      if (!this.isContent) this.#plane.ask((desk) => this.#lookAt(desk));
+      this.#plane.ask((desk) => this.#lookAt(desk));
       this.#look();
     });
   }
@@ -93,6 +95,8 @@ export class Person {
       return;
     }
     this.#review(desk);
+    this.#isAwaited = desk.state.behind !== null;
+    if (this.#isAwaited && this.#open.length === 0 && this.nextWish === null) this.ledgerRestored();
     const wish = this.nextWish;
     if (wish && (this.#open.length === 0 || wish.isEager)) this.#wish(desk, wish);
     for (const open of this.#open) {
