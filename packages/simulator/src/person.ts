@@ -15,6 +15,9 @@ const lookEveryMs = 1_500;
 /** A refused wish is given up after so many looks in a healed world; before, it is asked for again and again. */
 const patientLooks = 40;
 
+/** So often a wish is had once more for the sake of a ledger that waits; then it is left to somebody else. */
+const mostRestores = 4;
+
 /** How a wish ended: as a rollout of this id, or refused for good. */
 export type Fulfilment =
   | { readonly kind: "rollout"; readonly id: RolloutId }
@@ -95,7 +98,7 @@ export class Person {
       return;
     }
     this.#review(desk);
-    this.#isAwaited = desk.state.behind !== null;
+    this.#isAwaited = desk.state.behind !== null && this.#restores < mostRestores;
     if (this.#isAwaited && this.#open.length === 0 && this.nextWish === null) this.ledgerRestored();
     const wish = this.nextWish;
     if (wish && (this.#open.length === 0 || wish.isEager)) this.#wish(desk, wish);

@@ -10,8 +10,12 @@ import type { Verdict } from "./judge.ts";
  * serves the newest list, and every reachable host that nobody holds is listed on the target that it should have.
  */
 export function liveness(world: World): Verdict | null {
+  // A ledger that is behind moves nobody before a person has looked, and says so.
+  const waits = world.court.evidence.isBehind;
   const message =
-    unfinished(world) ?? unanswered(world) ?? unsettled(world) ?? edgesBehind(world) ?? astray(world);
+    unfinished(world) ??
+    unanswered(world) ??
+    (waits ? null : (unsettled(world) ?? edgesBehind(world) ?? astray(world)));
   return message === null ? null : { judge: "liveness", rule: "rule 8", atMs: world.timeline.nowMs, message };
 }
 
