@@ -26,7 +26,7 @@ export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
 /** What happens once in years, and then to one who remembers nothing of this page. */
 function rareFaultsOf(random: Random, draft: Draft): readonly Fault[] {
   const atMs = random.int(10_000, draft.healAtMs);
-  if (random.chance(0.08)) {
+  if (random.chance(0.08) && draft.services.length === 1) {
     return [{ kind: "ledger-restored", atMs, share: random.share(), forMs: random.spread(50, 60_000) }];
   }
   if (!random.chance(0.06)) return [];
