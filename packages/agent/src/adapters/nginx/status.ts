@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 /** Where something listens on this machine. */
 export type Listener = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -10,7 +10,7 @@ const maxAnswerBytes = 4_096;
 
 /** The generation of an upstream that some worker serves now; null where none answers, or it knows no such upstream. */
 export async function servedGeneration(status: Listener, upstream: string): Promise<number | null> {
-  const answer = await ask(status, `GET / HTTP/1.0\r\nHost: ${upstream}\r\n\r\n`);
+  const answer = await ask(status, says(`GET / HTTP/1.0\r\nHost: ${upstream}\r\n\r\n`));
   const match = /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(\d+)\n$/.exec(answer ?? "");
   const generation = match ? Number(match[1]) : null;
   // 0 is what the server without a name answers: this nginx lives, but has not read the upstream.
@@ -19,7 +19,7 @@ export async function servedGeneration(status: Listener, upstream: string): Prom
 
 /** The same of a TCP upstream, whose status server says it to whoever connects. */
 export async function servedStreamGeneration(status: Listener): Promise<number | null> {
-  const match = /^(\d+)\n$/.exec((await ask(status, "")) ?? "");
+  const match = /^(\d+)\n$/.exec((await ask(status, () => {})) ?? "");
   return match ? Number(match[1]) : null;
 }
 
@@ -31,7 +31,7 @@ export const anyUpstream = "_";
  * out, and nginx itself refuses a request without a host, so no service sees it.
  */
 export async function flushQueue(socket: string): Promise<void> {
-  await ask({ path: socket }, "GET / HTTP/1.1\r\n\r\n");
+  await ask({ path: socket }, says("GET / HTTP/1.1\r\n\r\n"));
 }
 
 /**
@@ -39,11 +39,19 @@ export async function flushQueue(socket: string): Promise<void> {
  * at once, as from any TCP health check; one that does not close in turn is not waited for.
  */
 export async function flushStreamQueue(socket: string): Promise<void> {
-  await ask({ path: socket }, null);
+  await ask({ path: socket }, (connection) => connection.end());
 }
 
-/** Sends a request (null: none, and the end at once) and returns the whole answer; null where the connection fails or times out. */
-function ask(listener: Listener, request: string | null): Promise<string | null> {
+/** Sends a request. */
+function says(request: string): (connection: Socket) => void {
+  return (connection) => void connection.write(request);
+}
+
+/**
+ * Connects and returns all that comes; null where the connection fails or times out. Who only listens must write nothing,
+ * not even an empty text: a stream's server may have said its word and closed before, and the write would fail.
+ */
+function ask(listener: Listener, begin: (connection: Socket) => void): Promise<string | null> {
   return new Promise((resolve) => {
     let answer = "";
     const connection = connect(listener);
@@ -53,7 +61,7 @@ function ask(listener: Listener, request: string | null): Promise<string | null>
     };
     connection.setEncoding("latin1");
     connection.setTimeout(answerTimeoutMs, () => finish(null));
-    connection.on("connect", () => (request === null ? connection.end() : connection.write(request)));
+    connection.on("connect", () => begin(connection));
     connection.on("data", (chunk: string) => {
       answer += chunk;
       if (answer.length > maxAnswerBytes) finish(null);
