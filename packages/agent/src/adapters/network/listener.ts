@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "@siding/shared/ids";
 import { markedInstanceOf } from "../process/marker.ts";
 import { allPids, commandNameOf, unitOfPid } from "../process/proc.ts";
@@ -16,6 +17,20 @@ export function listenerOn(address: Address, port: number): string | null {
   return pid === null
     ? `another process listens on ${where}`
     : `pid ${pid} (${whoIs(pid)}) listens on ${where}`;
+}
+
+/** Threads of a process that has ended may hold its port a moment longer than its pid says, on a busy machine. */
+const lingerMs = 1_000;
+const lingerPollMs = 10;
+
+/** The same, where the port does not become free in a moment. */
+export async function lastingListenerOn(address: Address, port: number): Promise<string | null> {
+  const deadlineAtMs = performance.now() + lingerMs;
+  for (;;) {
+    const listener = listenerOn(address, port);
+    if (listener === null || performance.now() >= deadlineAtMs) return listener;
+    await sleep(lingerPollMs);
+  }
 }
 
 /** Its program, and the service of ours or the unit that it belongs to. */

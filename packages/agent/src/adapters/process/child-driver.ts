@@ -9,7 +9,7 @@ import type { FoundProcess } from "../../machine/effect.ts";
 import type { ProcessExit } from "../../machine/event.ts";
 import type { ProcessRef } from "../../machine/journal.ts";
 import type { AdmitOrder, Driver, Exited, StartOrder } from "../../ports/driver.ts";
-import { listenerOn } from "../network/listener.ts";
+import { lastingListenerOn } from "../network/listener.ts";
 import { type Account, accountOf } from "./account.ts";
 import { endGroup, endStrays } from "./ending.ts";
 import { basePath, readEnvFile, serviceEnvironment } from "./environment.ts";
@@ -81,7 +81,7 @@ export class ChildDriver implements Driver {
 
   async start(order: StartOrder): Promise<Result<ProcessRef, StepFailure>> {
     const { address } = this.#config;
-    const listener = listenerOn(address, order.port);
+    const listener = await lastingListenerOn(address, order.port);
     if (listener !== null) {
       const message = `${address}:${order.port} is in use: ${listener}`;
       return err({ code: "port-in-use", message });

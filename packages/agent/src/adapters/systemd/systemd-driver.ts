@@ -16,7 +16,7 @@ import { formatMs } from "@siding/shared/units";
 import type { FoundProcess } from "../../machine/effect.ts";
 import type { ProcessRef } from "../../machine/journal.ts";
 import type { AdmitOrder, Driver, Exited, StartOrder } from "../../ports/driver.ts";
-import { listenerOn } from "../network/listener.ts";
+import { lastingListenerOn } from "../network/listener.ts";
 import { accountOf } from "../process/account.ts";
 import { basePath, readEnvFile, serviceEnvironment } from "../process/environment.ts";
 import { type Policy, refusalOf } from "../process/policy.ts";
@@ -121,7 +121,7 @@ export class SystemdDriver implements Driver {
     const taken = await this.#takeOver(order);
     if (taken !== null) return taken;
     const { address } = this.#config;
-    const listener = listenerOn(address, order.port);
+    const listener = await lastingListenerOn(address, order.port);
     if (listener !== null) {
       return err({ code: "port-in-use", message: `${address}:${order.port} is in use: ${listener}` });
     }
