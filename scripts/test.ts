@@ -5,6 +5,9 @@ import { makeRunFolder, sweep } from "./leftovers.ts";
 import { EXIT_INTERRUPTED, watchForStop } from "./stop.ts";
 import { runTestProject } from "./vitest.ts";
 
+/** As vitest.config.ts names them. */
+const projects = ["unit", "e2e", "e2e-alone"] as const;
+
 refuseArguments(process.argv.slice(2));
 const stop = watchForStop();
 process.exitCode = await testEverything().catch((error: unknown) => {
@@ -19,9 +22,6 @@ async function testEverything(): Promise<number> {
   process.stdout.write(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`);
   return failed === 0 ? 0 : 1;
 }
-
-/** As vitest.config.ts names them. */
-const projects = ["unit", "e2e", "e2e-alone"] as const;
 
 /** All test projects in a temporary folder of their own. That nothing of them is left running counts as a test. */
 async function runTests(): Promise<Tally> {
