@@ -71,7 +71,16 @@ function natsServers(): number[] {
   return readdirSync("/proc")
     .map(Number)
     .filter((pid) => pid > 0 && identityOf(pid) !== null)
-    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(join(dataDir, "nats")));
+    .filter((pid) => commandOf(pid).includes(join(dataDir, "nats")));
+}
+
+/** Empty for a process that has ended while we looked. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 async function ask(url: string, method: string, path: string, json?: unknown): Promise<Response> {
@@ -106,7 +115,8 @@ test("its life: ready, alone on its data, killed, back as it was, ended in order
   const second = await start();
   expect(second.endpoints).toEqual(first.endpoints);
   expect(natsServers()).toEqual(nats);
-  expect(second.said()).toContain('"epoch":2');
+  // It says so after the file that start() waits for.
+  await vi.waitFor(() => expect(second.said()).toContain('"epoch":2'), patience);
   const service = await ask(second.endpoints.http, "GET", "/v1/services/web");
   expect(ServiceDocument.parse(await service.json()).specRevision).toBe(1);
   second.child.kill("SIGINT");

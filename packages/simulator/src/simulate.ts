@@ -58,3 +58,11 @@ export function failureOf(seed: number, options: SeedOptions): Failing | null {
   }
   return null;
 }
+
+/** What a person needs to see it again; null where nothing failed. */
+export function told(failing: Failing | null): string | null {
+  if (!failing) return null;
+  const { seed, kill, outcome } = failing;
+  const verdict = outcome.verdict;
+  return `seed ${seed}${kill ? ` killed ${kill}` : ""}: ${verdict?.judge} (${verdict?.rule}) at ${verdict?.atMs} ms: ${verdict?.message}`;
+}

@@ -110,12 +110,12 @@ it.each<[what: string, page: RequestListener, code: string, words: RegExp]>([
     "falls silent",
     (_, response) => void response.write("x"),
     "artifact-not-fetched",
-    /nothing came for 0.2 s/,
+    /nothing came for 0.6 s/,
   ],
-  ["never answers", () => {}, "artifact-not-fetched", /nothing came for 0.2 s/],
+  ["never answers", () => {}, "artifact-not-fetched", /nothing came for 0.6 s/],
 ])("what %s is refused with its address, and leaves nothing", async (_, page, code, words) => {
   pages["/x"] = page;
-  const fetched = await fetcherWith({ longestSilenceMs: 200 }).fetch({ url: `${origin}/x`, digest });
+  const fetched = await fetcherWith({ longestSilenceMs: 600 }).fetch({ url: `${origin}/x`, digest });
   expect(fetched).toMatchObject({ ok: false, error: { code } });
   expect(fetched.ok ? "" : fetched.error.message).toMatch(words);
   expect(fetched.ok ? "" : fetched.error.message).toContain(`${origin}/x`);
@@ -142,7 +142,7 @@ it("an address that nobody listens at is named with the reason", async () => {
 
 it("fetches only a few at a time", async () => {
   pages["/slow"] = () => {};
-  const fetcher = fetcherWith({ maxFetches: 1, longestSilenceMs: 200 });
+  const fetcher = fetcherWith({ maxFetches: 1, longestSilenceMs: 600 });
   const slow = fetcher.fetch({ url: `${origin}/slow`, digest });
   const other = await fetcher.fetch({ url: `${origin}/a`, digest });
   expect(other).toMatchObject({ ok: false, error: { code: "too-many-fetches" } });

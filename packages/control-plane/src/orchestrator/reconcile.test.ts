@@ -87,6 +87,22 @@ describe("between rollouts", () => {
     expect(converging(stage)).toEqual([]);
   });
 
+  it("nor after a rollback of what has ended: it touches only whom that moved", () => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.converge();
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+    stage.rollBack(stage.rollout());
+    stage.settle();
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v1", "h3=v1", "h4=v1"]);
+    expect(converging(stage)).toEqual([]);
+  });
+
   it("what fails is tried again, ever more slowly", () => {
     const stage = scene({ hosts: 2 });
     stage.behaviours.set("h3", { fails: { kind: "verify", failure: broken } });

@@ -120,12 +120,16 @@ function strayed(
   return { host, goal, why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}` };
 }
 
-/** The newest rollout of a person succeeded and had nothing to do with the host: a person held it, say. */
+/**
+ * A person held the host when the rollout was planned that brought the service to its target, and has given it back
+ * since. Whoever stayed behind otherwise (after an abort, say) does so because a person wanted it.
+ */
 function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { hostId }: HostView): boolean {
   const newest = [...state.rollouts.values()].findLast(
-    ({ service, origin, status }) => service === spec.name && origin === "person" && status !== "queued",
+    ({ service, origin, purpose, status }) =>
+      service === spec.name && origin === "person" && purpose === "rollout" && status !== "queued",
   );
-  return newest?.status === "succeeded" && newest.to.id === target?.id && newest.hosts[hostId] === undefined;
+  return newest?.status === "succeeded" && newest.to.id === target?.id && newest.plan.held.includes(hostId);
 }
 
 /** What went wrong here is tried again ever more slowly; what a person's rollout left out is that person's to mend. */

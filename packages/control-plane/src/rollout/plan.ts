@@ -33,6 +33,8 @@ export const Plan = z.object({
   hosts: z.array(PlannedHost),
   /** Hosts that could not be commanded when the plan was made: delisted first, not updated. */
   absent: z.array(HostId),
+  /** Passed over, because a person held them out when it was made. */
+  held: z.array(HostId).default([]),
   /** As the plan was made: hosts that have served, and the least that must go on serving. */
   base: z.int(),
   minServing: z.int(),

@@ -62,6 +62,7 @@ export function forwardPlan(
   const open = snapshot.hosts.filter(
     (host) => !skip.includes(host.hostId) && host.hold === null && !isOnTarget(snapshot, host, wanted.to),
   );
+  const held = snapshot.hosts.filter((host) => !skip.includes(host.hostId) && host.hold !== null);
   const absent = open.filter((host) => host.liveness.kind === "silent").map((host) => host.hostId);
   const present = open.filter((host) => !absent.includes(host.hostId));
   const hosts = inOrder(snapshot, present, wanted.strategy).map((host): PlannedHost => {
@@ -77,6 +78,7 @@ export function forwardPlan(
     batches: batching.batches.map((batch) => [...batch]),
     hosts,
     absent,
+    held: held.map(({ hostId }) => hostId),
   };
 }
 
@@ -138,6 +140,7 @@ function frame(snapshot: Snapshot, strategy: Strategy, parent: Plan | null) {
   return {
     id: (parent?.id ?? 0) + 1,
     parent: parent?.id ?? null,
+    held: parent?.held ?? [],
     base,
     minServing: minServingOf(snapshot.spec.capacity.minServing, base),
     maxUnavailable: limited && strategy.maxUnavailable ? batchSizeOf(strategy.maxUnavailable, base) : null,

@@ -19,6 +19,8 @@ export class RolloutEvidence {
   readonly origin: RolloutRecord["origin"];
   readonly to: TargetId;
   readonly maxFailures: number;
+  /** It takes back a finished one, and touches only whom that moved. */
+  readonly isUndo: boolean;
   /** A person said that the service may be down for a moment. */
   readonly allowsDowntime: boolean;
   readonly from = new Map<HostId, TargetId | null>();
@@ -49,6 +51,7 @@ export class RolloutEvidence {
     this.origin = rollout.origin;
     this.to = rollout.to.id;
     this.maxFailures = rollout.maxFailures;
+    this.isUndo = rollout.comment?.startsWith("rollback of ") ?? false;
     const { strategy } = rollout;
     this.allowsDowntime = strategy.kind !== "in-place" && strategy.allowDowntime;
     this.absent = rollout.plan.absent;

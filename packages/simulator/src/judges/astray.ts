@@ -5,7 +5,7 @@ import type { World } from "../world.ts";
 
 /**
  * A reachable host that is not where it should be, long after everything has healed; null where there is none. Whom nobody
- * holds is listed, at its address, on what it runs; when the last rollout has succeeded, on what that brought. What a
+ * holds is listed, at its address, on what it runs; when the last rollout has succeeded, on what that brought, unless it only took another back. What a
  * rollout of a person has left out is that person's to mend, and a release that can't run there can't be listed.
  */
 export function astray(world: World): string | null {
@@ -32,14 +32,24 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   if (process && process.targetId !== member.targetId) {
     return `runs ${process.targetId} and is listed on ${member.targetId}`;
   }
-  const { newestWish } = service;
-  const succeeded = newestWish?.status === "succeeded";
+  return behindTheOthers(world, service, hostId, member.targetId);
+}
+
+/** Not on what the last rollout of a person brought, though that succeeded and meant this host too. */
+function behindTheOthers(
+  world: World,
+  service: ServiceEvidence,
+  hostId: HostId,
+  targetId: TargetId,
+): string | null {
+  const { newestWish: wish } = service;
+  if (wish?.status !== "succeeded" || targetId === wish.to) return null;
   const excused =
-    newestWish?.failed.has(hostId) ||
-    newestWish?.unreachable.has(hostId) ||
-    (newestWish && !canRun(world, service, hostId, newestWish.to));
-  if (!succeeded || excused || member.targetId === newestWish.to) return null;
-  return `is listed on ${member.targetId} and should be on ${newestWish.to}`;
+    wish.failed.has(hostId) ||
+    wish.unreachable.has(hostId) ||
+    (wish.isUndo && !wish.goals.has(hostId)) ||
+    !canRun(world, service, hostId, wish.to);
+  return excused ? null : `is listed on ${targetId} and should be on ${wish.to}`;
 }
 
 /** It can't be taken out, as capacity or load do not allow it: that was said, and is tried again. */

@@ -7,7 +7,7 @@ import { plant } from "./plant.ts";
 
 /** The rarest of the mistakes shows within so many seeds; the others show at once. */
 const seeds = 150;
-const timeoutMs = 120_000;
+const timeoutMs = 300_000;
 
 describe("a mistake planted in the core", () => {
   for (const mutant of mutants) {
@@ -18,15 +18,13 @@ describe("a mistake planted in the core", () => {
     });
 
     const { checkerRule } = mutant;
-    it.skipIf(checkerRule === null)(
-      `is refused in production: ${mutant.name}`,
-      { timeout: timeoutMs },
-      async () => {
-        using planted = await plant(mutant);
-        const refused = hunt(planted.brain, { checker: true, judges: ["checker"], seeds });
-        expect(refused?.verdict.message).toContain(`rule ${checkerRule}:`);
-      },
-    );
+    // Not every mistake breaks a rule of the checker's: some only lead nowhere.
+    if (checkerRule === null) continue;
+    it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
+      using planted = await plant(mutant);
+      const refused = hunt(planted.brain, { checker: true, judges: ["checker"], seeds });
+      expect(refused?.verdict.message).toContain(`rule ${checkerRule}:`);
+    });
   }
 
   it("leaves no copy behind, and says so where its text is not there", async () => {
