@@ -3,11 +3,10 @@ import { defineConfig } from "vitest/config";
 const folders = ["packages", "scripts", "checks", "bench"];
 const inFolders = (name: string) => folders.map((folder) => `${folder}/**/${name}`);
 const e2e = inFolders("*.e2e.test.ts");
-/**
- * The agent's look for ports where clients of others take theirs, and pin down what nginx does within milliseconds; a lab
- * is seven machines.
- */
-const alone = ["packages/agent/**/*.e2e.test.ts", "packages/playground/src/lab/*.e2e.test.ts"];
+/** They look for ports where clients of others take theirs, and pin down what nginx does within milliseconds. */
+const agents = ["packages/agent/**/*.e2e.test.ts"];
+/** Each is seven machines: one after the other. */
+const labs = ["packages/playground/src/lab/*.e2e.test.ts"];
 
 /** Of real nginx, NATS and services on two cores. */
 const realProcesses = {
@@ -35,7 +34,7 @@ export default defineConfig({
           ...realProcesses,
           name: "e2e",
           include: e2e,
-          exclude: ["**/node_modules/**", ...alone],
+          exclude: ["**/node_modules/**", ...agents, ...labs],
           // Most of their time they wait: for a boot, a deadline, a beat. More at once would starve each other.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
@@ -44,11 +43,21 @@ export default defineConfig({
       {
         test: {
           ...realProcesses,
-          name: "e2e-alone",
-          include: alone,
+          name: "e2e-lab",
+          include: labs,
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...realProcesses,
+          name: "e2e-agent",
+          include: agents,
+          exclude: ["**/node_modules/**"],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
