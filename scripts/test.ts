@@ -5,8 +5,8 @@ import { makeRunFolder, sweep } from "./leftovers.ts";
 import { EXIT_INTERRUPTED, watchForStop } from "./stop.ts";
 import { runTestProject } from "./vitest.ts";
 
-/** As vitest.config.ts names them. Those of a group run side by side: the lab's mostly wait for machines. */
-const groups = [["unit"], ["e2e", "e2e-lab"], ["e2e-agent"]] as const;
+/** As vitest.config.ts names them; one after the other, since side by side they starve each other. */
+const projects = ["unit", "e2e", "e2e-lab", "e2e-agent"] as const;
 
 refuseArguments(process.argv.slice(2));
 const stop = watchForStop();
@@ -29,10 +29,7 @@ async function runTests(): Promise<Tally> {
   let left: string[] = [];
   let tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   try {
-    for (const projects of groups) {
-      const runs = projects.map((project) => runTestProject(project, folder, stop));
-      tally = (await Promise.all(runs)).reduce(sum, tally);
-    }
+    for (const project of projects) tally = sum(tally, await runTestProject(project, folder, stop));
   } finally {
     left = await sweep(folder);
     for (const leftover of left) process.stderr.write(`LEFT RUNNING by the tests, now killed: ${leftover}\n`);
