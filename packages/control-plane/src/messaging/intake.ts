@@ -1,4 +1,4 @@
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import type { EventBody } from "../ledger/event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState } from "../ledger/state.ts";
@@ -21,7 +21,7 @@ function newsOf(state: LedgerState, report: Report, isBehind: boolean): readonly
   if (incarnated && !report.full) return [];
   const instances = report.instances.filter((instance) => isNewInstance(host, instance));
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
-  const facts = canonicalJson(host?.facts) !== canonicalJson(report.facts);
+  const facts = !hasSameContent(host?.facts, report.facts);
   const gone = report.full && forgets(host, report);
   const observed = isBehind ? observedIn(state, report) : [];
   if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
@@ -50,11 +50,11 @@ function refusal(state: LedgerState, report: Extract<Report, { kind: "refused" }
 
 function isNewInstance(host: HostRecord | undefined, report: InstanceReport): boolean {
   const known = host?.instances[instanceSlotKey(report.service, report.slot)]?.report;
-  return canonicalJson(known) !== canonicalJson(report);
+  return !hasSameContent(known, report);
 }
 
 function isNewUpstream(host: HostRecord | undefined, report: UpstreamReport): boolean {
-  return canonicalJson(host?.upstreams[report.upstream]) !== canonicalJson(report);
+  return !hasSameContent(host?.upstreams[report.upstream], report);
 }
 
 function forgets(host: HostRecord | undefined, report: StateReport): boolean {

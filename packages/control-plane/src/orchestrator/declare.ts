@@ -1,4 +1,4 @@
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { Digest, ServiceName, Version } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { ServiceSpec } from "@siding/shared/spec";
@@ -24,9 +24,9 @@ export function declareService(
   const before = state.services.get(spec.name);
   const fixed = before ? changeOfName(before.spec, spec) : null;
   if (fixed) return err(fixed);
-  const same = before && canonicalJson(before.spec.target) === canonicalJson(spec.target);
+  const same = before && hasSameContent(before.spec.target, spec.target);
   const specRevision = same ? before.specRevision : (before?.specRevision ?? 0) + 1;
-  if (before && canonicalJson(before.spec) === canonicalJson(spec)) return ok([]);
+  if (before && hasSameContent(before.spec, spec)) return ok([]);
   const declared: EventBody = { type: "service-declared", spec, written, specRevision };
   return ok([declared, ...upstreamEvents(state, spec)]);
 }

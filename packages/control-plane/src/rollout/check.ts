@@ -1,6 +1,7 @@
 import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import type { Action, ActionOf } from "./action.ts";
+import { entryOf, isNamedIn } from "./by-host.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { EdgeView, HostView, Snapshot } from "./snapshot.ts";
 
@@ -84,7 +85,7 @@ function isSaid(snapshot: Snapshot, revision: number): boolean {
 }
 
 function runs(snapshot: Snapshot, member: Member): boolean {
-  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  const host = entryOf(snapshot.hosts, member.hostId);
   return host?.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
@@ -94,7 +95,7 @@ function leavesOut(edge: EdgeView, member: Member): boolean {
 }
 
 function names(list: readonly Member[], hostId: HostId): boolean {
-  return list.some((member) => member.hostId === hostId);
+  return isNamedIn(list, hostId);
 }
 
 /** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
@@ -149,7 +150,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
         old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
     );
     if (known || neverLeft(snapshot, member)) return [];
-    const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+    const host = entryOf(snapshot.hosts, member.hostId);
     const command = host?.instance.command;
     const byAgent =
       command?.kind === "verify" && command.status === "done" && command.targetId === member.targetId;
@@ -178,7 +179,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
 
 /** Delisted on paper, still routed to, never stopped: the old verification holds. */
 function neverLeft(snapshot: Snapshot, member: Member): boolean {
-  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  const host = entryOf(snapshot.hosts, member.hostId);
   const routed = edgesThatCount(snapshot).some((edge) =>
     listsOf(snapshot, edge).some((list) =>
       list.some(
@@ -205,7 +206,7 @@ function checkStop(
   if (edge)
     return [{ rule: 3, message: `${kind} of ${hostId} while edge ${edge.hostId} may still route to it` }];
   if (names(wanted, hostId)) return [{ rule: 3, message: `${kind} of ${hostId} while it is listed` }];
-  const host = snapshot.hosts.find((candidate) => candidate.hostId === hostId);
+  const host = entryOf(snapshot.hosts, hostId);
   const stops = kind !== "drain" && host?.instance.running !== null;
   return stops && !host?.instance.drained
     ? [{ rule: 3, message: `${kind} of ${hostId}, which is not drained` }]
@@ -262,7 +263,7 @@ function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violat
 /** Rule 6: a failure is what somebody reported, never what nobody said. */
 function checkBlame(snapshot: Snapshot, action: ActionOf<"host-failed">): readonly Violation[] {
   if (!action.counts) return [];
-  const instance = snapshot.hosts.find(({ hostId }) => hostId === action.hostId)?.instance;
+  const instance = entryOf(snapshot.hosts, action.hostId)?.instance;
   const reported =
     instance?.command?.status === "failed" || instance?.health === "bad" || instance?.running === null;
   const restarted = instance?.command?.kind === "verify" && instance.running !== instance.command.targetId;
@@ -333,7 +334,7 @@ function checkRolledBack(
   if (action.status !== "rolled-back") return [];
   const touched = Object.entries(rollout.hosts).filter(([, progress]) => progress.batch !== null);
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
-    const member = wanted.find((candidate) => candidate.hostId === hostId);
+    const member = entryOf(wanted, hostId);
     if (member && member.targetId !== rollout.to.id) return [];
     // What came from nowhere and is in no list is back there.
     if (!member && progress.from === null) return [];

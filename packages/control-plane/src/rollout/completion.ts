@@ -1,4 +1,5 @@
 import type { Action } from "./action.ts";
+import { entryOf, isNamedIn } from "./by-host.ts";
 import type { Cause, RolloutRecord } from "./record.ts";
 import { isHookRunning } from "./rollout-hook.ts";
 import { going, type Survey, stillPlanned } from "./survey.ts";
@@ -44,9 +45,9 @@ function forwardEnd(survey: Survey): Action {
 export function rollbackEnd({ rollout, snapshot }: Survey): Action {
   const onTarget = snapshot.upstream.content.members.filter(({ targetId }) => targetId === rollout.to.id);
   const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch }]) => {
-    const planned = rollout.plan.hosts.find((host) => host.hostId === hostId);
+    const planned = entryOf(rollout.plan.hosts, hostId);
     if (planned && course.kind === "settled") return course.on === planned.from?.id ? [] : [hostId];
-    const stays = batch !== null && onTarget.some((member) => member.hostId === hostId);
+    const stays = batch !== null && isNamedIn(onTarget, hostId);
     const isOut = course.kind === "settled" && course.on === null && course.failure !== null;
     return stays || isOut ? [hostId] : [];
   });

@@ -14,6 +14,7 @@ import type {
 import type { EjectedReport, ProbeReport, StepFailure } from "@siding/shared/report";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
+import { entryOf, isNamedIn } from "./by-host.ts";
 
 /**
  * A consistent view of one service's part of the fleet at one instant: all that the pure core ever sees.
@@ -159,7 +160,7 @@ interface MemberList {
 }
 
 export function hostIn(snapshot: Snapshot, hostId: HostId): HostView | undefined {
-  return snapshot.hosts.find((host) => host.hostId === hostId);
+  return entryOf(snapshot.hosts, hostId);
 }
 
 /**
@@ -188,10 +189,7 @@ export function labelsText(match: Labels): string {
 
 /** A person holds it and no list names it: whatever becomes of it concerns nobody. */
 export function isSetAside({ upstream }: Snapshot, { hold, hostId }: HostView): boolean {
-  return (
-    hold !== null &&
-    upstream.history.every(({ members }) => members.every((member) => member.hostId !== hostId))
-  );
+  return hold !== null && upstream.history.every(({ members }) => !isNamedIn(members, hostId));
 }
 
 /** Every list that an edge may be serving: the confirmed one and whatever was sent since. */
