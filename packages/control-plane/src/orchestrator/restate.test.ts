@@ -4,6 +4,8 @@ import { makeTarget } from "@siding/shared/target";
 import { describe, expect, it } from "vitest";
 import { intake } from "../messaging/intake.ts";
 import { type Scene, scene } from "../scene/scene.ts";
+import { transcript } from "../scene/transcript.ts";
+import { resumeFleet } from "./behind.ts";
 import { decideAll } from "./decide.ts";
 import { releaseOf } from "./declare.ts";
 
@@ -25,6 +27,11 @@ function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, 
     instances,
     upstreams,
   });
+}
+
+/** A person has looked, and there is nothing to roll out. */
+function goOn(stage: Scene): void {
+  stage.commit(resumeFleet(stage.state, "compared"), "alice");
 }
 
 function hear(stage: Scene, report: Report): void {
@@ -85,6 +92,69 @@ describe("a ledger that was restored from a backup", () => {
     expect(stage.state.behind).not.toBeNull();
     stage.control("abort");
     expect(stage.state.behind).toBeNull();
+  });
+
+  it("goes on where there is nothing to roll out: the list is said anew, and the fleet converges", () => {
+    const stage = scene();
+    stage.join("h5", "host");
+    hear(stage, afterRestore(stage, "e1"));
+    for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toEqual([]);
+    goOn(stage);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1", "h4=v1", "h5=v1"]);
+    expect(resumeFleet(stage.state, null)).toEqual([]);
+  });
+
+  it("goes on with what is paused as it is: each rollout waits for a word of its own", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    hear(stage, afterRestore(stage, "h2"));
+    goOn(stage);
+    stage.converge();
+    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "behind-fleet" } });
+  });
+
+  it("says the list anew to an edge whose nginx has refused a later one: it takes nothing older", () => {
+    const stage = scene();
+    const report = afterRestore(stage, "e1");
+    const { serving } = stage.state.hosts.get(HostId.parse("e1"))?.upstreams.web ?? {};
+    if (report.kind !== "state") throw new Error("e1 says nothing of itself");
+    hear(stage, {
+      ...report,
+      upstreams: report.upstreams.map((each) => ({ ...each, serving: serving ?? null })),
+    });
+    goOn(stage);
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toMatchObject([
+      { type: "upstream-revised" },
+    ]);
+  });
+
+  it("lists a host that has moved meanwhile where edges route to it, and verifies it where it is now", () => {
+    const stage = scene();
+    hear(stage, afterRestore(stage, "e1"));
+    for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    stage.move("h2", "10.9.9");
+    goOn(stage);
+    const addresses = () => stage.snapshot.upstream.content.members.map(({ address }) => address);
+    stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
+    expect(addresses()).toContain("10.0.0.2");
+    const from = stage.log.length;
+    stage.converge();
+    expect(addresses()).toContain("10.9.9.2");
+    expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
+  });
+
+  it("leaves a host that has moved where it was, if nobody here knows what it serves", () => {
+    const stage = scene();
+    servesSince(stage, laterTarget());
+    goOn(stage);
+    stage.converge();
+    const before = stage.state.sequence;
+    stage.move("h2", "10.9.9");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v9", "h2=v9", "h3=v9", "h4=v9"]);
+    expect(stage.state.sequence).toBe(before + 1);
   });
 
   it("decides a command again that its agent has long been told otherwise", () => {
