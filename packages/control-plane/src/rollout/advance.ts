@@ -74,17 +74,12 @@ function settlements(survey: Survey): readonly Action[] {
 
 /** Undefined where something is still to be done. */
 function settledOn(survey: Survey, host: HostSurvey): Target | null | undefined {
-  switch (host.position.kind) {
-    case "serving":
-      return host.goal;
-    case "stranded":
-      return null;
-    case "listed":
-      // On its way back, and in traffic with something else: the ledger was restored. It stays with what it serves.
-      return survey.rollout.plan.kind === "forward" ? undefined : listedTarget(survey, host);
-    default:
-      return undefined;
-  }
+  const { kind } = host.position;
+  if (kind === "serving") return host.goal;
+  if (kind === "stranded") return null;
+  // On its way back, and in traffic with something else: the ledger was restored. It stays with what it serves.
+  const isOvertaken = kind === "listed" && survey.rollout.plan.kind !== "forward";
+  return isOvertaken ? listedTarget(survey, host) : undefined;
 }
 
 /** A batch is finished when all its hosts are settled. */
