@@ -37,6 +37,7 @@ async function withSmallDisk(
   try {
     await use(disk);
   } finally {
+    disk.clear();
     await stop();
     disk.remove();
     await startAndHear(host);
@@ -139,7 +140,7 @@ test.for<[what: string, folder: (edge: Agent) => string, path: string]>([
       const isTold = ({ waiting }: RolloutDocument) => waiting.some(({ message }) => words.test(message));
       const waits = await reached(fleet().api, id, "the edge's own words", isTold, ROLLOUT_DEADLINE_MS);
       expect(hasEnded(waits)).toBe(false);
-      expect(await servingVersions(fleet())).toEqual([from, from]);
+      expect(new Set(await servingVersions(fleet()))).toEqual(new Set([from]));
       disk.clear();
       await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });
