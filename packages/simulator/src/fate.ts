@@ -1,6 +1,7 @@
 import type { HostId } from "@siding/shared/ids";
 import type { Box } from "./box/box.ts";
 import type { Clones } from "./clones.ts";
+import type { Operator } from "./operator.ts";
 import type { Person } from "./person.ts";
 import type { ControlPlane } from "./plane/control-plane.ts";
 import type { Killer } from "./plane/killer.ts";
@@ -15,6 +16,7 @@ interface Victims {
   readonly plane: ControlPlane;
   readonly killer: Killer;
   readonly people: readonly Person[];
+  readonly operator: Operator;
 }
 
 /** Lets the scenario's faults happen, each at its time, and in the end makes everything well again. */
@@ -28,12 +30,12 @@ export class Fate {
     around: Surroundings,
     boxes: ReadonlyMap<HostId, Box>,
     clones: Clones,
-    { plane, killer, people }: Victims,
+    { plane, killer, people, operator }: Victims,
   ) {
     this.#around = around;
     this.#boxes = boxes;
     this.#clones = clones;
-    this.#victims = { plane, killer, people };
+    this.#victims = { plane, killer, people, operator };
   }
 
   begin(): void {
@@ -125,9 +127,10 @@ export class Fate {
   }
 
   /** People learn of it. */
-  #restore({ share, forMs }: FaultOf<"ledger-restored">): void {
+  #restore({ share, forMs, goOnAfterMs }: FaultOf<"ledger-restored">): void {
     this.#victims.plane.restore(share, forMs);
-    for (const person of this.#victims.people) person.ledgerRestored();
+    if (goOnAfterMs !== null) this.#victims.operator.ledgerRestored(goOnAfterMs);
+    else for (const person of this.#victims.people) person.ledgerRestored();
   }
 
   #endService({ hostId, service }: FaultOf<"service-ends">): void {

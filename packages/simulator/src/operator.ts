@@ -19,6 +19,8 @@ export class Operator {
   readonly #plane: ControlPlane;
   readonly #brain: Brain;
   #busy = 0;
+  /** The ledger is older than its fleet, since then; null: it is not, or nobody is to look. */
+  #behindSinceMs: number | null = null;
 
   constructor(around: Surroundings, boxes: ReadonlyMap<HostId, Box>, plane: ControlPlane, brain: Brain) {
     this.#around = around;
@@ -28,7 +30,7 @@ export class Operator {
   }
 
   get isContent(): boolean {
-    return this.#busy === 0;
+    return this.#busy === 0 && this.#behindSinceMs === null;
   }
 
   begin(): void {
@@ -36,6 +38,23 @@ export class Operator {
       this.#busy += 1;
       this.#proceed(deeds, 0, 0);
     }
+  }
+
+  /** Who has restored it looks now and then, and when the fleet shows that it is ahead, goes on after a while. */
+  ledgerRestored(goOnAfterMs: number): void {
+    const { timeline } = this.#around;
+    timeline.after(tryEveryMs, () => {
+      this.#plane.ask((desk) => this.#lookAt(desk, goOnAfterMs));
+      this.ledgerRestored(goOnAfterMs);
+    });
+  }
+
+  #lookAt({ state, commit }: Desk, goOnAfterMs: number): void {
+    const { nowMs } = this.#around.timeline;
+    this.#behindSinceMs = state.behind === null ? null : (this.#behindSinceMs ?? nowMs);
+    if (this.#behindSinceMs === null || nowMs - this.#behindSinceMs < goOnAfterMs) return;
+    this.#trace(() => "operator: go on with the fleet as it is");
+    commit(this.#brain.resumeFleet(state, null), "operator");
   }
 
   /** One step after the other: the next one when its time has come and this one is done. */

@@ -1,4 +1,5 @@
 import type { EventBody } from "@siding/control-plane/ledger/event";
+import { releaseKey } from "@siding/control-plane/ledger/state";
 import type { AdmitContext } from "@siding/control-plane/orchestrator/admit";
 import type { Refusal } from "@siding/control-plane/orchestrator/refusal";
 import type { RolloutRecord } from "@siding/control-plane/rollout/record";
@@ -63,7 +64,7 @@ export class Person {
   }
 
   get isContent(): boolean {
-    return this.nextWish === null && this.#open.length === 0 && !this.#isAwaited;
+    return this.#isIdle && !this.#isAwaited;
   }
 
   /** The first that is neither fulfilled nor under way; null where there is none. */
@@ -75,6 +76,17 @@ export class Person {
     const { timeline } = this.#around;
     this.#look();
     for (const { atMs, verb } of this.#plan.person.says) timeline.at(atMs, () => this.#interrupt(verb));
+  }
+
+  get #isIdle(): boolean {
+    return this.nextWish === null && this.#open.length === 0;
+  }
+
+  /** Whoever restores the ledger says go on. */
+  get #isOperatorsToSay(): boolean {
+    return this.#around.scenario.faults.some(
+      (fault) => fault.kind === "ledger-restored" && fault.goOnAfterMs !== null,
+    );
   }
 
   /** The newest thing that was done is wanted once more: nobody knows whether the ledger still has it. */
@@ -99,13 +111,33 @@ export class Person {
     }
     this.#review(desk);
     this.#isAwaited = desk.state.behind !== null && this.#restores < mostRestores;
-    if (this.#isAwaited && this.#open.length === 0 && this.nextWish === null) this.ledgerRestored();
+    if (this.#isIdle && this.#isOperatorsToSay) this.#declareAgain(desk);
+    else if (this.#isIdle && this.#isAwaited) this.ledgerRestored();
     const wish = this.nextWish;
     if (wish && (this.#open.length === 0 || wish.isEager)) this.#wish(desk, wish);
     for (const open of this.#open) {
       const rollout = desk.state.rollouts.get(open.id);
       if (rollout) this.#attend(desk, open, rollout);
     }
+  }
+
+  /** The fleet goes on with an older ledger: what that has forgotten is declared again, and wanted once more. */
+  #declareAgain(desk: Desk): void {
+    const { state } = desk;
+    const newest = Math.max(...this.#fulfilled.keys());
+    const wish = this.#plan.wishes[newest];
+    if (state.behind !== null || !wish) return;
+    const meant = this.#plan.wishes.slice(0, newest + 1).findLast(({ declares }) => declares)?.declares;
+    const declared = this.#brain.declareService(
+      state,
+      (meant ?? this.#plan).written,
+      (meant ?? this.#plan).spec,
+    );
+    const isLost = declared.ok && declared.value.some(({ type }) => type === "service-declared");
+    this.#commit(desk, declared);
+    const isKnown = state.releases.has(releaseKey(this.service, wish.version));
+    const isDone = this.#fulfilled.get(newest)?.kind === "rollout";
+    if (isDone && wish.kind !== "undo" && (isLost || !isKnown)) this.ledgerRestored();
   }
 
   /** What has ended, what an older ledger no longer knows, and what it knows that the person did not begin. */

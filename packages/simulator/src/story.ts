@@ -37,6 +37,7 @@ export function storyOfEvent(body: EventBody): string {
     case "edge-included":
     case "control-plane-started":
     case "fleet-ahead":
+    case "fleet-resumed":
     case "instance-observed":
     case "intent-set":
     case "phase-changed":

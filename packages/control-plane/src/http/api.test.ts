@@ -12,6 +12,7 @@ import { Report } from "@siding/shared/report";
 import {
   EdgeDocument,
   FleetDocument,
+  FleetSummary,
   HostDocument,
   listOf,
   RolloutDocument,
@@ -26,6 +27,7 @@ import { ArtifactStore } from "../artifacts/store.ts";
 import { UrlFetcher } from "../artifacts/url-fetcher.ts";
 import { keptPort } from "../data-dir/ports.ts";
 import { BeatStore } from "../fleet/beats.ts";
+import { EventBody } from "../ledger/event.ts";
 import { type Ledger, openLedger } from "../ledger/store.ts";
 import { intake } from "../messaging/intake.ts";
 import { Catalogue } from "../orchestrator/catalogue.ts";
@@ -623,6 +625,27 @@ test("the fleet, its hosts and its edges can be read", async () => {
     { id: "e1", counted: false, upstreams: [{ upstream: "web", serving: null }] },
   ]);
   await expectProblem(await call("GET", "/v1/hosts/h9"), 404, "unknown-host");
+});
+
+test("a fleet whose ledger is behind goes on by a person's word; said where nothing waits it changes nothing", async () => {
+  await readyToRoll();
+  const idle = ledger.state.sequence;
+  const summary = await read(FleetSummary, await call("POST", "/v1/fleet/resume"));
+  expect(summary).toMatchObject({ behind: null, summary: { hosts: 3 } });
+  expect(ledger.state.sequence).toBe(idle);
+  const ahead = { type: "fleet-ahead", hostId: "h1", epochSeen: 7, revisionSeen: 900, epoch: 8 };
+  expect(ledger.commit(idle, [EventBody.parse(ahead)], "h1").ok).toBe(true);
+  const waits = await read(FleetDocument, await call("GET", "/v1/fleet"));
+  expect(waits.behind).toContain("POST /v1/fleet/resume");
+  expect(await (await call("GET", "/metrics")).text()).toContain("siding_ledger_behind 1");
+  await expectProblem(await sendJson("POST", "/v1/fleet/resume", { coment: "x" }), 422, "invalid-request");
+  await expectProblem(await sendJson("PUT", "/v1/fleet/resume", {}), 405, "method-not-allowed");
+  expect(ledger.state.behind).not.toBeNull();
+  const said = { comment: "compared with the change log" };
+  const gone = await read(FleetSummary, await sendJson("POST", "/v1/fleet/resume", said));
+  expect(gone.behind).toBeNull();
+  const log = ledger.events({ after: 901, limit: 1 });
+  expect(log).toMatchObject({ value: [{ by: "admin", body: { type: "fleet-resumed", ...said } }] });
 });
 
 test("edges can be asked for in pages and by what they are", async () => {

@@ -1,8 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { HostId } from "@siding/shared/ids";
 
-import { ControlBody, EdgeDocument, FleetDocument, HostDocument, listOf } from "@siding/shared/rest";
+import {
+  ControlBody,
+  EdgeDocument,
+  FleetDocument,
+  FleetSummary,
+  HostDocument,
+  listOf,
+} from "@siding/shared/rest";
 import type { Context } from "hono";
+import { resumeFleet } from "../orchestrator/behind.ts";
 import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
 import { holdHost, isGone, releaseHost } from "../orchestrator/holds.ts";
@@ -29,6 +37,15 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
       request: { query: HostQuery },
       responses: { 200: jsonAnswer("The fleet", FleetDocument), 304: notModified },
       handle: (context) => answerFleet(desk, context),
+    },
+    {
+      method: "post",
+      path: "/v1/fleet/resume",
+      summary: "Go on with the fleet as it is, after a backup was restored; paused rollouts stay paused",
+      access: "admin",
+      request: jsonBody(ControlBody, false),
+      responses: { 200: jsonAnswer("Taken, or nothing waited for it; the fleet as it stands", FleetSummary) },
+      handle: (context) => changeFleet(desk, context),
     },
     {
       method: "get",
@@ -113,6 +130,17 @@ function answerFleet(desk: Desk, context: Context<HttpEnv>): Response {
   };
   const hosts = page.map(({ text }) => text).join();
   return conditionalJson(context, `${JSON.stringify(head).slice(0, -1)},"hosts":[${hosts}]}`);
+}
+
+async function changeFleet(desk: Desk, context: Context<HttpEnv>): Promise<Response> {
+  const body = await bodyOf(context, ControlBody, { optional: true });
+  if (!body.ok) return problem(body.error);
+  const events = resumeFleet(desk.ledger.state, body.value.value.comment ?? null);
+  const committed = desk.orchestrator.commit(events, context.var.identity.by);
+  if (!committed.ok) return problem(notCommitted(committed.error));
+  const view = viewOf(desk);
+  const documents = desk.catalogue.entries(view).map(({ document }) => document);
+  return context.json(fleetSummary(view, documents));
 }
 
 function answerHosts(desk: Desk, context: Context<HttpEnv>): Response {

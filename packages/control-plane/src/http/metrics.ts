@@ -118,6 +118,9 @@ export class Metrics {
   #watchLedger({ ledger }: Watched): void {
     this.#gauge("siding_ledger_sequence", "Events in the log", [], () => [[{}, ledger.state.sequence]]);
     this.#gauge("siding_ledger_epoch", "Starts of the control plane", [], () => [[{}, ledger.state.epoch]]);
+    this.#gauge("siding_ledger_behind", "1: older than its fleet, waits for a person", [], () => [
+      [{}, ledger.state.behind === null ? 0 : 1],
+    ]);
     this.#gauge("siding_ledger_bytes", "Size of the ledger's pages", [], () => [[{}, ledger.sizeBytes()]]);
   }
 

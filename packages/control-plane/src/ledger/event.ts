@@ -86,6 +86,8 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     revisionSeen: z.int(),
     epoch: z.int(),
   }),
+  /** A person has looked at a ledger that is behind, and the fleet goes on as it is. */
+  z.object({ type: z.literal("fleet-resumed"), comment: z.string().nullable() }),
   /** What an instance serves, taken over from its agent by a ledger that is behind. */
   z.object({
     type: z.literal("instance-observed"),

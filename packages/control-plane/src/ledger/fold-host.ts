@@ -122,6 +122,7 @@ export function foldHostReported(
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],
+    routedAt: routedAt(state, event, before, body),
     reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {
@@ -157,6 +158,17 @@ function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReporte
     next[key] = { ...instance, command: settle(instance.command, "void", event.elapsedMs, null) };
   }
   return next;
+}
+
+/** Edges route to it where it was when they were told, not where it may have come to while the ledger waits for a person. */
+function routedAt(
+  { behind }: LedgerState,
+  { sequence: revision }: LedgerEvent,
+  { routedAt: known }: HostRecord,
+  { facts: { address } }: HostReported,
+): HostRecord["routedAt"] {
+  if (behind === null || (known !== null && known.revision > behind.sinceRevision)) return known;
+  return { address, revision };
 }
 
 /** A full report that does not name an instance says that the agent knows nothing of it. */

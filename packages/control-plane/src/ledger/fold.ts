@@ -40,7 +40,7 @@ export function fold(state: LedgerState, event: LedgerEvent): readonly Touched[]
 /** What a person says to a rollout that is paused, besides resuming it. */
 const personsCauses: ReadonlySet<string> = new Set(["aborted-by-person", "rolled-back-by-person"]);
 
-/** A person goes on, with the fleet as it is. */
+/** A person goes on with a rollout, and so with the fleet as it is. */
 function isGoAhead(body: LedgerEvent["body"]): boolean {
   if (body.type === "rollout-created") return body.rollout.origin === "person";
   if (body.type === "rollout-finished") return personsCauses.has(body.cause?.code ?? "");
@@ -102,15 +102,25 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldEdgeIncluded(state, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
-    case "fleet-ahead": {
-      const { hostId, epochSeen, revisionSeen, epoch } = body;
-      state.epoch = epoch;
-      state.behind = { hostId, epochSeen, revisionSeen, at: event.at };
-      return [];
-    }
+    case "fleet-ahead":
+    case "fleet-resumed":
+      return foldBehind(state, event, body);
     case "instance-observed":
       return foldInstanceObserved(state, body);
   }
+}
+
+type OfBehind = Extract<LedgerEvent["body"], { type: "fleet-ahead" | "fleet-resumed" }>;
+
+function foldBehind(state: LedgerState, event: LedgerEvent, body: OfBehind): readonly Touched[] {
+  if (body.type === "fleet-resumed") {
+    state.behind = null;
+    return [];
+  }
+  const { hostId, epochSeen, revisionSeen, epoch } = body;
+  state.epoch = epoch;
+  state.behind = { hostId, epochSeen, revisionSeen, at: event.at, sinceRevision: event.sequence };
+  return [];
 }
 
 type Catalogue = Extract<

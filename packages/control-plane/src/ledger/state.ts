@@ -1,6 +1,7 @@
 import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
 import { HookName } from "@siding/shared/hooks";
 import {
+  Address,
   CommandId,
   type ControlPlaneId,
   Digest,
@@ -68,6 +69,8 @@ export const HostRecord = z.object({
     .nullable(),
   /** A person has excluded this edge: it is told everything, and nobody waits for it. */
   excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
+  /** To a ledger that is behind: where it was when it was first heard, so where edges may route to it. */
+  routedAt: z.object({ address: Address, revision: z.int() }).nullable().default(null),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -123,7 +126,14 @@ export const IdempotencyRecord = z.object({ rolloutId: RolloutId, requestDigest:
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
 
 /** What an agent had seen when it showed that this ledger is older than its fleet. */
-export const Behind = z.object({ hostId: HostId, epochSeen: z.int(), revisionSeen: z.int(), at: z.string() });
+export const Behind = z.object({
+  hostId: HostId,
+  epochSeen: z.int(),
+  revisionSeen: z.int(),
+  at: z.string(),
+  /** That of the event which noted it: what was heard later is news of the fleet. */
+  sinceRevision: z.int().default(0),
+});
 export type Behind = z.infer<typeof Behind>;
 
 /**
@@ -135,7 +145,7 @@ export interface LedgerState {
   elapsedMs: number;
   epoch: number;
   controlPlaneId: ControlPlaneId | null;
-  /** Older than the fleet, by what this host has seen; until a person starts or resumes a rollout. */
+  /** Older than the fleet, by what this host has seen; until a person goes on: resumes the fleet, or says something to a rollout. */
   behind: Behind | null;
   readonly hosts: Map<HostId, HostRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
@@ -182,6 +192,7 @@ export function emptyHost(hostId: HostId): HostRecord {
     counted: [],
     excluded: null,
     hold: null,
+    routedAt: null,
     reportedAtMs: 0,
   };
 }

@@ -33,6 +33,14 @@ export function behindOf(state: LedgerState, report: Report): readonly EventBody
   ];
 }
 
+/**
+ * A person has looked at what the hosts run, and the fleet goes on as it is. What is paused stays so: each rollout waits
+ * for a word of its own. Said twice, or to a ledger that is not behind, it changes nothing.
+ */
+export function resumeFleet({ behind }: LedgerState, comment: string | null): readonly EventBody[] {
+  return behind === null ? [] : [{ type: "fleet-resumed", comment }];
+}
+
 /** Null: no more than we have said. An epoch of ours that belongs to somebody else counts once, not for ever. */
 function seenBy(state: LedgerState, report: Report) {
   if (report.kind === "refused") {

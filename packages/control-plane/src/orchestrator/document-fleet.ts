@@ -169,7 +169,7 @@ export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostD
 function behindText({ hostId, epochSeen, revisionSeen, at }: Behind): string {
   return (
     `This ledger is older than its fleet, as after restoring a backup: ${hostId} has seen epoch ${epochSeen}, revision ${revisionSeen} (noticed ${at}). ` +
-    "What hosts run was taken over from their agents as far as it is known here. Compare, then resume what is paused or start a rollout."
+    "What hosts run was taken over from their agents as far as it is known here. Nobody is moved before a person has looked: compare, then POST /v1/fleet/resume goes on with the fleet as it is; a rollout that is resumed, aborted, rolled back or started does that too."
   );
 }
 

@@ -85,7 +85,7 @@ function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, 
   if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
-  const goal = host.instance.target ?? listedWith(state, service, member);
+  const goal = listedWith(state, service, host, member);
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
   return (
@@ -94,8 +94,17 @@ function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, 
   );
 }
 
-/** Of a host that never settled, the rollout that brought it into traffic knows what it is listed with. */
-function listedWith(state: LedgerState, { spec }: ServiceRecord, { targetId }: Member): Target | null {
+/**
+ * What the host is listed with. Of one that never settled the rollout that brought it into traffic knows that; null where
+ * nobody does, as of a release that was registered after the backup of a restored ledger.
+ */
+function listedWith(
+  state: LedgerState,
+  { spec }: ServiceRecord,
+  { instance: { target } }: HostView,
+  { targetId }: Member,
+): Target | null {
+  if (target?.id === targetId) return target;
   const bringing = [...state.rollouts.values()].findLast(
     ({ service, to }) => service === spec.name && to.id === targetId,
   );
@@ -176,7 +185,8 @@ function begin(
 ): EventBody {
   const plan = singlePlan(snapshot, host, goal);
   const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === host.hostId);
-  const to = goal ?? host.instance.target ?? (member && listedWith(state, service, member)) ?? service.target;
+  const to =
+    goal ?? host.instance.target ?? (member && listedWith(state, service, host, member)) ?? service.target;
   if (!to) throw new Error(`${host.hostId} is listed with a target that no rollout knows`);
   const context = {
     id: `r-converge-${sequence}` as RolloutId,

@@ -1,9 +1,13 @@
 import { HostId } from "@siding/shared/ids";
 import { Report } from "@siding/shared/report";
+import { makeTarget } from "@siding/shared/target";
 import { describe, expect, it } from "vitest";
 import { intake } from "../messaging/intake.ts";
 import { type Scene, scene } from "../scene/scene.ts";
+import { transcript } from "../scene/transcript.ts";
+import { resumeFleet } from "./behind.ts";
 import { decideAll } from "./decide.ts";
+import { releaseOf } from "./declare.ts";
 
 /** What an agent says after the ledger was put back to an earlier state: all that it knows, from a later revision. */
 function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, unknown>> = {}) {
@@ -23,6 +27,11 @@ function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, 
     instances,
     upstreams,
   });
+}
+
+/** A person has looked, and there is nothing to roll out. */
+function goOn(stage: Scene): void {
+  stage.commit(resumeFleet(stage.state, "compared"), "alice");
 }
 
 function hear(stage: Scene, report: Report): void {
@@ -85,6 +94,69 @@ describe("a ledger that was restored from a backup", () => {
     expect(stage.state.behind).toBeNull();
   });
 
+  it("goes on where there is nothing to roll out: the list is said anew, and the fleet converges", () => {
+    const stage = scene();
+    stage.join("h5", "host");
+    hear(stage, afterRestore(stage, "e1"));
+    for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toEqual([]);
+    goOn(stage);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1", "h4=v1", "h5=v1"]);
+    expect(resumeFleet(stage.state, null)).toEqual([]);
+  });
+
+  it("goes on with what is paused as it is: each rollout waits for a word of its own", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    hear(stage, afterRestore(stage, "h2"));
+    goOn(stage);
+    stage.converge();
+    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "behind-fleet" } });
+  });
+
+  it("says the list anew to an edge whose nginx has refused a later one: it takes nothing older", () => {
+    const stage = scene();
+    const report = afterRestore(stage, "e1");
+    const { serving } = stage.state.hosts.get(HostId.parse("e1"))?.upstreams.web ?? {};
+    if (report.kind !== "state") throw new Error("e1 says nothing of itself");
+    hear(stage, {
+      ...report,
+      upstreams: report.upstreams.map((each) => ({ ...each, serving: serving ?? null })),
+    });
+    goOn(stage);
+    expect(decideAll(stage.state, stage.live, stage.nowMs).events).toMatchObject([
+      { type: "upstream-revised" },
+    ]);
+  });
+
+  it("lists a host that has moved meanwhile where edges route to it, and verifies it where it is now", () => {
+    const stage = scene();
+    hear(stage, afterRestore(stage, "e1"));
+    for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    stage.move("h2", "10.9.9");
+    goOn(stage);
+    const addresses = () => stage.snapshot.upstream.content.members.map(({ address }) => address);
+    stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
+    expect(addresses()).toContain("10.0.0.2");
+    const from = stage.log.length;
+    stage.converge();
+    expect(addresses()).toContain("10.9.9.2");
+    expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
+  });
+
+  it("leaves a host that has moved where it was, if nobody here knows what it serves", () => {
+    const stage = scene();
+    servesSince(stage, laterTarget());
+    goOn(stage);
+    stage.converge();
+    const before = stage.state.sequence;
+    stage.move("h2", "10.9.9");
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v9", "h2=v9", "h3=v9", "h4=v9"]);
+    expect(stage.state.sequence).toBe(before + 1);
+  });
+
   it("decides a command again that its agent has long been told otherwise", () => {
     const stage = scene();
     stage.admit({ version: "v2" });
@@ -123,6 +195,112 @@ describe("a ledger that was restored from a backup", () => {
     for (const { hostId } of [...stage.state.hosts.values()]) stage.restate(hostId, { epochSeen: 9 });
     expect(told()).toEqual(["update"]);
   });
+});
+
+/** The half of an in-place rollout that failed is on its way back, and the backup was made then. */
+function givingBack(): Scene {
+  const stage = scene();
+  stage.behaviours.set("h1", {
+    fails: { kind: "verify", failure: { code: "exited", message: "exit code 1" } },
+  });
+  stage.admit({ version: "v2", strategy: { kind: "in-place" }, onFailure: "pause" });
+  for (let round = 0; round < 50 && stage.rollout().plan.kind === "forward"; round += 1) {
+    if (stage.decide().length === 0) stage.answer();
+  }
+  expect(stage.rollout()).toMatchObject({ intent: "pause", plan: { kind: "return" } });
+  stage.behaviours.clear();
+  return stage;
+}
+
+/** Everybody says that it has joined with this target since. */
+function servesSince(stage: Scene, running: string): void {
+  const command = { commandId: "c899", kind: "rejoin", targetId: running, status: "done", timings: {} };
+  hear(stage, afterRestore(stage, "e1"));
+  for (const id of ["h1", "h2", "h3", "h4"]) {
+    hear(stage, afterRestore(stage, id, { running, health: "good", revision: 899, command }));
+  }
+}
+
+/** The target of release v3, which this ledger has and rolled out nowhere. */
+function thirdTarget(stage: Scene): string {
+  stage.release("v3");
+  const release = stage.state.releases.get("web/v3");
+  const service = stage.state.services.get(stage.service);
+  if (!release || !service) throw new Error("v3 is not there");
+  return makeTarget(releaseOf(release), service.specRevision, service.spec.target).id;
+}
+
+/** One that was registered after the backup. */
+const laterTarget = () => "v9@0123456789ab.1";
+
+describe("a batch that was given back when the backup was made, of hosts that serve something else by now", () => {
+  it.each([
+    ["resume", "succeeded", thirdTarget, ["h1=v3", "h2=v2", "h3=v2", "h4=v2"]],
+    ["resume", "succeeded", laterTarget, ["h1=v9", "h2=v2", "h3=v2", "h4=v2"]],
+    ["abort", "aborted", thirdTarget, ["h1=v3", "h2=v3", "h3=v3", "h4=v3"]],
+    ["abort", "aborted", laterTarget, ["h1=v9", "h2=v9", "h3=v9", "h4=v9"]],
+    ["rollback", "failed", thirdTarget, ["h1=v3", "h2=v3", "h3=v3", "h4=v3"]],
+    ["rollback", "failed", laterTarget, ["h1=v9", "h2=v9", "h3=v9", "h4=v9"]],
+  ] as const)("stays with that: %s ends as %s", (verb, ending, serving, listed) => {
+    const stage = givingBack();
+    servesSince(stage, serving(stage));
+    stage.decide();
+    expect(stage.rollout().status).toBe("paused");
+    stage.control(verb);
+    stage.converge();
+    expect(stage.rollout().status).toBe(ending);
+    expect(stage.listed).toEqual(listed);
+  });
+
+  it("is no batch in hand any more: the pause that came before the backup comes to rest", () => {
+    const stage = givingBack();
+    servesSince(stage, thirdTarget(stage));
+    stage.admit({ version: "v1", queue: true });
+    stage.converge();
+    expect(stage.rollout("r2")).toMatchObject({ status: "paused", waiting: [{ code: "paused" }] });
+  });
+});
+
+/** Two of four have moved and are on their way back, one after the other; the backup was made then. */
+function rollingBack(): Scene {
+  const stage = scene();
+  stage.admit({ version: "v2", bakeTime: "1h" });
+  stage.settle();
+  stage.control("promote");
+  stage.settle();
+  stage.control("rollback");
+  const isGoing = () => stage.snapshot.hosts[1]?.instance.command?.kind === "drain";
+  for (let round = 0; round < 50 && !isGoing(); round += 1) {
+    if (stage.decide().length === 0) stage.answer();
+  }
+  expect(stage.rollout()).toMatchObject({
+    plan: { kind: "rollback" },
+    hosts: { h2: { course: { kind: "going" } } },
+  });
+  return stage;
+}
+
+describe("a rollback under way when the backup was made", () => {
+  const sameTarget = (stage: Scene) => stage.rollout().to.id;
+  it.each([
+    ["rollback", "rolled-back", sameTarget, ["h1=v1", "h2=v1", "h3=v2", "h4=v2"]],
+    ["rollback", "failed", thirdTarget, ["h1=v3", "h2=v3", "h3=v3", "h4=v3"]],
+    ["rollback", "failed", laterTarget, ["h1=v9", "h2=v9", "h3=v9", "h4=v9"]],
+    ["abort", "aborted", sameTarget, ["h1=v2", "h2=v2", "h3=v2", "h4=v2"]],
+    ["abort", "aborted", thirdTarget, ["h1=v3", "h2=v3", "h3=v3", "h4=v3"]],
+  ] as const)(
+    "takes its turn anew with who serves its target: %s ends as %s",
+    (verb, ending, serving, listed) => {
+      const stage = rollingBack();
+      servesSince(stage, serving(stage));
+      stage.decide();
+      expect(stage.rollout().status).toBe("paused");
+      stage.control(verb);
+      stage.converge();
+      expect(stage.rollout().status).toBe(ending);
+      expect(stage.listed).toEqual(listed);
+    },
+  );
 });
 
 /** A batch of two: h1 is verified, and waits for h2, which says nothing. */

@@ -5,8 +5,13 @@ import type { InstanceReport } from "@siding/shared/report";
 import { portOf } from "@siding/shared/target";
 import { edgesOf, hostsOf, servingSlot } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
-import { confirmedRevision } from "../ledger/fold-upstream.ts";
-import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+import {
+  type HostRecord,
+  instanceSlotKey,
+  type LedgerState,
+  type ServiceRecord,
+  type UpstreamRecord,
+} from "../ledger/state.ts";
 
 /**
  * After a backup was restored the edges serve a list that this ledger has never said. As soon as a person has looked and
@@ -17,9 +22,11 @@ export function restate(state: LedgerState, service: ServiceRecord): readonly Ev
   const { spec } = service;
   const upstream = state.upstreams.get(spec.edge.upstream);
   if (!upstream || state.behind !== null) return [];
-  const isAhead = (edge: HostRecord) => confirmedRevision(edge, spec.edge.upstream) > upstream.revision;
+  // Also one that nginx has refused: its agent takes nothing older any more.
+  const isAhead = ({ upstreams }: HostRecord) =>
+    (upstreams[spec.edge.upstream]?.revision ?? 0) > upstream.revision;
   if (!edgesOf(state, spec).some((edge) => edge.excluded === null && isAhead(edge))) return [];
-  const found = hostsOf(state, service).flatMap((host) => memberOf(service, upstream.content, host) ?? []);
+  const found = hostsOf(state, service).flatMap((host) => memberOf(service, upstream, host) ?? []);
   const members = found.length > 0 ? found : upstream.content.members;
   const sorted = members.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
   const content = { ...upstream.content, members: sorted, watch: [] };
@@ -33,7 +40,8 @@ export function restate(state: LedgerState, service: ServiceRecord): readonly Ev
 }
 
 /** What the host is listed with; null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
-function memberOf({ spec }: ServiceRecord, content: UpstreamContent, host: HostRecord): Member | null {
+function memberOf({ spec }: ServiceRecord, upstream: UpstreamRecord, host: HostRecord): Member | null {
+  const { content, revision } = upstream;
   const listed = content.members.find(({ hostId }) => hostId === host.hostId) ?? null;
   const instance = host.instances[instanceSlotKey(spec.name, servingSlot)];
   const report = instance?.report;
@@ -45,11 +53,13 @@ function memberOf({ spec }: ServiceRecord, content: UpstreamContent, host: HostR
   const port = portOf(known.ports, servingSlot);
   if (port === null) return listed;
   const weight = weightOf(host.facts.labels);
+  const { routedAt } = host;
   return {
     hostId: host.hostId,
     slot: servingSlot,
     targetId: report.running,
-    address: host.facts.address,
+    // Where it has come to since nobody has verified it: that it has moved is the reconciler's to see.
+    address: routedAt && routedAt.revision > revision ? routedAt.address : host.facts.address,
     port,
     ...(weight === 1 ? {} : { weight }),
   };

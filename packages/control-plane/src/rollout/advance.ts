@@ -1,4 +1,5 @@
 import { isFinished } from "@siding/shared/phases";
+import type { Target } from "@siding/shared/target";
 import type { Action, Decision } from "./action.ts";
 import { nextCommands } from "./commands.ts";
 import { completionOf } from "./completion.ts";
@@ -9,7 +10,7 @@ import type { RolloutRecord } from "./record.ts";
 import { hookEnd } from "./rollout-hook.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { statusChange, statusOf } from "./status.ts";
-import { type Survey, surveyOf } from "./survey.ts";
+import { type HostSurvey, listedTarget, type Survey, surveyOf } from "./survey.ts";
 import { troublesOf } from "./troubles.ts";
 import { waitingOf, wakeOf } from "./waiting.ts";
 
@@ -66,11 +67,19 @@ function settlements(survey: Survey): readonly Action[] {
   const { rollout } = survey;
   return survey.hosts.flatMap((host): Action[] => {
     const { hostId, slot } = host.planned;
-    const { kind } = host.position;
-    if (kind !== "serving" && kind !== "stranded") return [];
-    const on = kind === "serving" ? host.goal : null;
-    return [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on }];
+    const on = settledOn(survey, host);
+    return on === undefined ? [] : [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on }];
   });
+}
+
+/** Undefined where something is still to be done. */
+function settledOn(survey: Survey, host: HostSurvey): Target | null | undefined {
+  const { kind } = host.position;
+  if (kind === "serving") return host.goal;
+  if (kind === "stranded") return null;
+  // On its way back, and in traffic with something else: the ledger was restored. It stays with what it serves.
+  const isOvertaken = kind === "listed" && survey.rollout.plan.kind !== "forward";
+  return isOvertaken ? listedTarget(survey, host) : undefined;
 }
 
 /** A batch is finished when all its hosts are settled. */

@@ -4,7 +4,7 @@ import type { Action } from "./action.ts";
 import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
-import { planAnew, returnPlan, rollbackPlan } from "./planning.ts";
+import { isOvertaken, planAnew, returnPlan, rollbackPlan } from "./planning.ts";
 import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
@@ -133,7 +133,7 @@ function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, positio
 function replanned(survey: Survey): readonly Action[] | null {
   const { rollout } = survey;
   const { intent, plan, id: rolloutId } = rollout;
-  if (intent === "rollback" && plan.kind !== "rollback") {
+  if ((intent === "rollback" && plan.kind !== "rollback") || isOvertaken(survey)) {
     return [{ type: "rollout-planned", rolloutId, ...withKeep(rollbackPlan(survey)) }];
   }
   if ((intent === "abort" || intent === "stop") && plan.kind !== "return") {

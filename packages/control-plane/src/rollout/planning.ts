@@ -7,7 +7,7 @@ import type { Plan, PlannedHost } from "./plan.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 import { batchingOf } from "./strategies/registry.ts";
-import { going, type HostSurvey, outOfTraffic, type Survey } from "./survey.ts";
+import { going, type HostSurvey, listedTarget, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** What a rollout asks for, before it has a plan. */
 export interface Wanted {
@@ -166,7 +166,7 @@ export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep
       batches: [],
       hosts: kept.map((host) => ({
         ...withoutRestart(host.planned),
-        goal: returnGoal(rollout, host, mixes),
+        goal: returnGoal(survey, host, mixes),
       })),
       absent: [],
     },
@@ -174,9 +174,22 @@ export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep
   };
 }
 
-/** The half that had left with a swap and came back with its undoing: it was never stopped. */
+/**
+ * In hand by the plan, and in traffic: the half that had left with a swap and came back with its undoing, or whoever
+ * serves by a ledger that was restored from a backup.
+ */
 function takenBack(survey: Survey): readonly HostSurvey[] {
   return going(survey).filter(({ position }) => position.kind === "listed");
+}
+
+/**
+ * A restored ledger can have overtaken a rollback: who is on the way back by its plan serves the rollout's target again,
+ * or who was to go back does not any more.
+ */
+export function isOvertaken(survey: Survey): boolean {
+  if (survey.rollout.plan.kind !== "rollback") return false;
+  const isHere = ({ planned }: HostSurvey) => isChanged(survey, planned);
+  return takenBack(survey).some(isHere) || !stillPlanned(survey).every(isHere);
 }
 
 /** Some host still serves what it came from. */
@@ -184,15 +197,16 @@ function stillOnFrom({ rollout, snapshot }: Survey): boolean {
   return snapshot.upstream.content.members.some((member) => member.targetId !== rollout.to.id);
 }
 
-function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): Target | null {
+function returnGoal(survey: Survey, host: HostSurvey, mixes: boolean): Target | null {
+  const { rollout } = survey;
   const { position, planned, goal } = host;
+  if (position.kind === "listed") return listedTarget(survey, host);
   // Whom a person holds by now stays out; one that is listed already leaves like any other.
-  if (host.host?.hold && position.kind !== "joining" && position.kind !== "listed") return null;
+  if (host.host?.hold && position.kind !== "joining") return null;
   const running = host.host?.instance.running;
   const verified = position.kind === "ready" || position.kind === "probing" || position.kind === "joining";
   if (verified && goal && !(mixes && goal.id === rollout.to.id)) return goal;
   const unstopped = [planned.from, rollout.to].find((target) => target && target.id === running);
-  if (unstopped && position.kind === "listed") return unstopped;
   if (unstopped && unstopped.id === planned.from?.id) return unstopped;
   return planned.from ?? (verified ? goal : null);
 }
@@ -204,10 +218,13 @@ function returnGoal(rollout: RolloutRecord, host: HostSurvey, mixes: boolean): T
  */
 export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly keep: readonly HostId[] } {
   const { rollout, snapshot } = survey;
-  const own = rollout.plan.hosts;
+  const own = [...movedBefore(survey), ...rollout.plan.hosts];
   const back = takenBack(survey).filter((host) => !isChanged(survey, host.planned));
   const hand = [...outOfTraffic(survey), ...back].map(
-    (host): PlannedHost => ({ ...host.planned, goal: host.planned.from ?? returnGoal(rollout, host, false) }),
+    (host): PlannedHost => ({
+      ...host.planned,
+      goal: (host.position.kind === "listed" ? null : host.planned.from) ?? returnGoal(survey, host, false),
+    }),
   );
   const keep = hand.map((host) => host.hostId);
   const changed = own.filter((host) => !keep.includes(host.hostId) && isChanged(survey, host)).reverse();
@@ -226,6 +243,16 @@ export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly ke
     },
     keep,
   };
+}
+
+/** Hosts that moved by an earlier plan of this rollout, which the present one no longer names; none that a person holds. */
+function movedBefore({ rollout, snapshot }: Survey): readonly PlannedHost[] {
+  const named = new Set(rollout.plan.hosts.map(({ hostId }) => hostId));
+  return snapshot.hosts.flatMap(({ hostId, hold, instance }): PlannedHost[] => {
+    const progress = rollout.hosts[hostId];
+    if (named.has(hostId) || hold !== null || !progress || progress.batch === null) return [];
+    return [{ hostId, slot: instance.slot, goal: progress.from, from: progress.from }];
+  });
 }
 
 /** Listed on the rollout's target, or settled there: it has something to go back from, and somewhere to go. */

@@ -307,6 +307,17 @@ describe("a person's word", () => {
     expect(stage.rollout().status).toBe("rolled-back");
   });
 
+  it("rollback after a batch was given back goes back with everybody that had moved before", () => {
+    const stage = scene();
+    stage.behaviours.set("h3", { fails: { kind: "update", failure: broken } });
+    play(stage, () => admit(stage, { version: "v2", strategy: { kind: "in-place" }, onFailure: "pause" }));
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v1", "h4=v1"]);
+    stage.behaviours.clear();
+    play(stage, () => stage.control("rollback"));
+    expect(stage.rollout().status).toBe("rolled-back");
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1", "h4=v1"]);
+  });
+
   it("pause finishes the batch in hand and rests with everybody in traffic", () => {
     const stage = scene();
     play(stage, () => {

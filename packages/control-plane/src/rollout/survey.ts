@@ -111,3 +111,10 @@ export function outOfTraffic(survey: Survey): readonly HostSurvey[] {
 export function stillPlanned(survey: Survey): readonly HostSurvey[] {
   return survey.hosts.filter((host) => host.course.kind === "planned");
 }
+
+/** What the ledger lists the host with; null where it does not, or that target is known by its id alone. */
+export function listedTarget({ rollout, snapshot }: Survey, { planned, host }: HostSurvey): Target | null {
+  const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === planned.hostId);
+  const known = [planned.from, rollout.to, host?.instance.target];
+  return known.find((target) => target?.id === member?.targetId) ?? null;
+}

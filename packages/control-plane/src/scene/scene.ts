@@ -24,7 +24,7 @@ import type { z } from "zod";
 import type { BeatRecord, LiveFleet } from "../fleet/live.ts";
 import { withBeat } from "../fleet/live.ts";
 import { snapshotOf } from "../fleet/snapshot.ts";
-import type { EventBody, LedgerEvent } from "../ledger/event.ts";
+import { type EventBody, firstSequence, type LedgerEvent } from "../ledger/event.ts";
 import { fold } from "../ledger/fold.ts";
 import {
   type CommandRecord,
@@ -88,8 +88,9 @@ export class Scene {
   }
 
   commit(bodies: readonly EventBody[], by = "test"): void {
-    for (const body of bodies) {
-      const sequence = this.state.sequence + 1;
+    const first = firstSequence(this.state.sequence, bodies);
+    for (const [index, body] of bodies.entries()) {
+      const sequence = first + index;
       const at = new Date(Date.UTC(2026, 0, 1) + this.nowMs).toISOString();
       const event: LedgerEvent = { sequence, at, elapsedMs: this.nowMs, by, body };
       this.log.push(event);

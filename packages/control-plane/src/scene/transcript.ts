@@ -50,6 +50,7 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "edge-included":
     case "command-refused":
     case "fleet-ahead":
+    case "fleet-resumed":
     case "instance-observed":
     case "rollout-promoted":
     case "phase-changed":

@@ -28,6 +28,16 @@ test("an old backup is restored: the fleet goes on, what it runs is taken over, 
   };
   await until("what runs to be taken over", allObserved, NOTICED_MS);
 
+  expect((await api.resumeFleet("everybody serves v2")).behind).toBeNull();
+  const isTold = async () => {
+    const [edge] = await api.edges();
+    return edge?.upstreams.every(
+      ({ wanted, serving, members }) => serving === wanted && members.length === 3,
+    );
+  };
+  await until("the edge to serve what the restored ledger says anew", isTold, NOTICED_MS);
+  expect(await servingVersions(fleet())).toEqual(["v2", "v2", "v2"]);
+
   await expectRolled(fleet(), ["v1", "v2"], { version: "v1", strategy: { kind: "rolling" } });
   expect(await servingVersions(fleet())).toEqual(["v1", "v1", "v1"]);
   expect((await api.fleet()).behind).toBeNull();

@@ -4,6 +4,7 @@ import {
   ArtifactDocument,
   EdgeDocument,
   FleetDocument,
+  FleetSummary,
   HostDocument,
   listOf,
   ReleaseDocument,
@@ -103,6 +104,11 @@ export class Api {
 
   async fleet(): Promise<FleetDocument> {
     return this.#ask(FleetDocument, { method: "GET", path: "/v1/fleet" });
+  }
+
+  /** Go on with the fleet as it is, after a backup was restored. */
+  async resumeFleet(comment: string): Promise<FleetSummary> {
+    return this.#ask(FleetSummary, { method: "POST", path: "/v1/fleet/resume", json: { comment } });
   }
 
   /** Any request, as it is answered. */

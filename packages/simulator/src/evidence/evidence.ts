@@ -51,6 +51,7 @@ export class Evidence {
       this.epoch = body.epoch;
       this.isBehind = true;
     }
+    if (body.type === "fleet-resumed") this.isBehind = false;
     if (body.type === "host-reported") this.#reported(sequence, body);
     if (body.type === "host-held") this.host(body.hostId).hold = body.kind;
     if (body.type === "host-released") this.host(body.hostId).hold = null;

@@ -46,10 +46,11 @@ function stillRouting(hostId: HostId, truth: Truth, service: ServiceEvidence): H
 /** An edge whose nginx is down routes to nobody, and takes nobody's place. */
 function notYetIn(truth: Truth, service: ServiceEvidence): string | null {
   for (const edgeId of service.countedEdges()) {
-    // Whom an edge has ejected it leaves out of a list that names it.
+    // Whom an edge has ejected it leaves out of a list that names it, also of one that a restored ledger never said.
+    const { ejected } = service.edge(edgeId);
     const lists = truth
       .listsOf(edgeId, service.name)
-      .map((list) => service.lists.get(list.revision) ?? list.members);
+      .map((list) => service.lists.get(list.revision) ?? [...list.members, ...ejected]);
     for (const { hostId } of service.wanted.members) {
       const missing = lists.some((members) => !members.some((each) => each.hostId === hostId));
       if (missing) return `workers of edge ${edgeId} do not route to ${hostId} yet, which is listed`;

@@ -1,6 +1,7 @@
 import { fold } from "@siding/control-plane/ledger/fold";
 import { intake } from "@siding/control-plane/messaging/intake";
 import { admitRollback, admitRollout } from "@siding/control-plane/orchestrator/admit";
+import { resumeFleet } from "@siding/control-plane/orchestrator/behind";
 import { controlRollout } from "@siding/control-plane/orchestrator/control";
 import { decideAll } from "@siding/control-plane/orchestrator/decide";
 import { declareService, registerRelease } from "@siding/control-plane/orchestrator/declare";
@@ -25,6 +26,7 @@ export const productionBrain = {
   releaseHost,
   excludeEdge,
   includeEdge,
+  resumeFleet,
 };
 
 /** Production's pure parts, or a copy of them with a planted mistake. */
@@ -35,6 +37,7 @@ export const brainFiles = [
   "ledger/fold.ts",
   "messaging/intake.ts",
   "orchestrator/admit.ts",
+  "orchestrator/behind.ts",
   "orchestrator/control.ts",
   "orchestrator/decide.ts",
   "orchestrator/declare.ts",

@@ -66,12 +66,16 @@ export type Fault =
     }
   /** Somebody sets the control plane's wall clock. */
   | { readonly kind: "clock-set"; readonly atMs: number; readonly byMs: number }
-  /** The control plane's ledger is replaced by a backup that was made after a share of its commits. */
+  /**
+   * The control plane's ledger is replaced by a backup that was made after a share of its commits. So long after that is
+   * noticed the operator says go on; null: it waits until somebody wants something of a rollout.
+   */
   | {
       readonly kind: "ledger-restored";
       readonly atMs: number;
       readonly share: number;
       readonly forMs: number;
+      readonly goOnAfterMs: number | null;
     }
   /** The disk of the control plane is full. */
   | { readonly kind: "ledger-full"; readonly atMs: number; readonly forMs: number }

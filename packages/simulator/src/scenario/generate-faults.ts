@@ -20,17 +20,30 @@ export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
     const atMs = random.int(1_000, draft.healAtMs);
     return random.pick(kinds)(random, draft, atMs);
   });
-  return [...faults, ...rareFaultsOf(random, draft)];
+  const rare = rareFaultsOf(random, draft);
+  const isRestored = rare.some(({ kind }) => kind === "ledger-restored");
+  return [...faults, ...rare, ...(isRestored ? [] : restoresOf(random.fork("go-on"), draft))];
 }
 
 /** What happens once in years, and then to one who remembers nothing of this page. */
 function rareFaultsOf(random: Random, draft: Draft): readonly Fault[] {
   const atMs = random.int(10_000, draft.healAtMs);
   if (random.chance(0.08) && draft.services.length === 1) {
-    return [{ kind: "ledger-restored", atMs, share: random.share(), forMs: random.spread(50, 60_000) }];
+    const forMs = random.spread(50, 60_000);
+    return [{ kind: "ledger-restored", atMs, share: random.share(), forMs, goOnAfterMs: null }];
   }
   if (!random.chance(0.06)) return [];
   return [{ kind: "host-cloned", atMs, hostId: anyHost(random, draft), forMs: random.int(30_000, 300_000) }];
+}
+
+/** A backup is restored, and a person looks and says go on; or two services have one ledger, and go on each by itself. */
+function restoresOf(random: Random, { services, healAtMs }: Draft): readonly Fault[] {
+  const isShared = services.length > 1;
+  if (!random.chance(isShared ? 0.3 : 0.05)) return [];
+  const goOnAfterMs = isShared && random.chance(0.5) ? null : random.spread(1, 120_000);
+  const atMs = random.int(10_000, healAtMs);
+  const forMs = random.spread(50, 60_000);
+  return [{ kind: "ledger-restored", atMs, share: random.share(), forMs, goOnAfterMs }];
 }
 
 const makers: readonly Make[] = [
