@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -116,6 +116,34 @@ describe("an edge's agent", () => {
     expect(await throughEdge()).toBe(200);
     await rig.upAndHeard();
     expect(rig.saidOfUpstream()).toEqual(before);
+  });
+
+  it("whose machine has lost power serves nobody before it hears what is current, or has waited", async () => {
+    await until("the revision", served(rig.apply(content(true, null))));
+    const loseNginx = async () => {
+      rig.kill();
+      await rig.teardown();
+    };
+    await loseNginx();
+    await rig.upAndHeard();
+    expect(rig.saidOfUpstream()).toMatchObject({
+      serving: null,
+      trouble: {
+        message: expect.stringContaining("so it serves nobody: it asks the control plane") as unknown,
+      },
+    });
+    await expect(throughEdge()).rejects.toThrow("ENOENT");
+    await until("the current revision", served(rig.apply(content(false, null))));
+    expect(await throughEdge()).toBe(503);
+    expect(rig.agentLog).not.toContain("edge-unheard");
+
+    await until("the revision", served(rig.apply(content(true, null))));
+    await loseNginx();
+    rig.stopNats();
+    rig.startAgent();
+    await until("a loud word", () => /"level":50.*"event":"edge-unheard".*the last lists/.test(rig.agentLog));
+    await until("the last list", () => existsSync(join(rig.folder, "run", "current", "web.sock")));
+    expect(await throughEdge()).toBe(200);
   });
 
   it("that is killed at an apply applies it when it is back", async () => {

@@ -2,12 +2,13 @@ import type { UpstreamName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import type { Result } from "@siding/shared/result";
 import { prepare, prepared, prepareWakeAtMs } from "./candidate.ts";
+import { coldMessage, currentWithinMs, hasWaited, newestLists } from "./cold-start.ts";
 import { backoffMs } from "./complaint.ts";
 import type { Effect } from "./effect.ts";
 import { followHealth } from "./ejection.ts";
-import type { EdgeEvent, ServedRevision } from "./event.ts";
-import { askListed, listedWakeAtMs } from "./listed.ts";
-import type { EdgeCondition, MachineState, Upstream } from "./state.ts";
+import type { EdgeEvent, EdgeStart, ServedRevision } from "./event.ts";
+import { askListed, listedWakeAtMs, rememberEjected } from "./listed.ts";
+import type { EdgeCondition, EdgeDeed, MachineState, Upstream } from "./state.ts";
 import { applied, apply, edgeBack, foundServed, sayEdgeTrouble, sayOverdue } from "./upstream.ts";
 import { askWatched, watchWakeAtMs } from "./watch.ts";
 
@@ -23,9 +24,9 @@ interface EdgeMove {
 export function edgeHappened(state: MachineState, event: EdgeEvent, nowMs: number): MachineState {
   switch (event.kind) {
     case "edge-started":
-      return edgeAnswered(started(state, event.result, nowMs), "starting", event.op, event.result, nowMs);
+      return edgeStarted(state, event.op, event.result, nowMs);
     case "edge-recovered":
-      return edgeAnswered(state, "recovering", event.op, event.result, nowMs);
+      return edgeAnswered(state, event.op, event.result, nowMs);
     case "edge-down":
       return edgeDown(state, event.message, nowMs);
     case "upstream-prepared": {
@@ -45,10 +46,11 @@ export function edgeHappened(state: MachineState, event: EdgeEvent, nowMs: numbe
 export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
   const effects: Effect[] = [];
   let { edge } = state;
-  if (edge.kind === "broken" && edge.atMs <= nowMs) {
-    const again = tryAgain(edge.again, edge.tries + 1);
-    edge = again.edge;
-    effects.push(again.effect);
+  const due = dueDeed(state, nowMs);
+  if (due !== null) {
+    const begun = attempt(due.deed, due.tries, state.upstreams);
+    edge = begun.edge;
+    effects.push(begun.effect);
   }
   const upstreams = new Map(
     [...state.upstreams].map(([name, upstream]) => [name, followHealth(upstream, nowMs)]),
@@ -66,12 +68,23 @@ export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
   return { state: { ...state, edge, upstreams }, effects };
 }
 
-/** The effect that starts the edge or brings it back, and the condition that waits for its answer. */
-export function tryAgain(again: "start" | "recover", tries: number): { edge: EdgeCondition; effect: Effect } {
-  const op = `edge-${again}#${tries}`;
-  return again === "start"
-    ? { edge: { kind: "starting", op, tries }, effect: { kind: "start-edge", op } }
-    : { edge: { kind: "recovering", op, tries }, effect: { kind: "recover-edge", op } };
+/** What is to be done about the edge itself, by now. */
+function dueDeed({ edge, upstreams }: MachineState, nowMs: number): { deed: EdgeDeed; tries: number } | null {
+  if (edge.kind === "broken" && edge.atMs <= nowMs) return { deed: edge.again, tries: edge.tries + 1 };
+  if (edge.kind === "cold" && hasWaited(edge, upstreams, nowMs)) return { deed: "start", tries: 1 };
+  return null;
+}
+
+/** The effect that finds the edge, starts it or brings it back, and the condition that waits for its answer. */
+export function attempt(
+  deed: EdgeDeed,
+  tries: number,
+  upstreams: ReadonlyMap<UpstreamName, Upstream>,
+): { edge: EdgeCondition; effect: Effect } {
+  const op = `edge-${deed}#${tries}`;
+  const edge: EdgeCondition = { kind: "trying", deed, op, tries };
+  if (deed === "recover") return { edge, effect: { kind: "recover-edge", op } };
+  return { edge, effect: { kind: "start-edge", op, lists: deed === "find" ? null : newestLists(upstreams) } };
 }
 
 export function edgeWakeAtMs(state: MachineState): (number | null)[] {
@@ -84,7 +97,8 @@ export function edgeWakeAtMs(state: MachineState): (number | null)[] {
     watchWakeAtMs(upstream),
     listedWakeAtMs(upstream),
   ]);
-  return [edge.kind === "broken" ? edge.atMs : null, ...ofUpstreams];
+  const ofEdge = edge.kind === "broken" ? edge.atMs : edge.kind === "cold" ? edge.untilMs : null;
+  return [ofEdge, ...ofUpstreams];
 }
 
 /** One reload at a time; the oldest revision first, so that nobody waits for ever. */
@@ -103,35 +117,51 @@ function someoneIsApplied(upstreams: ReadonlyMap<UpstreamName, Upstream>): boole
   return [...upstreams.values()].some(({ attempt }) => attempt.kind === "asked");
 }
 
-function started(
+function edgeStarted(
   state: MachineState,
-  result: Result<readonly ServedRevision[], StepFailure>,
+  op: string,
+  result: Result<EdgeStart, StepFailure>,
   nowMs: number,
 ): MachineState {
-  if (!result.ok) return state;
-  const byName = new Map(result.value.map((served) => [served.upstream, served]));
-  return eachUpstream(state, (upstream) =>
+  const { edge } = state;
+  if (edge.kind !== "trying" || edge.op !== op || !result.ok) return edgeAnswered(state, op, result, nowMs);
+  const { kind, confirmed } = result.value;
+  const byName = new Map(confirmed.map((served) => [served.upstream, served]));
+  if (kind === "cold") return turnedCold(state, byName, nowMs);
+  const found = eachUpstream(state, (upstream) =>
     foundServed(upstream, byName.get(upstream.journal.upstream), nowMs),
   );
+  return edgeAnswered(found, op, result, nowMs);
+}
+
+/** Nobody is served, so that there is time to hear what is current; who was ejected stays so until it answers well. */
+function turnedCold(
+  state: MachineState,
+  confirmed: ReadonlyMap<UpstreamName, ServedRevision>,
+  nowMs: number,
+): MachineState {
+  const edge: EdgeCondition = { kind: "cold", untilMs: nowMs + currentWithinMs };
+  return eachUpstream({ ...state, edge }, (upstream) => {
+    const { ejected = [] } = confirmed.get(upstream.journal.upstream) ?? {};
+    return sayEdgeTrouble({ ...upstream, listed: rememberEjected(upstream.listed, ejected) }, coldMessage);
+  });
 }
 
 function edgeAnswered(
   state: MachineState,
-  kind: "starting" | "recovering",
   op: string,
   result: Result<unknown, StepFailure>,
   nowMs: number,
 ): MachineState {
   const { edge } = state;
-  if (edge.kind !== kind || edge.op !== op) return state;
+  if (edge.kind !== "trying" || edge.op !== op) return state;
   if (result.ok) {
     const up: EdgeCondition = { kind: "up", tries: edge.tries, sinceMs: nowMs };
     return eachUpstream({ ...state, edge: up }, (upstream) => edgeBack(upstream, nowMs));
   }
   const { message } = result.error;
-  const again = kind === "starting" ? "start" : "recover";
   const atMs = nowMs + backoffMs(edge.tries);
-  const broken: EdgeCondition = { kind: "broken", again, atMs, tries: edge.tries, message };
+  const broken: EdgeCondition = { kind: "broken", again: edge.deed, atMs, tries: edge.tries, message };
   return eachUpstream({ ...state, edge: broken }, (upstream) => sayEdgeTrouble(upstream, message));
 }
 
@@ -141,11 +171,11 @@ function edgeAnswered(
  */
 function edgeDown(state: MachineState, message: string, nowMs: number): MachineState {
   const { edge } = state;
-  if (edge.kind === "absent" || edge.kind === "broken") return state;
+  if (edge.kind === "absent" || edge.kind === "broken" || edge.kind === "cold") return state;
   const well = edge.kind === "up" && nowMs - edge.sinceMs >= wellAfterMs;
   const tries = well ? 0 : edge.tries;
   const atMs = tries <= 1 ? nowMs : nowMs + backoffMs(tries);
-  const again = edge.kind === "starting" ? "start" : "recover";
+  const again = edge.kind === "trying" ? edge.deed : "recover";
   return { ...state, edge: { kind: "broken", again, atMs, tries, message } };
 }
 

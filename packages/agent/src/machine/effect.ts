@@ -125,18 +125,22 @@ export function questionOf(check: EdgeCheck): Question {
   return "http" in check ? { http: check.http } : { tcp: true };
 }
 
+/** What nginx is to serve of one upstream. */
+export interface ListToServe {
+  readonly content: UpstreamContent;
+  readonly revision: number;
+  /** Members that are left out, as `hostId/slot`; never all. */
+  readonly ejected: readonly string[];
+}
+
 export type EdgeEffect =
-  /** Find or start the inner nginx. Answer: `edge-started`. */
-  | { readonly kind: "start-edge"; readonly op: OpId }
+  /**
+   * Take the inner nginx over where it runs; else start one that serves these lists from its first request on. Null:
+   * start none. Answer: `edge-started`.
+   */
+  | { readonly kind: "start-edge"; readonly op: OpId; readonly lists: readonly ListToServe[] | null }
   /** Make nginx serve this less the ejected, for certain, or keep what it serves. Answer: `upstream-applied`. */
-  | {
-      readonly kind: "apply-upstream";
-      readonly op: OpId;
-      readonly content: UpstreamContent;
-      readonly revision: number;
-      /** Members that are left out, as `hostId/slot`; never all. */
-      readonly ejected: readonly string[];
-    }
+  | ({ readonly kind: "apply-upstream"; readonly op: OpId } & ListToServe)
   /** Have nginx test this without serving it. Answer: `upstream-prepared`. */
   | {
       readonly kind: "prepare-upstream";

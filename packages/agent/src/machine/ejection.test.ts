@@ -170,7 +170,7 @@ it("an agent that starts anew keeps its ejections until the member answers well"
   world.answers["start-edge"] = ({ op }) => ({
     kind: "edge-started",
     op,
-    result: { ok: true, value: [served] },
+    result: { ok: true, value: { kind: "serving", confirmed: [served] } },
   });
   world.asked.length = 0;
   world.restart();

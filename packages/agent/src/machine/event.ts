@@ -61,7 +61,7 @@ export type EdgeEvent =
   | {
       readonly kind: "edge-started";
       readonly op: OpId;
-      readonly result: Result<readonly ServedRevision[], StepFailure>;
+      readonly result: Result<EdgeStart, StepFailure>;
     }
   | {
       readonly kind: "upstream-applied";
@@ -78,6 +78,12 @@ export type EdgeEvent =
   | { readonly kind: "edge-recovered"; readonly op: OpId; readonly result: Result<null, StepFailure> }
   /** The inner nginx's master is gone and nobody asked for it. */
   | { readonly kind: "edge-down"; readonly message: string };
+
+/** `cold`: no nginx runs and none was to be started, so that nobody is served what was confirmed last. */
+export interface EdgeStart {
+  readonly kind: "serving" | "cold";
+  readonly confirmed: readonly ServedRevision[];
+}
 
 export interface FoundRelease {
   readonly service: ServiceName;

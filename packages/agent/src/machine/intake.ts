@@ -3,13 +3,14 @@ import { contentDigest } from "@siding/shared/digest";
 import type { CommandId, UpstreamName } from "@siding/shared/ids";
 import type { RefusalCode } from "@siding/shared/report";
 import { beginPrepare, discard } from "./candidate.ts";
+import { coldMessage } from "./cold-start.ts";
 import { beginDrain } from "./drain.ts";
 import { withUpstream } from "./edge.ts";
 import { beginShot } from "./hook.ts";
 import { newInstance } from "./instance.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { instanceRefKey, withJournal } from "./move.ts";
-import type { Instance, MachineState, Upstream } from "./state.ts";
+import type { EdgeCondition, Instance, MachineState, Upstream } from "./state.ts";
 import { beginRestart, beginUpdate } from "./update.ts";
 import { acceptRevision, sayEdgeTrouble } from "./upstream.ts";
 import { beginRejoin, beginVerify } from "./verify.ts";
@@ -161,13 +162,20 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
     );
   }
   if (known !== undefined && command.revision <= known.journal.revision) {
-    return takeAgain(state, command, known.journal.revision, known.journal.digest);
+    return takeAgain(state, command, known);
   }
   const accepted = taken(known, command, nowMs);
+  if (accepted === undefined) return { state, refusal: null, say };
   // Why it is not served at once is known already.
-  const next =
-    accepted && state.edge.kind === "broken" ? sayEdgeTrouble(accepted, state.edge.message) : accepted;
-  return { state: next === undefined ? state : withUpstream(state, name, next), refusal: null, say };
+  const why = troubleOf(state.edge);
+  const next = why === null ? accepted : sayEdgeTrouble(accepted, why);
+  return { state: withUpstream(state, name, { ...next, heard: true }), refusal: null, say };
+}
+
+/** Why this edge serves nothing that is new; null where it does, or is about to. */
+function troubleOf(edge: EdgeCondition): string | null {
+  if (edge.kind === "broken") return edge.message;
+  return edge.kind === "cold" ? coldMessage : null;
 }
 
 /** Undefined where nothing is known of the upstream and nothing is to be. */
@@ -183,14 +191,17 @@ function taken(known: Upstream | undefined, command: ApplyRevision, nowMs: numbe
   }
 }
 
-function takeAgain(state: MachineState, command: ApplyRevision, revision: number, digest: string): Taken {
-  const name = command.content.upstream;
+function takeAgain(state: MachineState, command: ApplyRevision, known: Upstream): Taken {
+  const { upstream: name, revision, digest } = known.journal;
   const say = { kind: "upstream", name } as const;
   if (command.revision < revision) {
     const message = `revision ${command.revision}; ${revision} was accepted for ${name}`;
     return refused(state, command, "stale-revision", message, say);
   }
-  if (command.digest === digest) return { state, refusal: null, say };
+  if (command.digest === digest) {
+    const heard = known.heard ? state : withUpstream(state, name, { ...known, heard: true });
+    return { state: heard, refusal: null, say };
+  }
   return refused(
     state,
     command,

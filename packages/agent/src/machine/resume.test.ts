@@ -171,7 +171,7 @@ describe("an agent that was killed", () => {
     world.answers["start-edge"] = ({ op }) => ({
       kind: "edge-started",
       op,
-      result: { ok: true, value: [served] },
+      result: { ok: true, value: { kind: "serving", confirmed: [served] } },
     });
     world.restart();
     world.run(100);

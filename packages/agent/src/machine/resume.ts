@@ -1,5 +1,5 @@
 import type { Incarnation } from "@siding/shared/ids";
-import { tryAgain } from "./edge.ts";
+import { attempt } from "./edge.ts";
 import type { Effect, FoundProcess } from "./effect.ts";
 import { asleep } from "./instance.ts";
 import type { AcceptedCommand, InstanceJournal, Journal } from "./journal.ts";
@@ -27,16 +27,18 @@ export function resume({ agent, journal, incarnation, bootId }: Awakening, nowMs
   const instances = journal.instances.map((each) => (booted ? onNewClock(each, nowMs) : each));
   const isHost = agent.roles.includes("host");
   const isEdge = agent.roles.includes("edge");
-  const firstTry = isEdge ? tryAgain("start", 1) : null;
+  const upstreams = new Map(journal.upstreams.map((each) => [each.upstream, unconfirmed(each, nowMs)]));
+  const firstTry = isEdge ? attempt("find", 1, upstreams) : null;
   const state: MachineState = {
     agent,
     incarnation,
-    bootId,
+    // Only a host's commands have times. What an edge alone need not write down, no full disk keeps it from serving.
+    bootId: isHost ? bootId : journal.bootId,
     controlPlane: journal.controlPlane,
     readiness: { kind: "waiting", forProcesses: isHost, forEdge: isEdge },
     link: { kind: "down" },
     instances: new Map(instances.map((each) => [instanceRefKey(each), asleep(each, nowMs)])),
-    upstreams: new Map(journal.upstreams.map((each) => [each.upstream, unconfirmed(each, nowMs)])),
+    upstreams,
     edge: firstTry?.edge ?? { kind: "absent" },
     said: { sequence: 0, instances: new Map(), upstreams: new Map() },
   };

@@ -36,6 +36,7 @@ export interface AgentIdentity {
 export interface MachineState {
   readonly agent: AgentIdentity;
   readonly incarnation: Incarnation;
+  /** Whose clock the times in the journal are on. */
   readonly bootId: string;
   readonly controlPlane: ControlPlaneSeen | null;
   readonly readiness: Readiness;
@@ -162,6 +163,8 @@ export interface Upstream {
   readonly journal: UpstreamJournal;
   readonly served: ServedRevision | null;
   readonly attempt: ApplyAttempt;
+  /** The control plane has spoken of it since this agent started. */
+  readonly heard: boolean;
   /** Why the newest accepted revision is not served: nginx says no to it, or it is in trouble and tried again. */
   readonly complaint: {
     readonly kind: "refused" | "trouble";
@@ -219,16 +222,22 @@ export type Standing =
   | { readonly kind: "failing"; readonly falls: number; readonly detail: string }
   | { readonly kind: "held"; readonly falls: number; readonly detail: string; readonly untilMs: number };
 
-/** The inner nginx, as far as applying depends on it. `absent` without the edge role. */
+/**
+ * The inner nginx, as far as applying depends on it. `absent` without the edge role. `cold`: none runs, so nobody is
+ * served; before one is started, the control plane may say what is current, until `untilMs`.
+ */
 export type EdgeCondition =
   | { readonly kind: "absent" }
-  | { readonly kind: "starting"; readonly op: OpId; readonly tries: number }
+  | { readonly kind: "trying"; readonly deed: EdgeDeed; readonly op: OpId; readonly tries: number }
+  | { readonly kind: "cold"; readonly untilMs: number }
   | { readonly kind: "up"; readonly tries: number; readonly sinceMs: number }
-  | { readonly kind: "recovering"; readonly op: OpId; readonly tries: number }
   | {
       readonly kind: "broken";
-      readonly again: "start" | "recover";
+      readonly again: EdgeDeed;
       readonly atMs: number;
       readonly tries: number;
       readonly message: string;
     };
+
+/** `find` takes over what runs, `start` also starts what does not, `recover` replaces a master that has died. */
+export type EdgeDeed = "find" | "start" | "recover";

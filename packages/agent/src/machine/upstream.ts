@@ -17,6 +17,7 @@ export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
     journal,
     served: null,
     attempt: { kind: "due", atMs: nowMs, tries: 0 },
+    heard: false,
     complaint: null,
     overdueAtMs: null,
     watched: watch(new Map(), journal.content, nowMs),

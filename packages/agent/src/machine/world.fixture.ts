@@ -3,7 +3,6 @@ import { contentDigest } from "@siding/shared/digest";
 import type {
   CommandId,
   ControlPlaneId,
-  Digest,
   HostId,
   Incarnation,
   ServiceName,
@@ -14,8 +13,8 @@ import type {
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import { ok } from "@siding/shared/result";
 import { makeTarget, type Target, type TargetSpec } from "@siding/shared/target";
-import type { Effect, EffectKind, FoundProcess } from "./effect.ts";
-import type { Event, FoundRelease } from "./event.ts";
+import type { Effect, EffectKind, FoundProcess, ListToServe } from "./effect.ts";
+import type { Event, FoundRelease, ServedRevision } from "./event.ts";
 import { emptyJournal, type Journal } from "./journal.ts";
 import { resume } from "./resume.ts";
 import type { AgentIdentity, MachineState } from "./state.ts";
@@ -73,6 +72,7 @@ export class World {
   readonly releases: FoundRelease[] = [];
   readonly #queue: Scheduled[] = [];
   #wakeAtMs: number | null = null;
+  #nginxRuns = false;
   #starts = 0;
   #incarnations = 0;
 
@@ -85,12 +85,18 @@ export class World {
   restart(bootId = this.journal.bootId): MachineState {
     this.#incarnations += 1;
     this.#queue.length = 0;
-    if (bootId !== this.journal.bootId) this.processes.clear();
+    if (bootId !== this.journal.bootId) this.cutPower();
     const incarnation = `inc${this.#incarnations}` as Incarnation;
     const journal = structuredClone(this.journal);
     this.#take(resume({ agent, journal, incarnation, bootId }, this.nowMs));
     this.happen({ kind: "connected", beatOffset: 1 });
     return this.state;
+  }
+
+  /** Ends what runs. */
+  cutPower(): void {
+    this.processes.clear();
+    this.#nginxRuns = false;
   }
 
   happen(event: Event): void {
@@ -259,8 +265,12 @@ export class World {
       case "cancel-hook":
       case "prune-releases":
         return null;
-      case "start-edge":
-        return { kind: "edge-started", op: effect.op, result: ok([]) };
+      case "start-edge": {
+        const kind = this.#nginxRuns || effect.lists !== null ? "serving" : "cold";
+        this.#nginxRuns = kind === "serving";
+        const confirmed = (effect.lists ?? []).map(servedOf);
+        return { kind: "edge-started", op: effect.op, result: ok({ kind, confirmed }) };
+      }
       case "recover-edge":
         return { kind: "edge-recovered", op: effect.op, result: ok(null) };
       case "apply-upstream":
@@ -280,25 +290,23 @@ export class World {
   }
 }
 
-export function appliedWell({
-  op,
-  content,
-  revision,
-  ejected,
-}: Extract<Effect, { kind: "apply-upstream" }>): Event {
-  const { upstream } = content;
-  const digest: Digest = contentDigest(content);
-  const served = {
-    upstream,
+export function appliedWell(effect: Extract<Effect, { kind: "apply-upstream" }>): Event {
+  const { op, content } = effect;
+  return { kind: "upstream-applied", op, upstream: content.upstream, result: ok(servedOf(effect)) };
+}
+
+/** As nginx would serve it. */
+export function servedOf({ content, revision, ejected }: ListToServe): ServedRevision {
+  return {
+    upstream: content.upstream,
     revision,
-    digest,
+    digest: contentDigest(content),
     generation: revision,
     reloads: 1,
     ejections: 0,
     ejected,
     turnoverMs: 5,
   };
-  return { kind: "upstream-applied", op, upstream, result: ok(served) };
 }
 
 /** A revision with the instances of these hosts listed, and these watched under the given attempt. */

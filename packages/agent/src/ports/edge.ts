@@ -41,6 +41,14 @@ export interface ServedUpstream {
   readonly turnoverMs: number;
 }
 
+/** What nginx is to serve. */
+export interface Wanted {
+  readonly content: UpstreamContent;
+  readonly revision: number;
+  /** Members that nginx is not given although the revision lists them, as `hostId/slot`. */
+  readonly ejected: readonly string[];
+}
+
 export interface AppliedUpstream extends ServedUpstream {
   /** False where nothing that nginx reads had changed. */
   readonly reloaded: boolean;
@@ -48,8 +56,11 @@ export interface AppliedUpstream extends ServedUpstream {
 
 export interface EdgeFacts {
   readonly nginxVersion: string;
-  /** Whether the start found nginx running, or started it; the user's own is never started. */
-  readonly inner: "taken-over" | "started" | "not-running";
+  /**
+   * Whether the start found nginx running, or started it. `cold`: none runs, and none was to be started; the user's own
+   * never is (`not-running`).
+   */
+  readonly inner: "taken-over" | "started" | "cold" | "not-running";
   readonly served: readonly ServedUpstream[];
   /** Things that a person should put right; the edge works on. */
   readonly warnings: readonly string[];
@@ -60,8 +71,11 @@ export interface EdgeFacts {
  * by the machine. Calls are carried out one after the other.
  */
 export interface Edge {
-  /** Serves what was last confirmed. An inner nginx that runs and serves it is taken over untouched. */
-  start(): Promise<EdgeResult<EdgeFacts>>;
+  /**
+   * An inner nginx that runs is taken over untouched. Where none does, another one is started, and no request reaches it
+   * before it serves these lists; of one that can't be served it serves what was confirmed last. Null starts none.
+   */
+  start(lists: readonly Wanted[] | null): Promise<EdgeResult<EdgeFacts>>;
   /**
    * Makes nginx serve the content, and returns when it does for certain. After a failure the last confirmed content is
    * in place again. An empty member list answers 503 and keeps the name alive.

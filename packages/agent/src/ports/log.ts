@@ -19,6 +19,8 @@ type LogEvent =
   | "upstream-refused"
   | "upstream-trouble"
   | "edge-warning"
+  | "edge-cold"
+  | "edge-unheard"
   | "edge-down"
   | "edge-failed"
   | "effect-failed"

@@ -1,3 +1,5 @@
+import { coldMessage, unheard, unheardMessage } from "../machine/cold-start.ts";
+import type { Effect } from "../machine/effect.ts";
 import { ejectedReports, judge, sameKeys } from "../machine/ejection.ts";
 import type { Event } from "../machine/event.ts";
 import type { AcceptedCommand } from "../machine/journal.ts";
@@ -8,11 +10,7 @@ import type { Log } from "../ports/log.ts";
 /** Tells in the log what a step did: the machine itself is pure and can't. */
 export function narrate(log: Log, event: Event, before: MachineState, { state, effects }: Step): void {
   narrateEvent(log, event);
-  for (const effect of effects) {
-    if (effect.kind !== "send-report" || effect.report.kind !== "refused") continue;
-    const { commandId, code, message } = effect.report;
-    log.warn("command-refused", { commandId, code, message });
-  }
+  for (const effect of effects) narrateEffect(log, effect, state);
   narrateCommands(log, before, state);
   narrateUpstreams(log, before, state);
 }
@@ -27,9 +25,21 @@ function narrateEvent(log: Log, event: Event): void {
     const { service, slot, hook, result } = event;
     if (result.ok) log.info("hook-ended", { service, slot, hook });
     else log.warn("hook-failed", { service, slot, hook, code: result.error.code, why: result.error.message });
+  } else if (event.kind === "edge-started" && event.result.ok && event.result.value.kind === "cold") {
+    log.warn("edge-cold", { why: coldMessage });
   } else if (event.kind === "edge-down") {
     log.error("edge-down", { why: event.message });
   }
+}
+
+function narrateEffect(log: Log, effect: Effect, { upstreams }: MachineState): void {
+  if (effect.kind === "send-report" && effect.report.kind === "refused") {
+    const { commandId, code, message } = effect.report;
+    log.warn("command-refused", { commandId, code, message });
+  }
+  if (effect.kind !== "start-edge" || effect.lists === null) return;
+  const last = unheard(upstreams);
+  if (last.length > 0) log.error("edge-unheard", { upstreams: last, why: unheardMessage });
 }
 
 function narrateCommands(log: Log, before: MachineState, after: MachineState): void {

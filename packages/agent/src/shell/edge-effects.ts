@@ -9,13 +9,15 @@ export async function carryOutOnEdge(edge: Edge, effect: EdgeEffect, log: Log): 
   const { op } = effect;
   switch (effect.kind) {
     case "start-edge": {
-      const started = await edge.start();
+      const started = await edge.start(effect.lists);
       if (!started.ok) {
         log.error("edge-failed", { effect: effect.kind, why: started.error.message });
         return { kind: "edge-started", op, result: started };
       }
-      for (const warning of started.value.warnings) log.warn("edge-warning", { warning });
-      return { kind: "edge-started", op, result: ok(started.value.served) };
+      const { inner, served, warnings } = started.value;
+      for (const warning of warnings) log.warn("edge-warning", { warning });
+      const kind = inner === "cold" ? "cold" : "serving";
+      return { kind: "edge-started", op, result: ok({ kind, confirmed: served }) };
     }
     case "recover-edge": {
       const recovered = await edge.recover();

@@ -1,5 +1,5 @@
 import type { UpstreamContent } from "@siding/shared/command";
-import type { HostId, Labels, ServiceName, Slot } from "@siding/shared/ids";
+import type { HostId, Labels, ServiceName, Slot, UpstreamName } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import {
@@ -176,12 +176,20 @@ function edgeView(
     counted: edge.counted.includes(spec.edge.upstream),
     confirmed: confirmedRevision(edge, spec.edge.upstream),
     refused: report?.refused ?? null,
-    trouble: report?.trouble ?? null,
+    trouble: edgeTrouble(live, edge, spec.edge.upstream),
     probes: report?.probes ?? [],
     prepared: report?.prepared?.revision ?? 0,
     ejected: report?.ejected ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
   };
+}
+
+/** Why an edge does not serve the newest revision, or why its agent can do nothing at all. */
+export function edgeTrouble(live: LiveFleet, { hostId, upstreams }: HostRecord, upstream: UpstreamName) {
+  const report = upstreams[upstream];
+  const stuck = live.beats.get(hostId)?.trouble ?? null;
+  if (stuck === null) return report?.trouble ?? null;
+  return { revision: report?.revision ?? 0, message: `its agent can do nothing: ${stuck}` };
 }
 
 function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {

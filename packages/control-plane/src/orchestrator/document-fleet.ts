@@ -1,7 +1,7 @@
 import { type HostId, type InstanceKey, instanceKey, type TargetId, type Version } from "@siding/shared/ids";
 import type { EdgeDocument, FleetSummary, HostDocument } from "@siding/shared/rest";
 import { isBlind, livenessOf } from "../fleet/live.ts";
-import { edgesOf, knownHosts } from "../fleet/snapshot.ts";
+import { edgesOf, edgeTrouble, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type Behind, emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
@@ -138,7 +138,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
         reloads: report?.reloads ?? 0,
         ejections: report?.ejections ?? 0,
         refused: report?.refused?.message ?? null,
-        trouble: report?.trouble?.message ?? null,
+        trouble: edgeTrouble(live, host, spec.edge.upstream)?.message ?? null,
       };
     }),
   };

@@ -86,10 +86,11 @@ function edgesGate({ rollout, snapshot }: Survey): ClosedGate | null {
   const sinceMs =
     silent.liveness.kind === "alive" ? rollout.createdAtMs : sinceOf(silent.liveness, rollout.resumedAtMs);
   const atMs = Math.max(sinceMs, rollout.resumedAtMs) + defaults.edgeDeadlineMs;
-  const message =
+  const what =
     silent.liveness.kind === "alive"
       ? `edge ${silent.hostId} has not confirmed any revision of upstream ${snapshot.upstream.name} yet`
       : `edge ${silent.hostId} is not heard from: no host is taken out that it might still route to. Check siding-agent there`;
+  const message = silent.trouble === null ? what : `${what}; it says: ${silent.trouble.message}`;
   const code = silent.liveness.kind === "alive" ? ("edge-confirm" as const) : ("edge-silent" as const);
   return {
     reason: { code, message, hostId: silent.hostId, untilMs: atMs },

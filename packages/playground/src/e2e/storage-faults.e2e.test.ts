@@ -28,14 +28,17 @@ async function withSmallDisk(
   folder: string,
   use: (disk: SmallDisk) => Promise<void>,
 ): Promise<void> {
-  await host.stop();
+  // An inner nginx that ran on would work where nobody finds it any more.
+  const stop = () => (fleet().edge().agent === host ? host.teardown() : host.stop());
+  await stop();
   const disk = SmallDisk.over(fleet().yard, folder, 8);
   await startAndHear(host);
   if (disk === null) return skip();
   try {
     await use(disk);
   } finally {
-    await host.stop();
+    disk.clear();
+    await stop();
     disk.remove();
     await startAndHear(host);
   }
@@ -114,6 +117,30 @@ test("no room for an agent's journal: it promises nothing, says why, and goes on
       const hosts = await fleet().api.hosts();
       expect(hosts.find((each) => each.id === "h1")?.trouble).toContain(path);
       expect(logOf("agent-h1")).toContain(`"hostId":"h1","event":"journal-not-written","why":"${path}`);
+      disk.clear();
+      await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
+    });
+  });
+});
+
+test.for<[what: string, folder: (edge: Agent) => string, path: string]>([
+  ["the list that nginx reads", ({ runDir }) => runDir, "/inner-\\d+/upstreams"],
+  ["what it has confirmed", ({ dataDir }) => `${dataDir}/edge`, "/upstreams"],
+  ["its journal", ({ dataDir }) => dataDir, ""],
+])("no room on an edge for %s: it serves on, says why, and goes on by itself", async (row, context) => {
+  const [, folderOf, path] = row;
+  const edge = fleet().edge().agent;
+  const folder = folderOf(edge);
+  await withSmallDisk(context, edge, folder, async (disk) => {
+    const from = (await servingVersions(fleet()))[0] ?? "";
+    await expectNothingLost(fleet(), VERSIONS, async () => {
+      disk.fill();
+      const { id } = await fleet().roll({ version: from === "v1" ? "v2" : "v1" });
+      const words = new RegExp(`e1.*no space left in ${folder}${path}: make room there`, "s");
+      const isTold = ({ waiting }: RolloutDocument) => waiting.some(({ message }) => words.test(message));
+      const waits = await reached(fleet().api, id, "the edge's own words", isTold, ROLLOUT_DEADLINE_MS);
+      expect(hasEnded(waits)).toBe(false);
+      expect(new Set(await servingVersions(fleet()))).toEqual(new Set([from]));
       disk.clear();
       await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });

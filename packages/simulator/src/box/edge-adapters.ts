@@ -8,7 +8,7 @@ export function carryOutOnEdge({ nginx, identity }: Box, agent: AgentLife, effec
   const { op } = effect;
   switch (effect.kind) {
     case "start-edge":
-      nginx.start((result) => agent.happen({ kind: "edge-started", op, result }));
+      nginx.start(effect.lists, (result) => agent.happen({ kind: "edge-started", op, result }));
       return;
     case "recover-edge":
       nginx.recover((result) => agent.happen({ kind: "edge-recovered", op, result }));

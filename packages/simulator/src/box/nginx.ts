@@ -1,4 +1,4 @@
-import type { ApplyFailure, ServedRevision } from "@siding/agent/machine/event";
+import type { ApplyFailure, EdgeStart, ServedRevision } from "@siding/agent/machine/event";
 import type { HostId, ServiceName } from "@siding/shared/ids";
 import type { StepFailure } from "@siding/shared/report";
 import { err, ok, type Result } from "@siding/shared/result";
@@ -56,16 +56,21 @@ export class Nginx implements Master {
     if (this.#master === "alive") this.#master = "dead";
   }
 
-  /** Find or start, then settle what an earlier agent left undecided. */
-  start(answer: Answer<readonly ServedRevision[], StepFailure>): void {
+  /** Find, and settle what an earlier agent left undecided; or start with these lists, where there are any to start with. */
+  start(lists: readonly Wanted[] | null, answer: Answer<EdgeStart, StepFailure>): void {
     this.#inTurn((done) => {
       this.soon(startMs, () => {
-        const finish = () => {
-          answer(ok([...this.#sites.values()].flatMap((site) => site.served() ?? [])));
+        const finish = (kind: EdgeStart["kind"]) => {
+          const confirmed = [...this.#sites.values()].flatMap((site) => site.served() ?? []);
+          answer(ok({ kind, confirmed }));
           done();
         };
-        if (this.isAlive) settleAll([...this.#sites.values()], finish);
-        else this.#replace(finish);
+        if (this.isAlive) settleAll([...this.#sites.values()], () => finish("serving"));
+        else if (lists === null && this.#master === "none") finish("cold");
+        else {
+          for (const wanted of lists ?? []) this.#site(serviceOf(wanted)).note(wanted);
+          this.#replace(() => finish("serving"));
+        }
       });
     });
   }
@@ -96,7 +101,7 @@ export class Nginx implements Master {
   }
 
   apply(wanted: Wanted, answer: Answer<ServedRevision, ApplyFailure>): void {
-    const site = this.#site(wanted.content.upstream as string as ServiceName);
+    const site = this.#site(serviceOf(wanted));
     this.#inTurn((done) => {
       const finish = (failure: ApplyFailure | null) => {
         const served = site.served();
@@ -123,7 +128,6 @@ export class Nginx implements Master {
     });
   }
 
-  /** Upstreams of scenarios have the names of their services. */
   #site(service: ServiceName): Site {
     const known = this.#sites.get(service) ?? new Site(service, this);
     this.#sites.set(service, known);
@@ -148,6 +152,11 @@ export class Nginx implements Master {
     this.#turns.push(turn);
     if (this.#turns.length === 1) turn();
   }
+}
+
+/** Upstreams of scenarios have the names of their services. */
+function serviceOf({ content: { upstream } }: Wanted): ServiceName {
+  return upstream as string as ServiceName;
 }
 
 function settleAll([site, ...others]: readonly Site[], finish: () => void): void {

@@ -79,6 +79,13 @@ export class Site {
     this.#lists = [];
   }
 
+  /** Is served from the first request on by an nginx that starts, unless it refuses that. */
+  note(wanted: Wanted): void {
+    const { around, edgeId } = this.#master;
+    if (around.weather.isRefusing(edgeId)) return;
+    this.#disk = { ...this.#disk, confirmed: renditionOf(wanted, this.#disk.generation) };
+  }
+
   apply(wanted: Wanted, finish: Finish): void {
     if (!this.#isServedAlready(wanted)) {
       this.#change(wanted, finish);

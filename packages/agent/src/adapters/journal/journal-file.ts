@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import type { Journal } from "../../machine/journal.ts";
 import type { JournalStore } from "../../ports/journal-store.ts";
+import { storageTrouble } from "../system/storage-failure.ts";
 import { JournalSchema } from "./schema.ts";
 
 /**
@@ -43,7 +44,9 @@ export class JournalFile implements JournalStore {
       syncFolder(dirname(this.#path));
       return ok(null);
     } catch (cause) {
-      return err(failure("journal-not-written", `${this.#path}: ${messageOf(cause)}`, cause));
+      const trouble = storageTrouble(cause, dirname(this.#path));
+      const next = trouble === null ? "" : `; ${trouble.message}`;
+      return err(failure("journal-not-written", `${this.#path}: ${messageOf(cause)}${next}`, cause));
     }
   }
 

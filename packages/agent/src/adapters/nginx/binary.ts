@@ -88,14 +88,20 @@ export async function testConfig(
   path: string,
   folder: Pick<InnerFolder, "path" | "config">,
 ): Promise<EdgeResult<void>> {
-  const run = await runNginx(path, ["-t", "-q", "-c", folder.config], folder.path);
-  return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
+  return judged(await runNginx(path, ["-t", "-q", "-c", folder.config], folder.path));
 }
 
 /** The same for the user's whole config; null for the path that was built in. */
 export async function testUserConfig(path: string, config: string | null): Promise<EdgeResult<void>> {
-  const run = await runNginx(path, ["-t", "-q", ...(config === null ? [] : ["-c", config])], "/");
-  return run.failed ? err(failure("edge-config-refused", run.output)) : ok(undefined);
+  return judged(await runNginx(path, ["-t", "-q", ...(config === null ? [] : ["-c", config])], "/"));
+}
+
+/** A full disk, in nginx's words. That is no judgement of the config, and passes. */
+const diskFull = /\(28: No space left on device\)/;
+
+function judged({ failed, output }: { failed: boolean; output: string }): EdgeResult<void> {
+  if (!failed) return ok(undefined);
+  return err(failure(diskFull.test(output) ? "edge-write-failed" : "edge-config-refused", output));
 }
 
 /** Starts a master that is no child of ours, so that it outlives the agent. Returns when it has taken its sockets. */

@@ -2,13 +2,14 @@ import { rm } from "node:fs/promises";
 import type { UpstreamContent } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import { err, failure, ok } from "@siding/shared/result";
-import type { EdgeResult } from "../../ports/edge.ts";
-import { writeDurably } from "./durable-file.ts";
+import type { EdgeResult, Wanted } from "../../ports/edge.ts";
+import { ensureText, writeDurably } from "./durable-file.ts";
 import type { EdgeLayout } from "./layout.ts";
 import type { Place } from "./place.ts";
 import { signal } from "./processes.ts";
 import { type Attempt, type Rendition, routedBy, saveState, type UpstreamState } from "./state.ts";
 import { listenTo, reload, retire, untilAtRest } from "./turnover.ts";
+import { asResult } from "./turns.ts";
 import { until } from "./waiting.ts";
 
 /** What every change of an upstream needs to know. */
@@ -16,13 +17,6 @@ export interface ChangeContext {
   readonly place: Place;
   readonly layout: EdgeLayout;
   readonly confirmDeadlineMs: number;
-}
-
-export interface Wanted {
-  readonly content: UpstreamContent;
-  readonly revision: number;
-  /** Members that nginx is not given, as `hostId/slot`. */
-  readonly ejected: readonly string[];
 }
 
 /** What has become of an upstream, also where the change failed. */
@@ -120,19 +114,55 @@ export async function change(
     outcome: "open",
     oldWorkers: place.workers(),
   };
-  const begun = await saved(context, { ...before, generation: attempt.generation, attempt });
-  const hear = await listenTo(place.errorLog);
-
-  await putInPlace(context, attempt);
-  const tested = await place.test();
-  if (!tested.ok) {
-    await putBack(context, before, attempt);
-    return { state: await saved(context, { ...begun, attempt: givenUp(before.attempt) }), result: tested };
+  const begun = { ...before, generation: attempt.generation, attempt };
+  const noted = await asResult(async () => ok(await saveState(context.layout, begun)));
+  if (!noted.ok) return { state: before, result: noted };
+  const offered = await offer(context, before, attempt);
+  if (!offered.ok) {
+    const state = await remembered(context, { ...begun, attempt: givenUp(before.attempt) });
+    return { state, result: offered };
   }
   const counts = isEjection(context, before, wanted)
     ? { ejections: begun.ejections + 1 }
     : { reloads: begun.reloads + 1 };
-  await place.beforeReload();
+  return turnOver(context, { before, begun: { ...begun, ...counts }, attempt, startedAt });
+}
+
+interface Begun {
+  readonly before: UpstreamState;
+  readonly begun: UpstreamState;
+  readonly attempt: Attempt;
+  readonly startedAt: number;
+}
+
+/**
+ * Puts the file in place for nginx to test, and waits for the moment to reload. What nginx or the disk does not take is
+ * gone again, and the last good file is back.
+ */
+async function offer(
+  context: ChangeContext,
+  before: UpstreamState,
+  attempt: Attempt,
+): Promise<EdgeResult<void>> {
+  const tested = await asResult(async () => {
+    await putInPlace(context, attempt);
+    const accepted = await context.place.test();
+    if (accepted.ok) await context.place.beforeReload();
+    return accepted;
+  });
+  if (tested.ok) return tested;
+  const back = await asResult(async () => ok(await putBack(context, before, attempt)));
+  // What lies there is nothing to go on with: it is tried again, whatever nginx said.
+  return back.ok ? tested : back;
+}
+
+/** Reloads and confirms what was put in place. */
+async function turnOver(
+  context: ChangeContext,
+  { before, begun, attempt, startedAt }: Begun,
+): Promise<Changed> {
+  const { place } = context;
+  const hear = await listenTo(place.errorLog);
   const reloaded = await reload({
     place,
     upstream: attempt.content,
@@ -144,18 +174,16 @@ export async function change(
   const turnoverMs = performance.now() - startedAt;
   if (reloaded.ok) {
     const served = renditionOf(attempt);
-    return {
-      state: await saved(context, { ...begun, served, attempt: null, ...counts, turnoverMs }),
-      result: reloaded,
-    };
+    const state = await remembered(context, { ...begun, served, attempt: null, turnoverMs });
+    return { state, result: reloaded };
   }
-  await putBack(context, before, attempt);
+  const back = await asResult(async () => ok(await putBack(context, before, attempt)));
   // A master that was only slow may have read the new file: this makes it read the old one again.
-  signal(place.master, "SIGHUP");
+  if (back.ok) signal(place.master, "SIGHUP");
   const { code, message } = reloaded.error;
   const words = await hear();
   return {
-    state: await saved(context, { ...begun, attempt: givenUp(attempt), ...counts }),
+    state: await remembered(context, { ...begun, attempt: givenUp(attempt) }),
     result: err(failure(code, words === "" ? message : `${message}; nginx: ${words}`)),
   };
 }
@@ -179,7 +207,7 @@ async function concluded(context: ChangeContext, state: UpstreamState): Promise<
   if (!retired) return null;
   const turnoverMs = performance.now() - startedAt;
   const served = renditionOf(attempt);
-  return saved(context, { ...state, served, attempt: null, reloads: state.reloads + 1, turnoverMs });
+  return remembered(context, { ...state, served, attempt: null, reloads: state.reloads + 1, turnoverMs });
 }
 
 async function putInPlace({ place }: ChangeContext, rendition: Rendition): Promise<void> {
@@ -196,18 +224,16 @@ export async function settle(context: ChangeContext, state: UpstreamState): Prom
   const ended = await concluded(context, state);
   if (ended) return { state: ended, result: ok(undefined) };
   if (served) return change(context, state, served);
-  const forgotten = { ...state, attempt: null };
-  await saveState(context.layout, forgotten);
-  return { state: forgotten, result: ok(undefined) };
+  return { state: await remembered(context, { ...state, attempt: null }), result: ok(undefined) };
 }
 
 async function putBack(
-  context: ChangeContext,
+  { place }: ChangeContext,
   { served }: UpstreamState,
   { content }: Attempt,
 ): Promise<void> {
-  if (served === null) await rm(context.place.upstreamFile(content), { force: true });
-  else await putInPlace(context, served);
+  if (served === null) await rm(place.upstreamFile(content), { force: true });
+  else await ensureText(place.upstreamFile(content), place.render(routedBy(served), served.generation));
 }
 
 function givenUp(attempt: Attempt | null): Attempt | null {
@@ -216,6 +242,15 @@ function givenUp(attempt: Attempt | null): Attempt | null {
 
 function renditionOf({ content, revision, digest, generation, ejected }: Attempt): Rendition {
   return { content, revision, digest, generation, ejected };
+}
+
+/**
+ * What is so whether or not the disk takes it. Where it does not, the attempt stays open there, a later agent looks how it
+ * has ended, and the next change says what is wrong.
+ */
+async function remembered({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
+  await asResult(async () => ok(await saveState(layout, state)));
+  return state;
 }
 
 async function saved({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {

@@ -1,13 +1,31 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { messageOf } from "@siding/shared/result";
+import { storageTrouble } from "../system/storage-failure.ts";
 
-/** Replaces a file's text as one step that survives a power cut: a reader sees the old or the new text, whole. */
+/** A file that could not be written: which, why, and what a person does about it. */
+export class FileNotWritten extends Error {
+  constructor(path: string, cause: unknown) {
+    const next = storageTrouble(cause, dirname(path))?.message ?? "put that right";
+    super(`${path} could not be written (${messageOf(cause)}): ${next}; it is tried again`, { cause });
+  }
+}
+
+/**
+ * Replaces a file's text as one step that survives a power cut: a reader sees the old or the new text, whole. Throws
+ * {@link FileNotWritten}.
+ */
 export async function writeDurably(path: string, text: string): Promise<void> {
   // No `.conf` at the end: nginx must not read a half-written file.
   const draft = `${path}.draft`;
-  await synced(draft, "w", (file) => file.writeFile(text));
-  await rename(draft, path);
-  await syncFolder(dirname(path));
+  try {
+    await synced(draft, "w", (file) => file.writeFile(text));
+    await rename(draft, path);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw new FileNotWritten(path, cause);
+  }
 }
 
 /** Makes the names in a folder survive a power cut. */

@@ -1,7 +1,9 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import type { UpstreamName } from "@siding/shared/ids";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { NginxEdge } from "./edge.ts";
 import { isAlive, isAtRest, isRetired, nginxIn, processOf, signal } from "./processes.ts";
 import type { Origin } from "./testing/origin.ts";
 import { messageOf, Rig, value, web } from "./testing/rig.ts";
@@ -232,6 +234,32 @@ test("an agent that starts after a reboot serves what was confirmed before", asy
     served: [{ revision: 1, generation: 1 }],
   });
   expect((await ask(front)).body).toBe("one");
+});
+
+test("after a reboot nobody is served before it is said what is current, and then nothing else", async () => {
+  const front = await serving();
+  await rig.edge.stop();
+  rig.edge = new NginxEdge(rig.config);
+  expect(value(await rig.edge.start(null))).toMatchObject({ inner: "cold", served: [{ revision: 1 }] });
+  expect((await ask(front)).status).toBe(502);
+  const refused = { content: web([one.member], { balance: "least-time" }), revision: 7, ejected: [] };
+  const other = { ...refused, content: { ...web([two.member]), upstream: "other" as UpstreamName } };
+  const wanted = { content: web([one.member, two.member]), revision: 6, ejected: ["one/blue"] };
+  const facts = value(await rig.edge.start([wanted, refused, other]));
+  expect(facts).toMatchObject({
+    inner: "started",
+    served: [
+      { revision: 6, ejected: ["one/blue"] },
+      { upstream: "other", revision: 7 },
+    ],
+    warnings: [expect.stringContaining("web: balance least-time needs")],
+  });
+  for (let turn = 0; turn < 6; turn += 1) expect((await ask(front)).body).toBe("two");
+  // Whoever finds it running leaves it alone, whatever is to be served.
+  rig.edge = new NginxEdge(rig.config);
+  const found = value(await rig.edge.start([]));
+  expect(found.inner).toBe("taken-over");
+  expect(new Set(found.served)).toEqual(new Set(facts.served));
 });
 
 test("an nginx that is not there is said by name", async () => {

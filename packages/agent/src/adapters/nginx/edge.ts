@@ -1,9 +1,16 @@
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
-import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult, ServedUpstream } from "../../ports/edge.ts";
+import type {
+  AppliedUpstream,
+  Edge,
+  EdgeFacts,
+  EdgeResult,
+  ServedUpstream,
+  Wanted,
+} from "../../ports/edge.ts";
 import { canBalance, readFeatures } from "./binary.ts";
 import {
   type ChangeContext,
@@ -15,7 +22,15 @@ import {
   settle,
 } from "./change.ts";
 import { ensureText } from "./durable-file.ts";
-import { findInner, type Inner, innerPlace, putInCharge, removeStrayFiles, startInner } from "./inner.ts";
+import {
+  findInner,
+  type Inner,
+  innerPlace,
+  putInCharge,
+  removeStrayFiles,
+  servesSomebody,
+  startInner,
+} from "./inner.ts";
 import { type EdgeFolders, EdgeLayout, type UpstreamPlace } from "./layout.ts";
 import { readLimits } from "./machine-limits.ts";
 import { retireOrphans } from "./orphans.ts";
@@ -24,7 +39,7 @@ import { type MainSettings, renderInclude, renderMain, renderUpstream } from "./
 import { loadStates, routedBy, saveState, servedOf, type UpstreamState, unknownUpstream } from "./state.ts";
 import { endAll } from "./stop.ts";
 import { canStream, findStream } from "./stream-module.ts";
-import { Turns } from "./turns.ts";
+import { asResult, Turns } from "./turns.ts";
 
 export interface NginxEdgeConfig extends EdgeFolders {
   /** The nginx program. */
@@ -53,7 +68,7 @@ export class NginxEdge implements Edge {
     this.#config = config;
   }
 
-  start(): Promise<EdgeResult<EdgeFacts>> {
+  start(lists: readonly Wanted[] | null = []): Promise<EdgeResult<EdgeFacts>> {
     return this.#turns.take(async () => {
       const settings = await this.#prepare();
       if (!settings.ok) return settings;
@@ -61,7 +76,7 @@ export class NginxEdge implements Edge {
       const states = await loadStates(settings.value.layout);
       if (!states.ok) return states;
       for (const state of states.value) this.#states.set(state.upstream, state);
-      return this.#serveConfirmed(settings.value);
+      return this.#serve(settings.value, lists);
     });
   }
 
@@ -70,22 +85,24 @@ export class NginxEdge implements Edge {
     revision: number,
     ejected: readonly string[] = [],
   ): Promise<EdgeResult<AppliedUpstream>> {
-    const { upstream } = content;
-    const wanted = { content, revision, ejected };
     return this.#turns.take(async () => {
       const context = this.#context();
-      if (!context.ok) return context;
-      const able = this.#canServe(context.value, content);
-      if (!able.ok) return able;
-      const state = this.#states.get(upstream) ?? unknownUpstream(upstream);
-      const same = await isServedAlready(context.value, state, wanted);
-      const act = same ? noteRevision : change;
-      const served = this.#noted(await act(context.value, state, wanted));
-      if (!served.ok) return served;
-      // Only now: the user's nginx shall not be offered a name behind which nobody listens.
-      await this.#writeInclude(context.value.layout, content);
-      return ok({ ...served.value, reloaded: !same });
+      return context.ok ? this.#apply(context.value, { content, revision, ejected }) : context;
     });
+  }
+
+  async #apply(context: ChangeContext, wanted: Wanted): Promise<EdgeResult<AppliedUpstream>> {
+    const { content } = wanted;
+    const able = this.#canServe(context, content);
+    if (!able.ok) return able;
+    const state = this.#states.get(content.upstream) ?? unknownUpstream(content.upstream);
+    const same = await isServedAlready(context, state, wanted);
+    const act = same ? noteRevision : change;
+    const served = this.#noted(await act(context, state, wanted));
+    if (!served.ok) return served;
+    // Only now: the user's nginx shall not be offered a name behind which nobody listens.
+    await this.#writeInclude(context.layout, content);
+    return ok({ ...served.value, reloaded: !same });
   }
 
   prepare(content: UpstreamContent, ejected: readonly string[]): Promise<EdgeResult<void>> {
@@ -104,7 +121,7 @@ export class NginxEdge implements Edge {
       if (!settings) return err(failure("edge-nginx-down", "the edge was not started"));
       const startedAt = performance.now();
       if (!isRunning(this.#inner)) {
-        const replaced = await this.#replace(settings);
+        const replaced = await this.#replace(settings, []);
         if (!replaced.ok) return replaced;
       }
       const retired = await this.#retireOrphans(settings.layout);
@@ -149,20 +166,28 @@ export class NginxEdge implements Edge {
     return ok({ layout: layout.value, features: features.value, stream, limits, workerUser });
   }
 
-  async #serveConfirmed(settings: MainSettings): Promise<EdgeResult<EdgeFacts>> {
+  async #serve(settings: MainSettings, lists: readonly Wanted[] | null): Promise<EdgeResult<EdgeFacts>> {
     const { layout, features } = settings;
     const warnings = await closedFolders(layout.folders.runDir);
     this.#inner = await findInner(layout);
     const inner = this.#inner ? "taken-over" : "started";
     if (this.#inner) warnings.push(...(await this.#takeOver(this.#inner, settings)));
-    else {
-      const replaced = await this.#replace(settings);
+    else if (lists === null && !(await servesSomebody(layout))) {
+      return ok({ nginxVersion: features.version, inner: "cold", served: this.#served(), warnings });
+    } else {
+      const replaced = await this.#replace(settings, lists ?? []);
       if (!replaced.ok) return replaced;
+      warnings.push(...replaced.value);
     }
     const orphans = await this.#retireOrphans(layout);
     if (!orphans.ok) warnings.push(orphans.error.message);
-    for (const { served } of this.#states.values())
-      if (served) await this.#writeInclude(layout, served.content);
+    for (const { served } of this.#states.values()) {
+      if (served === null) continue;
+      const written = await asResult(async () => ok(await this.#writeInclude(layout, served.content)));
+      if (!written.ok) warnings.push(written.error.message);
+    }
+    // An edge that has come back from mode include would leave its server behind in the user's nginx.
+    await rm(layout.sharedFile, { force: true });
     return ok({ nginxVersion: features.version, inner, served: this.#served(), warnings });
   }
 
@@ -175,8 +200,8 @@ export class NginxEdge implements Edge {
       this.#states.set(state.upstream, settled.state);
       if (!settled.result.ok) warnings.push(`${state.upstream}: ${settled.result.error.message}`);
     }
-    await this.#ensureFiles(inner, settings);
-    return warnings;
+    const written = await asResult(async () => ok(await this.#ensureFiles(inner, settings)));
+    return written.ok ? warnings : [...warnings, written.error.message];
   }
 
   /** The files as this agent would write them; nginx reads them at the next reload. */
@@ -193,20 +218,31 @@ export class NginxEdge implements Edge {
     );
   }
 
-  /** A new inner nginx with what was confirmed; it decides whatever was undecided. */
-  async #replace(settings: MainSettings): Promise<EdgeResult<void>> {
+  /**
+   * A new inner nginx with what was confirmed, which decides whatever was undecided. No request reaches it before it
+   * serves these lists. Returns why one of them is not served.
+   */
+  async #replace(settings: MainSettings, lists: readonly Wanted[]): Promise<EdgeResult<string[]>> {
     const states = [...this.#states.values()];
     const renditions = states.flatMap((state) => state.served ?? []);
     const started = await startInner(this.#config.nginx, settings, renditions);
     if (!started.ok) return started;
-    await putInCharge(settings.layout, started.value);
-    this.#inner = started.value;
+    const warnings: string[] = [];
+    // A disk that takes nothing keeps nobody from being served what was confirmed.
+    const tried = async (upstream: UpstreamName, work: () => Promise<EdgeResult<unknown>>) => {
+      const done = await asResult(work);
+      if (!done.ok) warnings.push(`${upstream}: ${done.error.message}`);
+    };
     for (const state of states.filter(({ attempt }) => attempt !== null)) {
       const decided = { ...state, attempt: null };
-      await saveState(settings.layout, decided);
       this.#states.set(state.upstream, decided);
+      await tried(state.upstream, async () => ok(await saveState(settings.layout, decided)));
     }
-    return ok(undefined);
+    const context = this.#contextOf(started.value, settings);
+    for (const wanted of lists) await tried(wanted.content.upstream, () => this.#apply(context, wanted));
+    await putInCharge(settings.layout, started.value);
+    this.#inner = started.value;
+    return ok(warnings);
   }
 
   #retireOrphans(layout: EdgeLayout): Promise<EdgeResult<void>> {

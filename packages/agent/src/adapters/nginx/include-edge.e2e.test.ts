@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -13,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { UpstreamContent } from "@siding/shared/command";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { NginxEdge } from "./edge.ts";
 import { IncludeEdge, type IncludeEdgeConfig } from "./include-edge.ts";
 import { isAlive, processOf } from "./processes.ts";
 import { Origin } from "./testing/origin.ts";
@@ -113,6 +115,30 @@ test("the file is there before nginx needs the name; what it has read then is co
   expect(value(await edge.apply(web([one.member]), 1))).toMatchObject({ revision: 1, reloaded: false });
   expect(await answer()).toBe("one");
 });
+
+test("going back to mode inner leaves nothing of mode include in the user's nginx", async () => {
+  await serving();
+  const files = () => readdirSync(join(config.includeDir, "http")).toSorted();
+  expect(files()).toEqual(["_siding.conf", "web.conf"]);
+  const inner = new NginxEdge({ ...config, workerUser: null });
+  try {
+    expect(value(await inner.start([]))).toMatchObject({ inner: "started", served: [{ revision: 1 }] });
+    expect(files()).toEqual(["web.conf"]);
+    expect(readFileSync(join(config.includeDir, "http", "web.conf"), "utf8")).not.toContain("127.0.0.1");
+    process.kill(Number(readFileSync(config.pidFile, "utf8")), "SIGHUP");
+    await until(async () => !(await answersAt(config.statusPort)), { everyMs: 5, withinMs: 5_000 });
+    expect(await answer()).toBe("one");
+  } finally {
+    await inner.stop();
+  }
+});
+
+async function answersAt(statusPort: number): Promise<boolean> {
+  return ask({ port: statusPort }).then(
+    () => true,
+    () => false,
+  );
+}
 
 test("a revision reloads the user's nginx and is confirmed; another agent finds it served", async () => {
   await serving();

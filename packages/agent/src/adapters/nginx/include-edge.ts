@@ -2,7 +2,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import type { UpstreamContent } from "@siding/shared/command";
 import type { UpstreamName } from "@siding/shared/ids";
 import { err, failure, ok } from "@siding/shared/result";
-import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult } from "../../ports/edge.ts";
+import type { AppliedUpstream, Edge, EdgeFacts, EdgeResult, Wanted } from "../../ports/edge.ts";
 import { canBalance, type NginxFeatures, readFeatures } from "./binary.ts";
 import {
   announce,
@@ -12,7 +12,6 @@ import {
   noteRevision,
   rehearse,
   settle,
-  type Wanted,
 } from "./change.ts";
 import { ensureText } from "./durable-file.ts";
 import { type EdgeFolders, EdgeLayout } from "./layout.ts";
@@ -46,6 +45,7 @@ export class IncludeEdge implements Edge {
     this.#config = config;
   }
 
+  /** The user's nginx reads what is written whenever the user starts it: there is nothing to wait for. */
   start(): Promise<EdgeResult<EdgeFacts>> {
     return this.#turns.take(async () => {
       const { nginx, includeDir, runDir, dataDir, statusPort } = this.#config;

@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { UpstreamContent } from "@siding/shared/command";
 import { err, failure, ok } from "@siding/shared/result";
@@ -27,6 +27,12 @@ export async function findInner(layout: EdgeLayout): Promise<Inner | null> {
   const folder = await currentFolder(layout);
   const master = folder && (await masterIn(folder));
   return folder && master ? { folder, master } : null;
+}
+
+/** Whether workers of a master that is gone still take what comes. */
+export async function servesSomebody(layout: EdgeLayout): Promise<boolean> {
+  const folder = await currentFolder(layout);
+  return folder !== null && nginxIn(folder.path).length > 0;
 }
 
 /** The inner nginx as a place where upstreams are changed. */
@@ -62,8 +68,8 @@ async function rehearse(
   await rm(upstreams, { recursive: true, force: true });
   await cp(folder.upstreams, upstreams, { recursive: true });
   const text = renderUpstream(settings, folder, content, 0);
-  await writeFile(`${upstreams}/${basename(folder.upstreamFile(content))}`, text);
-  await writeFile(config, renderMain(settings, folder, upstreams));
+  await writeDurably(`${upstreams}/${basename(folder.upstreamFile(content))}`, text);
+  await writeDurably(config, renderMain(settings, folder, upstreams));
   return testConfig(binary, { path: folder.path, config });
 }
 
@@ -88,6 +94,8 @@ export async function startInner(
   settings: MainSettings,
   renditions: readonly Rendition[],
 ): Promise<EdgeResult<Inner>> {
+  // Of tries that came to nothing as well.
+  await sweepFolders(settings.layout);
   const taken = (await innerFolders(settings.layout)).map(({ number }) => number);
   const folder = settings.layout.inner(Math.max(0, ...taken) + 1);
   await makeFolders(folder);

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { err, messageOf, ok, type Result } from "@siding/shared/result";
 import type { Release } from "@siding/shared/target";
 import type { StageFailure } from "../../machine/event.ts";
-import { storageFailure } from "./storage-failure.ts";
+import { storageFailure } from "../system/storage-failure.ts";
 
 /** Without a byte for so long the transfer is given up; the machine tries again. */
 const silenceMs = 30_000;

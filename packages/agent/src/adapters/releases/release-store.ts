@@ -8,9 +8,9 @@ import { err, messageOf, ok, type Result } from "@siding/shared/result";
 import type { Release } from "@siding/shared/target";
 import type { FoundRelease, StageFailure } from "../../machine/event.ts";
 import type { Releases } from "../../ports/releases.ts";
+import { storageFailure } from "../system/storage-failure.ts";
 import { type ArtifactSource, download } from "./download.ts";
 import { draftBeginning, noteEnding, partialBeginning, ReleaseLayout, ReleaseNote } from "./layout.ts";
-import { storageFailure } from "./storage-failure.ts";
 import { syncPath, unpack } from "./unpack.ts";
 
 /** A download that broke off and that nobody has gone on with for so long is not worth its space. */

@@ -7,8 +7,8 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { StepFailure } from "@siding/shared/report";
 import { err, messageOf, ok, type Result } from "@siding/shared/result";
 import type { ReadEntry, Unpack } from "tar";
+import { storageFailure } from "../system/storage-failure.ts";
 import { EntryRules, maxUnpackedBytes, type Refused } from "./entry-rules.ts";
-import { storageFailure } from "./storage-failure.ts";
 
 /** Permissions without setuid, setgid and sticky; the owner can always read and write, else it could not be deleted. */
 const permissions = 0o777;

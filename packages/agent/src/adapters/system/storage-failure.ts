@@ -10,10 +10,16 @@ const troubles: Readonly<Record<string, readonly [code: string, why: string, rem
   EPERM: ["folder-not-writable", "the agent may not write to", "give its user the right to"],
 };
 
-/** A release that could not be written to `folder`; null where that is not what went wrong. */
-export function storageFailure(cause: unknown, folder: string): StepFailure | null {
+/** Something that could not be written to `folder`; null where that is not what went wrong. */
+export function storageTrouble(cause: unknown, folder: string): StepFailure | null {
   const trouble = troubles[(cause as NodeJS.ErrnoException | null)?.code ?? ""];
   if (trouble === undefined) return null;
   const [code, why, remedy] = trouble;
-  return { code, message: `${why} ${folder}: ${remedy}, then roll out again (${messageOf(cause)})` };
+  return { code, message: `${why} ${folder}: ${remedy}` };
+}
+
+/** The same of a release: nobody tries that again by himself. */
+export function storageFailure(cause: unknown, folder: string): StepFailure | null {
+  const trouble = storageTrouble(cause, folder);
+  return trouble && { ...trouble, message: `${trouble.message}, then roll out again (${messageOf(cause)})` };
 }
