@@ -236,7 +236,7 @@ export class NginxEdge implements Edge {
     for (const state of states.filter(({ attempt }) => attempt !== null)) {
       const decided = { ...state, attempt: null };
       this.#states.set(state.upstream, decided);
-      await tried(state.upstream, async () => ok(await saveState(settings.layout, decided)));
+      await tried(state.upstream, async () => ok(saveState(settings.layout, decided)));
     }
     const context = this.#contextOf(started.value, settings);
     for (const wanted of lists) await tried(wanted.content.upstream, () => this.#apply(context, wanted));
