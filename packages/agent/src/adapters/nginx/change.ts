@@ -49,11 +49,7 @@ function isEjection(context: ChangeContext, { served }: UpstreamState, { content
 }
 
 /** Notes another revision of a content that nginx serves already. */
-export async function noteRevision(
-  context: ChangeContext,
-  state: UpstreamState,
-  wanted: Wanted,
-): Promise<Changed> {
+export function noteRevision(context: ChangeContext, state: UpstreamState, wanted: Wanted): Changed {
   if (state.served === null) throw new Error(`'${state.upstream}' serves nothing yet`);
   const { content, revision, ejected } = wanted;
   const served = {
@@ -115,7 +111,7 @@ export async function change(
     oldWorkers: place.workers(),
   };
   const begun = { ...before, generation: attempt.generation, attempt };
-  const noted = await asResult(async () => ok(saveState(context.layout, begun)));
+  const noted = await asResult(() => ok(saveState(context.layout, begun)));
   if (!noted.ok) return { state: before, result: noted };
   const offered = await offer(context, before, attempt);
   if (!offered.ok) {
@@ -249,7 +245,7 @@ function renditionOf({ content, revision, digest, generation, ejected }: Attempt
  * has ended, and the next change says what is wrong.
  */
 async function remembered({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
-  await asResult(async () => ok(saveState(layout, state)));
+  await asResult(() => ok(saveState(layout, state)));
   return state;
 }
 

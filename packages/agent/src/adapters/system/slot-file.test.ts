@@ -47,7 +47,7 @@ it("holds two lines of JSON, for whoever looks", () => {
   file.write('{"a":1}');
   file.write('{"a":"{\\"}"}');
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
-  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
     { written: 1, value: { a: 1 } },
     { written: 2, value: { a: '{"}' } },
   ]);
