@@ -27,6 +27,8 @@ export default defineConfig({
           exclude: ["**/node_modules/**", ...e2e],
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          // They only compute; by itself vitest leaves one processor idle.
+          maxWorkers: "100%",
         },
       },
       {
