@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { command } from "./command.ts";
 
 const RECIPE = join(import.meta.dirname, "make-image.sh");
@@ -20,7 +20,8 @@ export async function baseImage(say: (line: string) => void): Promise<string> {
   if (existsSync(folder)) return folder;
   say("making the lab's image, once: about a minute");
   const draft = `${folder}.${process.pid}`;
-  mkdirSync(join(folder, ".."), { recursive: true });
+  mkdirSync(dirname(folder), { recursive: true });
+  removeAbandoned(dirname(folder));
   try {
     await command("sh", [RECIPE, draft, codename], { deadlineMs: BUILD_DEADLINE_MS });
     if (!existsSync(folder)) renameSync(draft, folder);
@@ -28,6 +29,14 @@ export async function baseImage(say: (line: string) => void): Promise<string> {
     rmSync(draft, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** Drafts of those who were killed while they made one. */
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /\.(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true });
+  }
 }
 
 function cacheFolder(): string {
