@@ -138,7 +138,8 @@ export function foldHostReported(
 
 /** An edge counts from when it serves what is wanted at that moment; an excluded one does not. */
 function isFirstConfirmation(state: LedgerState, before: HostRecord, report: UpstreamReport): boolean {
-  if (before.excluded || before.counted.includes(report.upstream)) return false;
+  // What a ledger wants that is behind may long be otherwise.
+  if (before.excluded || before.counted.includes(report.upstream) || state.behind !== null) return false;
   return (
     report.serving !== null && report.serving.revision === state.upstreams.get(report.upstream)?.revision
   );
@@ -164,11 +165,12 @@ function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReporte
 function routedAt(
   { behind }: LedgerState,
   { sequence: revision }: LedgerEvent,
-  { routedAt: known }: HostRecord,
-  { facts: { address } }: HostReported,
+  { routedAt: known, facts }: HostRecord,
+  { facts: { address }, instances }: HostReported,
 ): HostRecord["routedAt"] {
   if (behind === null || (known !== null && known.revision > behind.sinceRevision)) return known;
-  return { address, revision };
+  const isSure = facts ? facts.address === address : instances.some(({ health }) => health === "good");
+  return { address, isSure, revision };
 }
 
 /** A full report that does not name an instance says that the agent knows nothing of it. */

@@ -97,9 +97,9 @@ export function foldEdgeExcluded(
 export function foldEdgeIncluded(state: LedgerState, hostId: HostId): readonly Touched[] {
   const host = state.hosts.get(hostId);
   if (!host) return [];
-  const counted = [...state.upstreams.values()]
-    .filter(({ content, revision }) => confirmedRevision(host, content.upstream) === revision)
-    .map(({ content }) => content.upstream);
+  const isCurrent = ({ content, revision }: UpstreamRecord) =>
+    state.behind === null && confirmedRevision(host, content.upstream) === revision;
+  const counted = [...state.upstreams.values()].filter(isCurrent).map(({ content }) => content.upstream);
   state.hosts.set(hostId, { ...host, counted, excluded: null });
   return [{ table: "hosts", key: hostId }];
 }

@@ -119,6 +119,7 @@ function foldBehind(state: LedgerState, event: LedgerEvent, body: OfBehind): rea
   }
   const { hostId, epochSeen, revisionSeen, epoch } = body;
   state.epoch = epoch;
+  state.restoredEpoch = epoch;
   state.behind = { hostId, epochSeen, revisionSeen, at: event.at, sinceRevision: event.sequence };
   return [];
 }

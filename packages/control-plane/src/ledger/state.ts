@@ -69,8 +69,11 @@ export const HostRecord = z.object({
     .nullable(),
   /** A person has excluded this edge: it is told everything, and nobody waits for it. */
   excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
-  /** To a ledger that is behind: where it was when it was first heard, so where edges may route to it. */
-  routedAt: z.object({ address: Address, revision: z.int() }).nullable().default(null),
+  /**
+   * To a ledger that is behind: where it was when it was first heard. `isSure`: edges route to it there; a host that was
+   * known elsewhere, or new and not well, may have come there just before.
+   */
+  routedAt: z.object({ address: Address, isSure: z.boolean(), revision: z.int() }).nullable().default(null),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -147,6 +150,8 @@ export interface LedgerState {
   controlPlaneId: ControlPlaneId | null;
   /** Older than the fleet, by what this host has seen; until a person goes on: resumes the fleet, or says something to a rollout. */
   behind: Behind | null;
+  /** The one that began when that was noticed last; 0: never. Whoever has not heard of it is known from the backup alone. */
+  restoredEpoch: number;
   readonly hosts: Map<HostId, HostRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
   /** By `service/version`. */
@@ -164,6 +169,7 @@ export function emptyState(): LedgerState {
     epoch: 0,
     controlPlaneId: null,
     behind: null,
+    restoredEpoch: 0,
     hosts: new Map(),
     services: new Map(),
     releases: new Map(),

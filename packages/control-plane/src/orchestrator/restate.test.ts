@@ -34,8 +34,10 @@ function goOn(stage: Scene): void {
   stage.commit(resumeFleet(stage.state, "compared"), "alice");
 }
 
+/** It is heard, and answers the epoch that begins with that. */
 function hear(stage: Scene, report: Report): void {
   stage.commit(intake(stage.state, report), "agent");
+  stage.restate(report.hostId, { epochSeen: stage.state.epoch });
 }
 
 describe("a ledger that was restored from a backup", () => {
@@ -143,6 +145,53 @@ describe("a ledger that was restored from a backup", () => {
     stage.converge();
     expect(addresses()).toContain("10.9.9.2");
     expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
+  });
+
+  it("leaves a host out that was somewhere else when it was first heard, until it is verified there", () => {
+    const stage = scene();
+    hear(stage, afterRestore(stage, "e1"));
+    for (const id of ["h1", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    const report = afterRestore(stage, "h2");
+    if (report.kind !== "state") throw new Error("h2 says nothing of itself");
+    const address = "10.9.9.2" as typeof report.facts.address;
+    hear(stage, { ...report, facts: { ...report.facts, address } });
+    goOn(stage);
+    stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
+    expect(stage.listed).toEqual(["h1=v1", "h3=v1", "h4=v1"]);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1", "h4=v1"]);
+  });
+
+  it("does not take the backup's word for what an edge serves that was not heard since", () => {
+    const stage = scene({ edges: 2 });
+    stage.admit({ version: "v2", strategy: { kind: "rolling" } });
+    while (stage.snapshot.upstream.content.members.length === 4) {
+      if (stage.decide().length === 0) stage.answer();
+    }
+    stage.answer();
+    expect(stage.snapshot.edges.map(({ confirmed }) => confirmed)).not.toContain(0);
+    stage.behaviours.set("e2", { silent: true });
+    hear(stage, afterRestore(stage, "h2"));
+    for (const id of ["e1", "h1", "h3", "h4"]) stage.restate(id, { epochSeen: stage.state.epoch });
+    stage.pass(60_000);
+    const from = stage.log.length;
+    stage.control("resume");
+    stage.converge();
+    expect(transcript(stage.log.slice(from))).not.toContain("h1 drain");
+    expect(stage.rollout().waiting).toMatchObject([{ code: "edge-confirm" }]);
+  });
+
+  it("counts no edge for serving what a ledger wants that is behind", () => {
+    const stage = scene();
+    hear(stage, afterRestore(stage, "h2"));
+    stage.join("e2", "edge");
+    stage.answer();
+    const counted = () => stage.snapshot.edges.map((edge) => edge.counted);
+    expect(counted()).toEqual([true, false]);
+    goOn(stage);
+    hear(stage, afterRestore(stage, "e1"));
+    stage.converge();
+    expect(counted()).toEqual([true, true]);
   });
 
   it("leaves a host that has moved where it was, if nobody here knows what it serves", () => {

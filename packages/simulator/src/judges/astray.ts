@@ -47,7 +47,8 @@ function behindTheOthers(
   const excused =
     wish.failed.has(hostId) ||
     wish.unreachable.has(hostId) ||
-    (wish.isUndo && !wish.goals.has(hostId)) ||
+    // Whom the plan of a restored rollout did not know serves what it knows as little.
+    ((wish.isUndo || wish.isFromBackup) && !wish.goals.has(hostId)) ||
     !canRun(world, service, hostId, wish.to);
   return excused ? null : `is listed on ${targetId} and should be on ${wish.to}`;
 }
