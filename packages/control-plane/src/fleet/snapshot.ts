@@ -47,7 +47,7 @@ export function snapshotOf(
       .map((edge) => ({
         ...edgeView(live, record.spec, edge, nowMs),
         heard: hasAnswered(state, edge),
-        isFromBackup: epochSeenBy(edge) < state.restoredEpoch,
+        isFromBackup: isFromBackup(state, edge),
       })),
     excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
@@ -64,6 +64,11 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
 
 function hasAnswered({ epoch }: LedgerState, host: HostRecord): boolean {
   return epochSeenBy(host) >= epoch;
+}
+
+/** It was not heard since the ledger was found to be older than its fleet. */
+export function isFromBackup({ restoredEpoch }: LedgerState, host: HostRecord): boolean {
+  return epochSeenBy(host) < restoredEpoch;
 }
 
 function epochSeenBy({ facts }: HostRecord): number {

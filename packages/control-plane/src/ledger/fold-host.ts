@@ -122,7 +122,6 @@ export function foldHostReported(
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],
-    routedAt: routedAt(state, event, before, body),
     reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {
@@ -159,18 +158,6 @@ function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReporte
     next[key] = { ...instance, command: settle(instance.command, "void", event.elapsedMs, null) };
   }
   return next;
-}
-
-/** Edges route to it where it was when they were told, not where it may have come to while the ledger waits for a person. */
-function routedAt(
-  { behind }: LedgerState,
-  { sequence: revision }: LedgerEvent,
-  { routedAt: known, facts }: HostRecord,
-  { facts: { address }, instances }: HostReported,
-): HostRecord["routedAt"] {
-  if (behind === null || (known !== null && known.revision > behind.sinceRevision)) return known;
-  const isSure = facts ? facts.address === address : instances.some(({ health }) => health === "good");
-  return { address, isSure, revision };
 }
 
 /** A full report that does not name an instance says that the agent knows nothing of it. */

@@ -20,6 +20,7 @@ export function foldUpstreamRevised(
     content,
     history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
     swap: body.together ? swapOf(body.together, event) : null,
+    observed: null,
   };
   state.upstreams.set(content.upstream, withoutForgotten(state, next));
   const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
@@ -35,6 +36,16 @@ export function foldUpstreamRevised(
     touched.push({ table: "hosts", key: member.hostId });
   }
   return touched;
+}
+
+export function foldUpstreamObserved(
+  state: LedgerState,
+  { upstream: name, revision, members }: Extract<OutsideEvent, { type: "upstream-observed" }>,
+): readonly Touched[] {
+  const upstream = state.upstreams.get(name);
+  if (!upstream) return [];
+  state.upstreams.set(name, { ...upstream, observed: { revision, members } });
+  return [{ table: "upstreams", key: name }];
 }
 
 /** Drops the lists that no counted edge can be serving any more. */

@@ -1,7 +1,6 @@
 import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
 import { HookName } from "@siding/shared/hooks";
 import {
-  Address,
   CommandId,
   type ControlPlaneId,
   Digest,
@@ -69,11 +68,6 @@ export const HostRecord = z.object({
     .nullable(),
   /** A person has excluded this edge: it is told everything, and nobody waits for it. */
   excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
-  /**
-   * To a ledger that is behind: where it was when it was first heard. `isSure`: edges route to it there; a host that was
-   * known elsewhere, or new and not well, may have come there just before.
-   */
-  routedAt: z.object({ address: Address, isSure: z.boolean(), revision: z.int() }).nullable().default(null),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -112,6 +106,11 @@ export const UpstreamRecord = z.object({
   digest: Digest,
   content: UpstreamContent,
   history: z.array(z.object({ revision: z.int(), members: z.array(Member) })),
+  /** The newest list that an edge has from a time of which this ledger knows nothing, as it was restored. */
+  observed: z
+    .object({ revision: z.int(), members: z.array(Member) })
+    .nullable()
+    .default(null),
   /** The newest revision is one that these edges take together: when all had prepared it, when the first served it. */
   swap: z
     .object({
@@ -129,14 +128,7 @@ export const IdempotencyRecord = z.object({ rolloutId: RolloutId, requestDigest:
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
 
 /** What an agent had seen when it showed that this ledger is older than its fleet. */
-export const Behind = z.object({
-  hostId: HostId,
-  epochSeen: z.int(),
-  revisionSeen: z.int(),
-  at: z.string(),
-  /** That of the event which noted it: what was heard later is news of the fleet. */
-  sinceRevision: z.int().default(0),
-});
+export const Behind = z.object({ hostId: HostId, epochSeen: z.int(), revisionSeen: z.int(), at: z.string() });
 export type Behind = z.infer<typeof Behind>;
 
 /**
@@ -198,7 +190,6 @@ export function emptyHost(hostId: HostId): HostRecord {
     counted: [],
     excluded: null,
     hold: null,
-    routedAt: null,
     reportedAtMs: 0,
   };
 }

@@ -68,7 +68,7 @@ function canSee({ blind, edges, hosts, upstream }: Snapshot): boolean {
   return (
     !blind &&
     edges.length > 0 &&
-    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0) &&
+    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0 && !edge.isFromBackup) &&
     hosts.every((host) => host.liveness.kind === "alive" || !isNamedIn(upstream.content.members, host.hostId))
   );
 }

@@ -2,8 +2,9 @@ import type { Member, UpstreamContent } from "@siding/shared/command";
 import { edgeCheckOf } from "@siding/shared/health";
 import { weightOf } from "@siding/shared/ids";
 import type { InstanceReport } from "@siding/shared/report";
+import type { ServiceSpec } from "@siding/shared/spec";
 import { portOf } from "@siding/shared/target";
-import { edgesOf, hostsOf, servingSlot } from "../fleet/snapshot.ts";
+import { edgesOf, hostsOf, isFromBackup, servingSlot } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import {
   type HostRecord,
@@ -13,25 +14,20 @@ import {
   type UpstreamRecord,
 } from "../ledger/state.ts";
 import { entryOf } from "../rollout/by-host.ts";
-import { minServingOf } from "../rollout/capacity.ts";
 
 /**
  * After a backup was restored the edges serve a list that this ledger has never said. As soon as a person has looked and
- * goes on, the list is said anew, above all that was seen: everybody who serves by the word of its own agent, and nobody
- * whom it has taken out since. Empty where every edge is where the ledger is.
+ * goes on, and every edge has said what it has, the list is said anew, above all that was seen. Empty where every edge is
+ * where the ledger is.
  */
 export function restate(state: LedgerState, service: ServiceRecord): readonly EventBody[] {
   const { spec } = service;
   const upstream = state.upstreams.get(spec.edge.upstream);
-  if (!upstream || state.behind !== null) return [];
-  // Also one that nginx has refused: its agent takes nothing older any more.
-  const isAhead = ({ upstreams }: HostRecord) =>
-    (upstreams[spec.edge.upstream]?.revision ?? 0) > upstream.revision;
-  if (!edgesOf(state, spec).some((edge) => edge.excluded === null && isAhead(edge))) return [];
-  const found = membersOf(state, service, upstream);
-  const members = found.length > 0 ? found : upstream.content.members;
+  if (!upstream || !isOutdated(state, upstream, spec) || isLost(state, spec)) return [];
+  const members = membersOf(state, service, upstream);
   const sorted = members.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
-  const content = { ...upstream.content, members: sorted, watch: [] };
+  const { balance } = spec.edge;
+  const content = { ...upstream.content, balance, members: sorted, watch: [] };
   return [
     {
       type: "upstream-revised",
@@ -41,44 +37,48 @@ export function restate(state: LedgerState, service: ServiceRecord): readonly Ev
   ];
 }
 
-/**
- * Who serves. One that has another address than this ledger knew may be routed to at either, and may never have been
- * verified at the new one: it is left out, and the reconciler takes it in from there, unless that leaves too few.
- */
-function membersOf(state: LedgerState, service: ServiceRecord, upstream: UpstreamRecord): readonly Member[] {
-  const serving = hostsOf(state, service).flatMap((host) => servingOf(service, upstream, host) ?? []);
-  const sure = serving.filter(({ isSure }) => isSure);
-  const least = minServingOf(service.spec.capacity.minServing, serving.length);
-  return (sure.length >= least ? sure : serving).map(({ member }) => member);
+/** A list that this ledger has never said is in force: to say its own, of before, would undo what has been done since. */
+export function isListLost(state: LedgerState, { spec }: ServiceRecord): boolean {
+  const upstream = state.upstreams.get(spec.edge.upstream);
+  return upstream !== undefined && (isLost(state, spec) || isOutdated(state, upstream, spec));
 }
 
-interface Serving {
-  readonly member: Member;
-  /** Where edges route to it by all that is known. */
-  readonly isSure: boolean;
+/** An edge is ahead, also with a list that its nginx has refused: its agent takes nothing older any more. */
+function isOutdated(state: LedgerState, { revision, observed }: UpstreamRecord, spec: ServiceSpec): boolean {
+  const isAhead = ({ upstreams }: HostRecord) => (upstreams[spec.edge.upstream]?.revision ?? 0) > revision;
+  return (observed?.revision ?? 0) > revision || neededEdges(state, spec).some(isAhead);
+}
+
+/** Nobody has looked yet, or an edge has not said yet what it has. */
+function isLost(state: LedgerState, spec: ServiceSpec): boolean {
+  return state.behind !== null || neededEdges(state, spec).some((edge) => isFromBackup(state, edge));
+}
+
+function neededEdges(state: LedgerState, spec: ServiceSpec): readonly HostRecord[] {
+  return edgesOf(state, spec).filter(({ excluded }) => excluded === null);
+}
+
+/**
+ * Who serves: by the newest list that an edge has. From agents of before they said that, whoever serves by the word of its
+ * own agent.
+ */
+function membersOf(
+  state: LedgerState,
+  service: ServiceRecord,
+  { observed, revision, content }: UpstreamRecord,
+): readonly Member[] {
+  if (observed !== null && observed.revision > revision) return observed.members;
+  const found = hostsOf(state, service).flatMap((host) => memberOf(service, content, host) ?? []);
+  return found.length > 0 ? found : content.members;
 }
 
 /** Null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
-function servingOf(service: ServiceRecord, upstream: UpstreamRecord, host: HostRecord): Serving | null {
-  const listed = entryOf(upstream.content.members, host.hostId) ?? null;
-  const member = memberOf(service, upstream, host, listed);
-  if (!member || member === listed) return member && { member, isSure: true };
-  const isWhereListed = listed === null || listed.address === member.address;
-  return { member, isSure: isWhereListed && (routedAt(upstream, host)?.isSure ?? true) };
-}
-
-function memberOf(
-  { spec }: ServiceRecord,
-  upstream: UpstreamRecord,
-  host: HostRecord,
-  listed: Member | null,
-): Member | null {
+function memberOf({ spec }: ServiceRecord, { members }: UpstreamContent, host: HostRecord): Member | null {
+  const listed = entryOf(members, host.hostId) ?? null;
   const instance = host.instances[instanceSlotKey(spec.name, servingSlot)];
   const report = instance?.report;
   if (!report || !host.facts || (host.hold && !listed)) return listed;
   if (!isInTraffic(report, listed !== null)) return null;
-  // Where it has come to since nobody has verified it: that it has moved is the reconciler's to see.
-  const { address } = routedAt(upstream, host) ?? host.facts;
   if (report.running === null || report.health === "bad") return listed;
   // A release that was registered after the backup is known by its id alone.
   const known = instance.target?.id === report.running ? instance.target.spec : spec.target;
@@ -89,15 +89,10 @@ function memberOf(
     hostId: host.hostId,
     slot: servingSlot,
     targetId: report.running,
-    address,
+    address: host.facts.address,
     port,
     ...(weight === 1 ? {} : { weight }),
   };
-}
-
-/** Null where it was not heard since the ledger is behind. */
-function routedAt({ revision }: UpstreamRecord, { routedAt }: HostRecord): HostRecord["routedAt"] {
-  return routedAt !== null && routedAt.revision > revision ? routedAt : null;
 }
 
 /**

@@ -38,6 +38,7 @@ function checkAction(
         ...checkMinimum(rollout, snapshot, action),
         ...checkVerified(snapshot, action),
         ...checkHolds(snapshot, action),
+        ...checkHeard(snapshot),
       ];
     case "command-issued":
       return [...checkStop(snapshot, wanted, action), ...checkOnce(rollout, action)];
@@ -196,6 +197,15 @@ function isLost(snapshot: Snapshot, { confirmed, isFromBackup }: EdgeView): bool
   return isFromBackup || (confirmed > 0 && !isSaid(snapshot, confirmed));
 }
 
+/** Rule 4: what an edge serves that a restored ledger has not heard is nobody's to replace. */
+function checkHeard({ edges }: Snapshot): readonly Violation[] {
+  const lost = edges.find(({ isFromBackup }) => isFromBackup);
+  if (!lost) return [];
+  return [
+    { rule: 4, message: `a list would be said while edge ${lost.hostId} serves one that nobody knows` },
+  ];
+}
+
 /** Rule 3: nothing is stopped, or drained, that an edge may route to; nothing is stopped undrained. */
 function checkStop(
   snapshot: Snapshot,
@@ -301,6 +311,8 @@ function checkRest(
   snapshot: Snapshot,
   wanted: readonly Member[],
 ): readonly Violation[] {
+  // Who is in traffic is not known before every edge has said what it serves, so it can't be mended either.
+  if (snapshot.edges.some(({ isFromBackup }) => isFromBackup)) return [];
   const forgotten = snapshot.hosts.find(
     (host) => isForgotten(rollout, host) && !names(wanted, host.hostId) && !isUnseen(snapshot, host),
   );

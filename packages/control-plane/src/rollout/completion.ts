@@ -47,9 +47,8 @@ export function rollbackEnd({ rollout, snapshot }: Survey): Action {
   const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch, from }]) => {
     const planned = entryOf(rollout.plan.hosts, hostId);
     if (planned && course.kind === "settled") return course.on === planned.from?.id ? [] : [hostId];
-    // On the rollout's target; or, by a restored ledger, on a later one.
-    const member = entryOf(members, hostId);
-    const stays = batch !== null && member !== undefined && member.targetId !== from?.id;
+    // On the rollout's target; or, by a restored ledger, on a later one, or out.
+    const stays = batch !== null && entryOf(members, hostId)?.targetId !== from?.id;
     const isOut = course.kind === "settled" && course.on === null && course.failure !== null;
     return stays || isOut ? [hostId] : [];
   });
