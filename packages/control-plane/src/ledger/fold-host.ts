@@ -178,10 +178,13 @@ function withReport(instance: InstanceRecord, event: LedgerEvent, report: Instan
   return { ...instance, report, drained, command: withProgress(command, event.elapsedMs, progress) };
 }
 
-/** The agent has accepted a later command than this ledger ever gave, which was restored from a backup. */
+/**
+ * The agent has accepted a later command than this ledger ever gave, which was restored from a backup: how this one ended
+ * says nothing of what is. That a hook was done stays true.
+ */
 function unlessOutrun(command: CommandRecord, report: InstanceReport, event: LedgerEvent): CommandRecord {
   const isOpen = command.status === "issued" || command.status === "running";
-  return isOpen && report.revision > command.revision
+  return (isOpen || command.body.kind !== "hook") && report.revision > command.revision
     ? settle(command, "void", event.elapsedMs, null)
     : command;
 }
