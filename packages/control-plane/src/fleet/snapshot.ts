@@ -47,6 +47,7 @@ export function snapshotOf(
       .map((edge) => ({
         ...edgeView(live, record.spec, edge, nowMs),
         heard: hasAnswered(state, edge),
+        isFromBackup: isFromBackup(state, edge),
       })),
     excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
@@ -61,8 +62,17 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
     .map((host) => host.hostId);
 }
 
-function hasAnswered({ epoch }: LedgerState, { facts }: HostRecord): boolean {
-  return (facts?.epochSeen ?? 0) >= epoch;
+function hasAnswered({ epoch }: LedgerState, host: HostRecord): boolean {
+  return epochSeenBy(host) >= epoch;
+}
+
+/** It was not heard since the ledger was found to be older than its fleet. */
+export function isFromBackup({ restoredEpoch }: LedgerState, host: HostRecord): boolean {
+  return epochSeenBy(host) < restoredEpoch;
+}
+
+function epochSeenBy({ facts }: HostRecord): number {
+  return facts?.epochSeen ?? 0;
 }
 
 /** Whether the labels of a host, in a role that it has, are those of a service. */
@@ -181,7 +191,7 @@ function edgeView(
   spec: ServiceSpec,
   edge: HostRecord,
   nowMs: number,
-): Omit<EdgeView, "heard"> {
+): Omit<EdgeView, "heard" | "isFromBackup"> {
   const report = edge.upstreams[spec.edge.upstream];
   return {
     hostId: edge.hostId,

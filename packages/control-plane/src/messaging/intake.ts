@@ -2,7 +2,7 @@ import { hasSameContent } from "@siding/shared/digest";
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import type { EventBody } from "../ledger/event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState } from "../ledger/state.ts";
-import { behindOf, observedIn } from "../orchestrator/behind.ts";
+import { behindOf, listsIn, observedIn } from "../orchestrator/behind.ts";
 
 /**
  * What a report says that the ledger does not know yet. Reports wake the loop; they carry no decisions. The caller has
@@ -23,7 +23,7 @@ function newsOf(state: LedgerState, report: Report, isBehind: boolean): readonly
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
   const facts = !hasSameContent(host?.facts, report.facts);
   const gone = report.full && forgets(host, report);
-  const observed = isBehind ? observedIn(state, report) : [];
+  const observed = [...listsIn(state, report), ...(isBehind ? observedIn(state, report) : [])];
   if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
   return [
     ...observed,

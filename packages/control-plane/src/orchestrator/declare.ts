@@ -8,6 +8,7 @@ import type { EventBody } from "../ledger/event.ts";
 import { type LedgerState, type ReleaseRecord, releaseKey } from "../ledger/state.ts";
 import { portConflict } from "./port-conflict.ts";
 import type { Refusal } from "./refusal.ts";
+import { isListLost } from "./restate.ts";
 
 /**
  * Declares a service. The spec revision grows only where the rolled-out part changed. The first declaration also says
@@ -59,7 +60,8 @@ function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
 function upstreamEvents(state: LedgerState, spec: ServiceSpec): readonly EventBody[] {
   const before = state.upstreams.get(spec.edge.upstream);
   if (!before) return [{ type: "upstream-revised", service: spec.name, content: firstContent(spec) }];
-  if (before.content.balance === spec.edge.balance) return [];
+  const service = state.services.get(spec.name);
+  if (before.content.balance === spec.edge.balance || (service && isListLost(state, service))) return [];
   const content = { ...before.content, balance: spec.edge.balance };
   return [{ type: "upstream-revised", service: spec.name, content }];
 }

@@ -68,7 +68,7 @@ function canSee({ blind, edges, hosts, upstream }: Snapshot): boolean {
   return (
     !blind &&
     edges.length > 0 &&
-    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0) &&
+    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0 && !edge.isFromBackup) &&
     hosts.every((host) => host.liveness.kind === "alive" || !isNamedIn(upstream.content.members, host.hostId))
   );
 }
@@ -82,7 +82,10 @@ interface Move {
 function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, host: HostView): Move | null {
   const { target } = service;
   const member = entryOf(snapshot.upstream.content.members, host.hostId);
-  if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
+  if (host.hold) {
+    const isKnown = member && knownTarget(state, service, host, member);
+    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
+  }
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
   const goal = listedWith(state, service, host, member);
@@ -109,6 +112,16 @@ function listedWith(
     ({ service, to }) => service === spec.name && to.id === targetId,
   );
   return bringing?.to ?? null;
+}
+
+/** A target to name where a host only leaves; null where a restored ledger knows none at all. */
+function knownTarget(
+  state: LedgerState,
+  service: ServiceRecord,
+  host: HostView,
+  member: Member,
+): Target | null {
+  return listedWith(state, service, host, member) ?? host.instance.target ?? service.target;
 }
 
 /** Listed, and not on what it should be: what the last rollout brought to the others, or what it is listed with. */
@@ -185,8 +198,7 @@ function begin(
 ): EventBody {
   const plan = singlePlan(snapshot, host, goal);
   const member = entryOf(snapshot.upstream.content.members, host.hostId);
-  const to =
-    goal ?? host.instance.target ?? (member && listedWith(state, service, host, member)) ?? service.target;
+  const to = goal ?? (member && knownTarget(state, service, host, member));
   if (!to) throw new Error(`${host.hostId} is listed with a target that no rollout knows`);
   const context = {
     id: `r-converge-${sequence}` as RolloutId,

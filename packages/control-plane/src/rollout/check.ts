@@ -38,6 +38,7 @@ function checkAction(
         ...checkMinimum(rollout, snapshot, action),
         ...checkVerified(snapshot, action),
         ...checkHolds(snapshot, action),
+        ...checkHeard(snapshot),
       ];
     case "command-issued":
       return [...checkStop(snapshot, wanted, action), ...checkOnce(rollout, action)];
@@ -191,6 +192,20 @@ function neverLeft(snapshot: Snapshot, member: Member): boolean {
   return routed && runs(snapshot, member) && host?.instance.drained === false;
 }
 
+/** After a backup was restored an edge serves by a list that nobody here knows. */
+function isLost(snapshot: Snapshot, { confirmed, isFromBackup }: EdgeView): boolean {
+  return isFromBackup || (confirmed > 0 && !isSaid(snapshot, confirmed));
+}
+
+/** Rule 4: what an edge serves that a restored ledger has not heard is nobody's to replace. */
+function checkHeard({ edges }: Snapshot): readonly Violation[] {
+  const lost = edges.find(({ isFromBackup }) => isFromBackup);
+  if (!lost) return [];
+  return [
+    { rule: 4, message: `a list would be said while edge ${lost.hostId} serves one that nobody knows` },
+  ];
+}
+
 /** Rule 3: nothing is stopped, or drained, that an edge may route to; nothing is stopped undrained. */
 function checkStop(
   snapshot: Snapshot,
@@ -200,8 +215,9 @@ function checkStop(
   const { kind } = action.body;
   if (kind === "stage" || kind === "verify" || kind === "rejoin" || kind === "hook") return [];
   const { hostId } = action;
-  const edge = edgesThatCount(snapshot).find((candidate) =>
-    listsOf(snapshot, candidate).some((list) => names(list, hostId)),
+  const edge = edgesThatCount(snapshot).find(
+    (candidate) =>
+      isLost(snapshot, candidate) || listsOf(snapshot, candidate).some((list) => names(list, hostId)),
   );
   if (edge)
     return [{ rule: 3, message: `${kind} of ${hostId} while edge ${edge.hostId} may still route to it` }];
@@ -236,9 +252,7 @@ function checkConfirmed(snapshot: Snapshot, action: ActionOf<"batch-started">): 
   const { members } = snapshot.upstream.content;
   const behind = edgesThatCount(snapshot).find((edge) => {
     const lists = listsOf(snapshot, edge);
-    // After a backup was restored an edge serves by a list that nobody here knows.
-    const unknown = edge.confirmed > 0 && !isSaid(snapshot, edge.confirmed);
-    return unknown || lists.some((list) => members.some(({ hostId }) => !names(list, hostId)));
+    return isLost(snapshot, edge) || lists.some((list) => members.some(({ hostId }) => !names(list, hostId)));
   });
   if (!behind) return [];
   return [
@@ -297,6 +311,8 @@ function checkRest(
   snapshot: Snapshot,
   wanted: readonly Member[],
 ): readonly Violation[] {
+  // Who is in traffic is not known before every edge has said what it serves, so it can't be mended either.
+  if (snapshot.edges.some(({ isFromBackup }) => isFromBackup)) return [];
   const forgotten = snapshot.hosts.find(
     (host) => isForgotten(rollout, host) && !names(wanted, host.hostId) && !isUnseen(snapshot, host),
   );

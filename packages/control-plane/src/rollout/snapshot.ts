@@ -114,6 +114,8 @@ export interface EdgeView {
   readonly liveness: LivenessView;
   /** As of a host. */
   readonly heard: boolean;
+  /** Not heard since this ledger was found to be older than its fleet: what it serves nobody knows. */
+  readonly isFromBackup: boolean;
   readonly agent: AgentView;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;
@@ -199,8 +201,9 @@ export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (rea
     .map((list) => list.members);
 }
 
-/** False where the edge serves a list that this ledger never said: it was restored from a backup. */
-export function isListKnown(snapshot: Snapshot, { confirmed }: EdgeView): boolean {
+/** False where the edge serves, or may serve, a list that this ledger never said: it was restored from a backup. */
+export function isListKnown(snapshot: Snapshot, { confirmed, isFromBackup }: EdgeView): boolean {
+  if (isFromBackup) return false;
   return confirmed === 0 || snapshot.upstream.history.some((list) => list.revision === confirmed);
 }
 
