@@ -37,8 +37,8 @@ export default defineConfig({
           name: "e2e",
           include: e2e,
           exclude: ["**/node_modules/**", ...agents, ...labs],
-          // Most of their time they wait: for a boot, a deadline, a beat. More at once would starve each other.
-          maxWorkers: 2,
+          // A part of their time they wait: for a boot, a deadline, a beat. More at once would starve each other.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
