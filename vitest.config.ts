@@ -48,7 +48,7 @@ export default defineConfig({
           name: "e2e-lab",
           include: labs,
           exclude: ["**/node_modules/**"],
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -20,14 +20,27 @@ export function systemctl(args: readonly string[], deadlineMs = askDeadlineMs): 
 }
 
 /** The end of what an invocation of a unit printed, and what systemd said of it. */
-export async function journalTail(invocation: string, lines: number): Promise<string> {
+export async function journalTail(unit: string, invocation: string, lines: number): Promise<string> {
   if (invocation === "") return "";
   // What was printed last is perhaps not yet where it is read from.
   await run("journalctl", ["--sync"], askDeadlineMs);
+  const since = await begunAt(invocation);
   const which = [`_SYSTEMD_INVOCATION_ID=${invocation}`, "+", `INVOCATION_ID=${invocation}`];
-  const how = ["--no-pager", "--quiet", "--output=cat", `--lines=${lines}`];
-  const { stdout } = await run("journalctl", [...how, ...which], askDeadlineMs);
-  return stdout.trimEnd();
+  // Of a process that ended before journald looked at it only the unit is known.
+  if (since !== null) which.push("+", `_SYSTEMD_UNIT=${unit}`);
+  const how = ["--output=cat", `--lines=${lines}`, ...(since === null ? [] : [`--since=@${since}`])];
+  return (await journal([...how, ...which])).trimEnd();
+}
+
+/** When systemd began an invocation, in seconds; null where the journal does not say. */
+async function begunAt(invocation: string): Promise<string | null> {
+  const said = await journal(["--output=short-unix", `INVOCATION_ID=${invocation}`]);
+  return /^\d+\.\d+/.exec(said)?.[0] ?? null;
+}
+
+async function journal(args: readonly string[]): Promise<string> {
+  const { stdout } = await run("journalctl", ["--no-pager", "--quiet", ...args], askDeadlineMs);
+  return stdout;
 }
 
 function run(program: string, args: readonly string[], deadlineMs: number): Promise<Said> {

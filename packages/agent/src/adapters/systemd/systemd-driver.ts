@@ -258,7 +258,7 @@ export class SystemdDriver implements Driver {
   }
 
   async #startFailure(unit: string, state: UnitState, complaint: string): Promise<StepFailure> {
-    const output = (await journalTail(state.invocation, journalLines)).slice(-maxOutputBytes);
+    const output = (await journalTail(unit, state.invocation, journalLines)).slice(-maxOutputBytes);
     // A start that failed half-way must not go on behind the agent's back.
     if (!isOver(state)) await systemctl(["stop", "--", unit], stopSlackMs);
     const isBackground = state.mainPid === 0 && state.active === "active";
@@ -282,7 +282,7 @@ export class SystemdDriver implements Driver {
     const again = state.mainPid > 0 && state.invocation !== invocation;
     if (again) await systemctl(["stop", "--", unit], stopSlackMs);
     state = await waitUntilOver(unit, state);
-    const exit = exitOf(unit, state, await journalTail(invocation, journalLines));
+    const exit = exitOf(unit, state, await journalTail(unit, invocation, journalLines));
     const note = again
       ? `${unit} was started again by somebody else than the agent, and was stopped for that`
       : exit.note;
