@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { hookKillGraceMs } from "@siding/shared/hooks";
 import type { Incarnation } from "@siding/shared/ids";
 import { requireSupportedNode } from "@siding/shared/node-version";
@@ -31,6 +30,7 @@ import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
 import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
 import { UnitLauncher } from "./adapters/systemd/unit-launcher.ts";
+import { readRequest, usage } from "./arguments.ts";
 import { type AgentConfig, readConfig, readToken } from "./config.ts";
 import { emptyJournal, type Journal } from "./machine/journal.ts";
 import type { AgentIdentity } from "./machine/state.ts";
@@ -64,19 +64,15 @@ requireSupportedNode();
 await main();
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      config: { type: "string" },
-      teardown: { type: "boolean", default: false },
-      check: { type: "boolean", default: false },
-    },
-  });
-  if (values.config === undefined) return give("usage: siding-agent --config FILE [--check | --teardown]", 2);
-  if (values.check) return check(values.config);
-  const rooms = moveIn(values.config);
+  const request = readRequest(process.argv.slice(2));
+  if (!request.ok) return give(`${request.error.message}\n${usage}`, 2);
+  if (request.value.kind === "help") return answer(usage);
+  if (request.value.kind === "version") return answer(`${agentVersion}\n`);
+  const { kind, configPath } = request.value;
+  if (kind === "check") return check(configPath);
+  const rooms = moveIn(configPath);
   if (!rooms.ok) return give(rooms.error.message, 1);
-  if (values.teardown) return tearDown(rooms.value);
-  return run(rooms.value);
+  return kind === "teardown" ? tearDown(rooms.value) : run(rooms.value);
 }
 
 /** Whether an agent could start with this config; for an installer, before it stops the one that runs. */
@@ -278,9 +274,14 @@ function logTo(logger: pino.Logger): Log {
   };
 }
 
+/** What was asked for is no complaint. */
+function answer(text: string): void {
+  process.stdout.write(text);
+}
+
 /** Ends with a word to the person who started it. */
 function give(message: string, code: number): void {
-  if (message !== "") process.stderr.write(`${message}\n`);
+  if (message !== "") process.stderr.write(`${message.trimEnd()}\n`);
   process.exitCode = code;
   process.exit();
 }

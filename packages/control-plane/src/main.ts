@@ -9,6 +9,7 @@ import { type Config, loadConfig } from "./config.ts";
 import { isRestorePending } from "./ledger/restore.ts";
 import { backUpLedger, holdDataDir, rebuildLedger, restoreLedger } from "./maintenance.ts";
 import { type ControlPlane, dataFiles, startControlPlane } from "./start.ts";
+import { version } from "./version.ts";
 
 requireSupportedNode();
 
@@ -18,6 +19,7 @@ const usage = `usage: siding-control-plane --config FILE            run the cont
        siding-control-plane --config FILE restore FROM
                                                      put a backup in place of the ledger, also while it runs
        siding-control-plane --config FILE check      whether it could start with this config
+       siding-control-plane --version
 `;
 
 /** 0: ended in order. 1: ended by a mistake of ours. */
@@ -36,6 +38,10 @@ if (!command.ok) {
   say(`${command.error.message}\n${usage}`);
   process.exit(exitUsage);
 }
+if ("answer" in command.value) {
+  process.stdout.write(command.value.answer);
+  process.exit();
+}
 const config = loadConfig(command.value.configFile);
 if (!config.ok) {
   say(config.error.message);
@@ -43,14 +49,23 @@ if (!config.ok) {
 }
 process.exitCode = await perform(config.value, command.value.verb);
 
+/** What the command line asks for, or at once the answer to it. */
+type Request = { readonly answer: string } | { readonly configFile: string; readonly verb: Verb };
+
 type Verb =
   | { readonly kind: "run" | "rebuild" | "check" }
   | { readonly kind: "backup" | "restore"; readonly file: string };
 
-function readCommand(args: string[]): Result<{ readonly configFile: string; readonly verb: Verb }> {
+function readCommand(args: string[]): Result<Request> {
   try {
-    const options = { config: { type: "string" } } as const;
+    const options = {
+      config: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+      version: { type: "boolean", default: false },
+    } as const;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    if (values.help) return ok({ answer: usage });
+    if (values.version) return ok({ answer: `${version}\n` });
     const verb = verbOf(positionals);
     if (!verb) return err(failure("usage", `unknown command '${positionals.join(" ")}'`));
     if (values.config === undefined) return err(failure("usage", "--config FILE is missing"));

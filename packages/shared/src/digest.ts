@@ -3,15 +3,36 @@ import type { Digest } from "./ids.ts";
 
 /** JSON with keys in one order and no white space, so that equal content has equal text. */
 export function canonicalJson(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`);
-    return `{${entries.join(",")}}`;
+  const items = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(items).filter((key) => items[key] !== undefined);
+  return `{${keys
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(items[key])}`)
+    .join(",")}}`;
+}
+
+/** Whether both have the same {@link canonicalJson}, without writing it: at once for what is the same object. */
+export function hasSameContent(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((item, index) => hasSameContent(item ?? null, right[index] ?? null));
   }
-  return JSON.stringify(value);
+  return hasSameItems(left as Readonly<Record<string, unknown>>, right as Readonly<Record<string, unknown>>);
+}
+
+function hasSameItems(
+  left: Readonly<Record<string, unknown>>,
+  right: Readonly<Record<string, unknown>>,
+): boolean {
+  for (const key of Object.keys(left)) if (!hasSameContent(left[key], right[key])) return false;
+  for (const key of Object.keys(right)) {
+    if (left[key] === undefined && right[key] !== undefined) return false;
+  }
+  return true;
 }
 
 /** The digest of a value's content, whatever the order of its keys. */

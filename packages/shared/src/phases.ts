@@ -77,5 +77,7 @@ export const WaitingReason = z.object({
   /** What is waited for goes on since then: its text counts no time, so that it changes only with what it says. */
   sinceMs: z.number().optional(),
   untilMs: z.number().optional(),
+  /** So many further hosts wait for the same: of many only the first are named. */
+  more: z.int().optional(),
 });
 export type WaitingReason = z.infer<typeof WaitingReason>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Member } from "./command.ts";
 import { HookName } from "./hooks.ts";
 import {
   Address,
@@ -152,6 +153,14 @@ const envelope = {
   sequence: z.int().min(1),
 };
 
+/** The newest list that an edge has accepted: what a control plane without it, since it was restored, has to go on from. */
+export const AcceptedList = z.object({
+  upstream: UpstreamName,
+  revision: Revision,
+  members: z.array(Member),
+});
+export type AcceptedList = z.infer<typeof AcceptedList>;
+
 /**
  * State: `full` says everything (first on every connection, and when asked), else only what changed is listed.
  */
@@ -162,6 +171,8 @@ export const StateReport = z.object({
   facts: HostFacts,
   instances: z.array(InstanceReport),
   upstreams: z.array(UpstreamReport),
+  /** In a full report of an edge; an older agent says none. No part of the digest: its revisions are. */
+  lists: z.array(AcceptedList).default([]),
 });
 export type StateReport = z.infer<typeof StateReport>;
 

@@ -169,6 +169,8 @@ export const RolloutDocument = z.object({
       hostId: z.string().optional(),
       since: Instant.optional(),
       until: Instant.optional(),
+      /** So many further hosts wait for the same. */
+      more: z.int().optional(),
     }),
   ),
   explanation: z.string(),

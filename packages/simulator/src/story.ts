@@ -39,6 +39,7 @@ export function storyOfEvent(body: EventBody): string {
     case "fleet-ahead":
     case "fleet-resumed":
     case "instance-observed":
+    case "upstream-observed":
     case "intent-set":
     case "phase-changed":
     case "release-registered":

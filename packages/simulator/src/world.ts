@@ -1,6 +1,6 @@
 import type { AgentIdentity } from "@siding/agent/machine/state";
 import type { Address, HostId, Incarnation } from "@siding/shared/ids";
-import { addressOf } from "./box/address.ts";
+import { addressOf, usualHostAt } from "./box/address.ts";
 import { Agent } from "./box/agent.ts";
 import { Box } from "./box/box.ts";
 import { Traffic } from "./box/traffic.ts";
@@ -109,8 +109,7 @@ export class World {
 
 /** Most are where they always were. */
 function boxAt(boxes: ReadonlyMap<HostId, Box>, address: Address): Box | null {
-  const [, , network, number] = address.split(".");
-  const usual = boxes.get(`${network === "2" ? "e" : "h"}${number}` as HostId);
+  const usual = boxes.get(usualHostAt(address));
   if (usual?.address === address) return usual;
   return [...boxes.values()].find((box) => box.address === address) ?? null;
 }

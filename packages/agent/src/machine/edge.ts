@@ -44,6 +44,7 @@ export function edgeHappened(state: MachineState, event: EdgeEvent, nowMs: numbe
 
 /** Brings a broken edge back, applies what is newest, one at a time, and asks those who are watched. */
 export function carryOnEdge(state: MachineState, nowMs: number): EdgeMove {
+  if (state.edge.kind === "absent" && state.upstreams.size === 0) return { state, effects: [] };
   const effects: Effect[] = [];
   let { edge } = state;
   const due = dueDeed(state, nowMs);

@@ -18,13 +18,16 @@ interface Judgement {
  * taking the others down with their load would be worse: then nobody is left out, so that no list is ever emptied.
  */
 export function judge(listed: ReadonlyMap<string, ListedState>): Judgement {
-  const all = [...listed];
-  const failing = all.filter(([, { standing }]) => standing.kind === "failing").map(([key]) => key);
+  const failing: string[] = [];
+  const out: string[] = [];
+  for (const [key, { standing }] of listed) {
+    if (standing.kind !== "well") out.push(key);
+    if (standing.kind === "failing") failing.push(key);
+  }
   if (failing.length * 2 > listed.size) {
     const panic = `${failing.length} of ${listed.size} listed instances fail here at once: probes are ignored and nobody is ejected`;
     return { ejected: [], panic };
   }
-  const out = all.filter(([, { standing }]) => standing.kind !== "well").map(([key]) => key);
   // Who only serves out a wait comes back before too many are missing.
   return { ejected: (out.length * 2 > listed.size ? failing : out).toSorted(), panic: null };
 }
@@ -48,6 +51,7 @@ export function followHealth(upstream: Upstream, nowMs: number): Upstream {
 /** Whom nginx does not route to at present although the ledger lists them, and by which answer they failed. */
 export function ejectedReports({ served, listed, journal }: Upstream): EjectedReport[] {
   const ejected = served?.ejected ?? [];
+  if (ejected.length === 0) return [];
   return journal.content.members.flatMap((member): EjectedReport[] => {
     const key = memberKey(member);
     if (!ejected.includes(key)) return [];

@@ -54,6 +54,7 @@ function changed(instance: Instance, event: Exclude<HostEvent, Adopted>, moment:
 
 /** What is due on each instance. */
 export function carryOnInstances(state: MachineState, nowMs: number): HostMove {
+  if (state.instances.size === 0) return { state, effects: [] };
   const effects: Effect[] = [];
   const instances = new Map<string, Instance>();
   for (const [key, instance] of state.instances) {

@@ -2,7 +2,6 @@ import type { Member, UpstreamContent } from "@siding/shared/command";
 import { describeAnswer, isGood } from "./answer.ts";
 import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
-import { earliest } from "./instance.ts";
 import { isDue } from "./probing.ts";
 import type { ListedState, Standing, Upstream } from "./state.ts";
 import { memberKey, upstreamOp } from "./watch.ts";
@@ -61,6 +60,7 @@ export function rememberEjected(
 /** Asks whoever is due. A member that is delisted by the newest accepted revision is not asked any more. */
 export function askListed(upstream: Upstream, nowMs: number): { upstream: Upstream; effects: Effect[] } {
   const { journal } = upstream;
+  if (!isAnyDue(upstream, nowMs)) return { upstream, effects: [] };
   const listed = new Map(upstream.listed);
   const effects: Effect[] = [];
   for (const [key, each] of upstream.listed) {
@@ -77,12 +77,19 @@ export function askListed(upstream: Upstream, nowMs: number): { upstream: Upstre
   return { upstream: { ...upstream, listed, ops: upstream.ops + effects.length }, effects };
 }
 
+function isAnyDue(upstream: Upstream, nowMs: number): boolean {
+  const atMs = listedWakeAtMs(upstream);
+  return atMs !== null && atMs <= nowMs;
+}
+
 /** When somebody is to be asked next; null where nobody is. */
 export function listedWakeAtMs({ listed, journal }: Upstream): number | null {
-  const due = [...listed.values()].flatMap(({ next, member: { targetId } }) =>
-    next.kind === "due" && journal.content.checks[targetId] !== undefined ? next.atMs : [],
-  );
-  return earliest(due);
+  let earliestMs: number | null = null;
+  for (const { next, member } of listed.values()) {
+    if (next.kind !== "due" || (earliestMs !== null && next.atMs >= earliestMs)) continue;
+    if (journal.content.checks[member.targetId] !== undefined) earliestMs = next.atMs;
+  }
+  return earliestMs;
 }
 
 /** Counts an answer; one to an older question is dropped. */

@@ -1,12 +1,12 @@
 import { features } from "@siding/shared/features";
 import { protocolVersion } from "@siding/shared/message";
-import type { HostFacts, InstanceReport, Report, UpstreamReport } from "@siding/shared/report";
+import type { AcceptedList, HostFacts, InstanceReport, Report, UpstreamReport } from "@siding/shared/report";
 import { inFlight } from "./drain.ts";
 import { healthTrouble } from "./health.ts";
 import type { Refusal } from "./intake.ts";
 import type { AcceptedCommand } from "./journal.ts";
 import { absenceTrouble } from "./process.ts";
-import type { Instance, MachineState } from "./state.ts";
+import type { Instance, MachineState, Upstream } from "./state.ts";
 
 /** Everything that the control plane may know of an instance. */
 export function instanceReport(instance: Instance): InstanceReport {
@@ -58,7 +58,12 @@ export function stateReport(
     facts: facts(state),
     instances: [...instances],
     upstreams: [...upstreams],
+    lists: full ? [...state.upstreams.values()].map(acceptedList) : [],
   };
+}
+
+function acceptedList({ journal: { upstream, revision, content } }: Upstream): AcceptedList {
+  return { upstream, revision, members: content.members };
 }
 
 export function refusalReport(state: MachineState, refusal: Refusal, sequence: number): Report {

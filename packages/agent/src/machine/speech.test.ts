@@ -48,6 +48,19 @@ describe("an agent", () => {
     expect(world.reports.at(-1)).toMatchObject({ full: true, instances: [{ running: targetOf("v1").id }] });
   });
 
+  it("says with everything which list an edge has accepted, and not at each change", () => {
+    const world = new World();
+    world.run(10);
+    world.send(revisionOf(world, 7, contentOf(["h1"])));
+    world.run(100);
+    const lists = () => world.reports.flatMap((report) => (report.kind === "state" ? report.lists : []));
+    expect(world.reports.length).toBeGreaterThan(1);
+    expect(lists()).toEqual([]);
+    world.happen({ kind: "disconnected" });
+    world.happen({ kind: "connected", beatOffset: 0.5 });
+    expect(lists()).toMatchObject([{ upstream: "web", revision: 7, members: [{ hostId: "h1" }] }]);
+  });
+
   it("does not repeat itself", () => {
     const world = new World();
     world.run(10);

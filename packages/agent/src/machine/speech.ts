@@ -1,3 +1,4 @@
+import { hasSameContent } from "@siding/shared/digest";
 import type { InstanceReport, UpstreamReport } from "@siding/shared/report";
 import { stateDigest } from "@siding/shared/state-digest";
 import type { Effect } from "./effect.ts";
@@ -74,7 +75,7 @@ function dueUpstreams(state: MachineState, say: Say, full: boolean): ReadonlyMap
   const reports = [...state.upstreams].map(([name, upstream]) => [name, upstreamReport(upstream)] as const);
   const due = reports.filter(([name, report]) => {
     const asked = full || (say.kind === "upstream" && say.name === name);
-    return asked || !same(state.said.upstreams.get(name), report);
+    return asked || !hasSameContent(state.said.upstreams.get(name), report);
   });
   return new Map(due);
 }
@@ -87,8 +88,8 @@ function newsAtMs(
 ): number | null {
   if (before === undefined) return Number.NEGATIVE_INFINITY;
   const [known, present] = [withoutOutput(before), withoutOutput(report)];
-  if (!same(withoutCounts(known), withoutCounts(present))) return Number.NEGATIVE_INFINITY;
-  if (same(known, present)) return null;
+  if (hasSameContent(known, present)) return null;
+  if (!hasSameContent(withoutCounts(known), withoutCounts(present))) return Number.NEGATIVE_INFINITY;
   return countsSaidAtMs === null ? Number.NEGATIVE_INFINITY : countsSaidAtMs + countsEveryMs;
 }
 
@@ -150,9 +151,4 @@ function sayBeat(state: MachineState, say: Say, nowMs: number): Spoken {
 
 function still(state: MachineState): Spoken {
   return { state, effects: [], moreAtMs: null };
-}
-
-/** Both are built by the same function, so that equal reports have equal text. */
-function same(left: unknown, right: unknown): boolean {
-  return left === right || JSON.stringify(left) === JSON.stringify(right);
 }

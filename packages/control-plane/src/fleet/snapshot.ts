@@ -4,7 +4,9 @@ import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import {
   type CommandRecord,
+  emptyInstance,
   type HostRecord,
+  type InstanceRecord,
   instanceSlotKey,
   type LedgerState,
   type ServiceRecord,
@@ -45,6 +47,7 @@ export function snapshotOf(
       .map((edge) => ({
         ...edgeView(live, record.spec, edge, nowMs),
         heard: hasAnswered(state, edge),
+        isFromBackup: isFromBackup(state, edge),
       })),
     excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
@@ -59,8 +62,17 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
     .map((host) => host.hostId);
 }
 
-function hasAnswered({ epoch }: LedgerState, { facts }: HostRecord): boolean {
-  return (facts?.epochSeen ?? 0) >= epoch;
+function hasAnswered({ epoch }: LedgerState, host: HostRecord): boolean {
+  return epochSeenBy(host) >= epoch;
+}
+
+/** It was not heard since the ledger was found to be older than its fleet. */
+export function isFromBackup({ restoredEpoch }: LedgerState, host: HostRecord): boolean {
+  return epochSeenBy(host) < restoredEpoch;
+}
+
+function epochSeenBy({ facts }: HostRecord): number {
+  return facts?.epochSeen ?? 0;
 }
 
 /** Whether the labels of a host, in a role that it has, are those of a service. */
@@ -72,28 +84,32 @@ export function matches(host: HostRecord, role: "host" | "edge", match: Labels):
 /** Matched hosts, and those of a rollout that is under way: matches count from the next one. */
 export function hostsOf(state: LedgerState, { spec, activeRollout }: ServiceRecord): readonly HostRecord[] {
   const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? {};
-  return inOrder(
-    [...state.hosts.values()].filter(
-      (host) => matches(host, "host", spec.hosts.match) || planned[host.hostId] !== undefined,
-    ),
+  return hostsInOrder(state).filter(
+    (host) => planned[host.hostId] !== undefined || matches(host, "host", spec.hosts.match),
   );
 }
 
 export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRecord[] {
-  return inOrder([...state.hosts.values()].filter((host) => matches(host, "edge", spec.edge.match)));
+  return hostsInOrder(state).filter((host) => matches(host, "edge", spec.edge.match));
 }
 
-/** h2 before h10. A fleet is put in order at every decision, so each id is read once. */
-const sortKeys = new Map<HostId, string>();
+/** A fleet is looked at in order at every decision, and nobody is ever struck off: only a new host changes the order. */
+const orders = new WeakMap<LedgerState["hosts"], readonly HostId[]>();
 
-function sortKeyOf(hostId: HostId): string {
-  const known = sortKeys.get(hostId) ?? hostId.replaceAll(/[0-9]+/g, (digits) => digits.padStart(63, "0"));
-  sortKeys.set(hostId, known);
-  return known;
+/** Every host by its id, h2 before h10. */
+export function hostsInOrder({ hosts }: Pick<LedgerState, "hosts">): readonly HostRecord[] {
+  const known = orders.get(hosts);
+  const order = known?.length === hosts.size ? known : orderOf([...hosts.keys()]);
+  orders.set(hosts, order);
+  return order.flatMap((hostId) => hosts.get(hostId) ?? []);
 }
 
-export function inOrder(hosts: readonly HostRecord[]): readonly HostRecord[] {
-  return hosts.toSorted((left, right) => (sortKeyOf(left.hostId) < sortKeyOf(right.hostId) ? -1 : 1));
+function orderOf(hostIds: readonly HostId[]): readonly HostId[] {
+  const keyed = hostIds.map((hostId) => {
+    const key = hostId.replaceAll(/[0-9]+/g, (digits) => digits.padStart(63, "0"));
+    return { hostId, key };
+  });
+  return keyed.sort((left, right) => (left.key < right.key ? -1 : 1)).map(({ hostId }) => hostId);
 }
 
 function hostView(
@@ -121,23 +137,31 @@ function agentView({ facts }: HostRecord): AgentView {
   return { version: facts?.agentVersion ?? "unknown", features: facts?.features ?? [] };
 }
 
+/** A record is replaced when anything in it changes, so that its view is made once. */
+const instanceViews = new WeakMap<InstanceRecord, InstanceView>();
+
 function instanceView(service: ServiceName, host: HostRecord): InstanceView {
-  const record = host.instances[instanceSlotKey(service, servingSlot)];
-  const report = record?.report;
+  const record = host.instances[instanceSlotKey(service, servingSlot)] ?? emptyInstance(service, servingSlot);
+  const view = instanceViews.get(record) ?? instanceViewOf(record);
+  instanceViews.set(record, view);
+  return view;
+}
+
+function instanceViewOf(record: InstanceRecord): InstanceView {
+  const { target, drained, report } = record;
   return {
     slot: servingSlot,
-    target: record?.target ?? null,
+    target,
     running: report?.running ?? null,
     staged: report?.staged ?? [],
     health: report?.health ?? "unknown",
     trouble: report?.trouble ?? null,
-    drained: record?.drained ?? false,
-    command: record?.command ? commandView(record) : null,
+    drained,
+    command: commandView(record),
   };
 }
 
-function commandView(record: NonNullable<HostRecord["instances"][string]>): CommandView | null {
-  const { command, report } = record;
+function commandView({ command, report }: InstanceRecord): CommandView | null {
   if (!command) return null;
   const reported = report?.command?.commandId === command.commandId ? report.command : null;
   return {
@@ -167,7 +191,7 @@ function edgeView(
   spec: ServiceSpec,
   edge: HostRecord,
   nowMs: number,
-): Omit<EdgeView, "heard"> {
+): Omit<EdgeView, "heard" | "isFromBackup"> {
   const report = edge.upstreams[spec.edge.upstream];
   return {
     hostId: edge.hostId,

@@ -1,3 +1,4 @@
+import { Member } from "@siding/shared/command";
 import {
   CommandId,
   ControlPlaneId,
@@ -7,6 +8,7 @@ import {
   RolloutId,
   ServiceName,
   Slot,
+  UpstreamName,
   Version,
 } from "@siding/shared/ids";
 import { HostFacts, InstanceReport, RefusalCode, UpstreamReport } from "@siding/shared/report";
@@ -95,6 +97,13 @@ export const OutsideEvent = z.discriminatedUnion("type", [
     service: ServiceName,
     slot: Slot,
     target: Target,
+  }),
+  /** The newest list that an edge has accepted, from a time that a restored ledger knows nothing of. */
+  z.object({
+    type: z.literal("upstream-observed"),
+    upstream: UpstreamName,
+    revision: z.int(),
+    members: z.array(Member),
   }),
   z.object({
     type: z.literal("command-refused"),

@@ -122,7 +122,6 @@ export function foldHostReported(
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],
-    routedAt: routedAt(state, event, before, body),
     reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {
@@ -138,7 +137,8 @@ export function foldHostReported(
 
 /** An edge counts from when it serves what is wanted at that moment; an excluded one does not. */
 function isFirstConfirmation(state: LedgerState, before: HostRecord, report: UpstreamReport): boolean {
-  if (before.excluded || before.counted.includes(report.upstream)) return false;
+  // What a ledger wants that is behind may long be otherwise.
+  if (before.excluded || before.counted.includes(report.upstream) || state.behind !== null) return false;
   return (
     report.serving !== null && report.serving.revision === state.upstreams.get(report.upstream)?.revision
   );
@@ -160,17 +160,6 @@ function foldInstances(before: HostRecord, event: LedgerEvent, body: HostReporte
   return next;
 }
 
-/** Edges route to it where it was when they were told, not where it may have come to while the ledger waits for a person. */
-function routedAt(
-  { behind }: LedgerState,
-  { sequence: revision }: LedgerEvent,
-  { routedAt: known }: HostRecord,
-  { facts: { address } }: HostReported,
-): HostRecord["routedAt"] {
-  if (behind === null || (known !== null && known.revision > behind.sinceRevision)) return known;
-  return { address, revision };
-}
-
 /** A full report that does not name an instance says that the agent knows nothing of it. */
 function forgetUnreported(instances: Record<string, InstanceRecord>, body: HostReported): void {
   const reported = new Set(body.instances.map((report) => instanceSlotKey(report.service, report.slot)));
@@ -189,10 +178,13 @@ function withReport(instance: InstanceRecord, event: LedgerEvent, report: Instan
   return { ...instance, report, drained, command: withProgress(command, event.elapsedMs, progress) };
 }
 
-/** The agent has accepted a later command than this ledger ever gave, which was restored from a backup. */
+/**
+ * The agent has accepted a later command than this ledger ever gave, which was restored from a backup: how this one ended
+ * says nothing of what is. That a hook was done stays true.
+ */
 function unlessOutrun(command: CommandRecord, report: InstanceReport, event: LedgerEvent): CommandRecord {
   const isOpen = command.status === "issued" || command.status === "running";
-  return isOpen && report.revision > command.revision
+  return (isOpen || command.body.kind !== "hook") && report.revision > command.revision
     ? settle(command, "void", event.elapsedMs, null)
     : command;
 }

@@ -20,6 +20,7 @@ export function foldUpstreamRevised(
     content,
     history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
     swap: body.together ? swapOf(body.together, event) : null,
+    observed: null,
   };
   state.upstreams.set(content.upstream, withoutForgotten(state, next));
   const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
@@ -35,6 +36,16 @@ export function foldUpstreamRevised(
     touched.push({ table: "hosts", key: member.hostId });
   }
   return touched;
+}
+
+export function foldUpstreamObserved(
+  state: LedgerState,
+  { upstream: name, revision, members }: Extract<OutsideEvent, { type: "upstream-observed" }>,
+): readonly Touched[] {
+  const upstream = state.upstreams.get(name);
+  if (!upstream) return [];
+  state.upstreams.set(name, { ...upstream, observed: { revision, members } });
+  return [{ table: "upstreams", key: name }];
 }
 
 /** Drops the lists that no counted edge can be serving any more. */
@@ -97,9 +108,9 @@ export function foldEdgeExcluded(
 export function foldEdgeIncluded(state: LedgerState, hostId: HostId): readonly Touched[] {
   const host = state.hosts.get(hostId);
   if (!host) return [];
-  const counted = [...state.upstreams.values()]
-    .filter(({ content, revision }) => confirmedRevision(host, content.upstream) === revision)
-    .map(({ content }) => content.upstream);
+  const isCurrent = ({ content, revision }: UpstreamRecord) =>
+    state.behind === null && confirmedRevision(host, content.upstream) === revision;
+  const counted = [...state.upstreams.values()].filter(isCurrent).map(({ content }) => content.upstream);
   state.hosts.set(hostId, { ...host, counted, excluded: null });
   return [{ table: "hosts", key: hostId }];
 }

@@ -23,7 +23,12 @@ import {
   foldRolloutStarted,
   foldStatusChanged,
 } from "./fold-rollout.ts";
-import { foldEdgeExcluded, foldEdgeIncluded, foldUpstreamRevised } from "./fold-upstream.ts";
+import {
+  foldEdgeExcluded,
+  foldEdgeIncluded,
+  foldUpstreamObserved,
+  foldUpstreamRevised,
+} from "./fold-upstream.ts";
 import { type LedgerState, releaseKey, type Touched } from "./state.ts";
 
 /**
@@ -107,6 +112,8 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
       return foldBehind(state, event, body);
     case "instance-observed":
       return foldInstanceObserved(state, body);
+    case "upstream-observed":
+      return foldUpstreamObserved(state, body);
   }
 }
 
@@ -119,7 +126,8 @@ function foldBehind(state: LedgerState, event: LedgerEvent, body: OfBehind): rea
   }
   const { hostId, epochSeen, revisionSeen, epoch } = body;
   state.epoch = epoch;
-  state.behind = { hostId, epochSeen, revisionSeen, at: event.at, sinceRevision: event.sequence };
+  state.restoredEpoch = epoch;
+  state.behind = { hostId, epochSeen, revisionSeen, at: event.at };
   return [];
 }
 

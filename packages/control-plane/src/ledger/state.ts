@@ -1,7 +1,6 @@
 import { InstanceCommandBody, Member, UpstreamContent } from "@siding/shared/command";
 import { HookName } from "@siding/shared/hooks";
 import {
-  Address,
   CommandId,
   type ControlPlaneId,
   Digest,
@@ -69,8 +68,6 @@ export const HostRecord = z.object({
     .nullable(),
   /** A person has excluded this edge: it is told everything, and nobody waits for it. */
   excluded: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable(),
-  /** To a ledger that is behind: where it was when it was first heard, so where edges may route to it. */
-  routedAt: z.object({ address: Address, revision: z.int() }).nullable().default(null),
   /** Ledger clock of the newest report: an older beat says nothing about what it told. */
   reportedAtMs: z.number(),
 });
@@ -109,6 +106,11 @@ export const UpstreamRecord = z.object({
   digest: Digest,
   content: UpstreamContent,
   history: z.array(z.object({ revision: z.int(), members: z.array(Member) })),
+  /** The newest list that an edge has from a time of which this ledger knows nothing, as it was restored. */
+  observed: z
+    .object({ revision: z.int(), members: z.array(Member) })
+    .nullable()
+    .default(null),
   /** The newest revision is one that these edges take together: when all had prepared it, when the first served it. */
   swap: z
     .object({
@@ -126,14 +128,7 @@ export const IdempotencyRecord = z.object({ rolloutId: RolloutId, requestDigest:
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
 
 /** What an agent had seen when it showed that this ledger is older than its fleet. */
-export const Behind = z.object({
-  hostId: HostId,
-  epochSeen: z.int(),
-  revisionSeen: z.int(),
-  at: z.string(),
-  /** That of the event which noted it: what was heard later is news of the fleet. */
-  sinceRevision: z.int().default(0),
-});
+export const Behind = z.object({ hostId: HostId, epochSeen: z.int(), revisionSeen: z.int(), at: z.string() });
 export type Behind = z.infer<typeof Behind>;
 
 /**
@@ -147,6 +142,8 @@ export interface LedgerState {
   controlPlaneId: ControlPlaneId | null;
   /** Older than the fleet, by what this host has seen; until a person goes on: resumes the fleet, or says something to a rollout. */
   behind: Behind | null;
+  /** The one that began when that was noticed last; 0: never. Whoever has not heard of it is known from the backup alone. */
+  restoredEpoch: number;
   readonly hosts: Map<HostId, HostRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
   /** By `service/version`. */
@@ -164,6 +161,7 @@ export function emptyState(): LedgerState {
     epoch: 0,
     controlPlaneId: null,
     behind: null,
+    restoredEpoch: 0,
     hosts: new Map(),
     services: new Map(),
     releases: new Map(),
@@ -192,7 +190,6 @@ export function emptyHost(hostId: HostId): HostRecord {
     counted: [],
     excluded: null,
     hold: null,
-    routedAt: null,
     reportedAtMs: 0,
   };
 }

@@ -40,6 +40,7 @@ const Head = z.object({
   epoch: z.int(),
   controlPlaneId: ControlPlaneId.nullable(),
   behind: Behind.nullable().default(null),
+  restoredEpoch: z.int().default(0),
 });
 const headKey = "head";
 
@@ -141,8 +142,9 @@ export class RowWriter {
     else this.#records[table].run({ key, body: JSON.stringify(record) });
   }
 
-  head({ sequence, elapsedMs, epoch, controlPlaneId, behind }: LedgerState): void {
-    const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId, behind });
+  head(state: LedgerState): void {
+    const { sequence, elapsedMs, epoch, controlPlaneId, behind, restoredEpoch } = state;
+    const body = JSON.stringify({ sequence, elapsedMs, epoch, controlPlaneId, behind, restoredEpoch });
     this.#head.run({ key: headKey, body });
   }
 }

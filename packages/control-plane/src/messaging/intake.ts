@@ -1,8 +1,8 @@
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { InstanceReport, Report, StateReport, UpstreamReport } from "@siding/shared/report";
 import type { EventBody } from "../ledger/event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState } from "../ledger/state.ts";
-import { behindOf, observedIn } from "../orchestrator/behind.ts";
+import { behindOf, listsIn, observedIn } from "../orchestrator/behind.ts";
 
 /**
  * What a report says that the ledger does not know yet. Reports wake the loop; they carry no decisions. The caller has
@@ -21,9 +21,9 @@ function newsOf(state: LedgerState, report: Report, isBehind: boolean): readonly
   if (incarnated && !report.full) return [];
   const instances = report.instances.filter((instance) => isNewInstance(host, instance));
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
-  const facts = canonicalJson(host?.facts) !== canonicalJson(report.facts);
+  const facts = !hasSameContent(host?.facts, report.facts);
   const gone = report.full && forgets(host, report);
-  const observed = isBehind ? observedIn(state, report) : [];
+  const observed = [...listsIn(state, report), ...(isBehind ? observedIn(state, report) : [])];
   if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
   return [
     ...observed,
@@ -50,11 +50,11 @@ function refusal(state: LedgerState, report: Extract<Report, { kind: "refused" }
 
 function isNewInstance(host: HostRecord | undefined, report: InstanceReport): boolean {
   const known = host?.instances[instanceSlotKey(report.service, report.slot)]?.report;
-  return canonicalJson(known) !== canonicalJson(report);
+  return !hasSameContent(known, report);
 }
 
 function isNewUpstream(host: HostRecord | undefined, report: UpstreamReport): boolean {
-  return canonicalJson(host?.upstreams[report.upstream]) !== canonicalJson(report);
+  return !hasSameContent(host?.upstreams[report.upstream], report);
 }
 
 function forgets(host: HostRecord | undefined, report: StateReport): boolean {

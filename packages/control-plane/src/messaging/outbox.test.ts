@@ -83,6 +83,7 @@ describe("the intake", () => {
       facts: host.facts,
       instances,
       upstreams: [],
+      lists: [],
     };
     expect(intake(stage.state, { ...report, incarnation: host.incarnation })).toEqual([]);
     const reborn = intake(stage.state, { ...report, incarnation: "i-2" as Incarnation });

@@ -67,6 +67,15 @@ export function observedIn(state: LedgerState, report: StateReport): readonly Ev
   });
 }
 
+/** Lists that this ledger has never said, the newest of each upstream: edges go on serving them. */
+export function listsIn({ upstreams }: LedgerState, { lists }: StateReport): readonly EventBody[] {
+  return lists.flatMap(({ upstream: name, revision, members }): readonly EventBody[] => {
+    const upstream = upstreams.get(name);
+    const isNews = upstream && revision > Math.max(upstream.revision, upstream.observed?.revision ?? 0);
+    return isNews ? [{ type: "upstream-observed", upstream: name, revision, members }] : [];
+  });
+}
+
 function isListed({ services, upstreams }: LedgerState, service: ServiceName, hostId: HostId): boolean {
   const upstream = services.get(service)?.spec.edge.upstream;
   const members = (upstream && upstreams.get(upstream)?.content.members) ?? [];

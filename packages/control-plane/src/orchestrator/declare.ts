@@ -1,4 +1,4 @@
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { Digest, ServiceName, Version } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { ServiceSpec } from "@siding/shared/spec";
@@ -8,6 +8,7 @@ import type { EventBody } from "../ledger/event.ts";
 import { type LedgerState, type ReleaseRecord, releaseKey } from "../ledger/state.ts";
 import { portConflict } from "./port-conflict.ts";
 import type { Refusal } from "./refusal.ts";
+import { isListLost } from "./restate.ts";
 
 /**
  * Declares a service. The spec revision grows only where the rolled-out part changed. The first declaration also says
@@ -24,9 +25,9 @@ export function declareService(
   const before = state.services.get(spec.name);
   const fixed = before ? changeOfName(before.spec, spec) : null;
   if (fixed) return err(fixed);
-  const same = before && canonicalJson(before.spec.target) === canonicalJson(spec.target);
+  const same = before && hasSameContent(before.spec.target, spec.target);
   const specRevision = same ? before.specRevision : (before?.specRevision ?? 0) + 1;
-  if (before && canonicalJson(before.spec) === canonicalJson(spec)) return ok([]);
+  if (before && hasSameContent(before.spec, spec)) return ok([]);
   const declared: EventBody = { type: "service-declared", spec, written, specRevision };
   return ok([declared, ...upstreamEvents(state, spec)]);
 }
@@ -59,7 +60,8 @@ function conflictOf(state: LedgerState, spec: ServiceSpec): Refusal | null {
 function upstreamEvents(state: LedgerState, spec: ServiceSpec): readonly EventBody[] {
   const before = state.upstreams.get(spec.edge.upstream);
   if (!before) return [{ type: "upstream-revised", service: spec.name, content: firstContent(spec) }];
-  if (before.content.balance === spec.edge.balance) return [];
+  const service = state.services.get(spec.name);
+  if (before.content.balance === spec.edge.balance || (service && isListLost(state, service))) return [];
   const content = { ...before.content, balance: spec.edge.balance };
   return [{ type: "upstream-revised", service: spec.name, content }];
 }

@@ -96,7 +96,7 @@ function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["h
 
 function waitingDocument(
   { clock }: View,
-  { sinceMs, untilMs, code, message, hostId }: WaitingReason,
+  { sinceMs, untilMs, code, message, hostId, more }: WaitingReason,
 ): RolloutDocument["waiting"][number] {
   return {
     code,
@@ -104,6 +104,7 @@ function waitingDocument(
     ...(hostId === undefined ? {} : { hostId }),
     ...(sinceMs === undefined ? {} : { since: clock.wallAt(sinceMs) }),
     ...(untilMs === undefined ? {} : { until: clock.wallAt(untilMs) }),
+    ...(more === undefined ? {} : { more }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Labels } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { PortsSpec } from "@siding/shared/target";
-import { inOrder, matches } from "../fleet/snapshot.ts";
+import { hostsInOrder, matches } from "../fleet/snapshot.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -51,13 +51,11 @@ const namedHosts = 5;
 
 /** Where instances of both are, in words; null where no host can be said to run both. */
 function whereBoth(state: LedgerState, left: ServiceSpec, right: ServiceSpec): string | null {
-  const both = inOrder(
-    [...state.hosts.values()].filter(
-      (host) =>
-        host.hold?.kind !== "removed" &&
-        matches(host, "host", left.hosts.match) &&
-        matches(host, "host", right.hosts.match),
-    ),
+  const both = hostsInOrder(state).filter(
+    (host) =>
+      host.hold?.kind !== "removed" &&
+      matches(host, "host", left.hosts.match) &&
+      matches(host, "host", right.hosts.match),
   );
   const named = both.slice(0, namedHosts).map(({ hostId }) => hostId);
   const more = both.length - named.length;

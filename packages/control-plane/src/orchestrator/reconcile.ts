@@ -6,6 +6,7 @@ import type { LiveFleet } from "../fleet/live.ts";
 import { snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
+import { entryOf, isNamedIn } from "../rollout/by-host.ts";
 import { oneByOne, singlePlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import { type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
@@ -64,12 +65,11 @@ function reconcileService(
 
 /** Who can't see leaves everything as it is: no blindness, every edge and every listed host heard. */
 function canSee({ blind, edges, hosts, upstream }: Snapshot): boolean {
-  const listed = (hostId: string) => upstream.content.members.some((member) => member.hostId === hostId);
   return (
     !blind &&
     edges.length > 0 &&
-    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0) &&
-    hosts.every((host) => host.liveness.kind === "alive" || !listed(host.hostId))
+    edges.every((edge) => edge.liveness.kind === "alive" && edge.confirmed > 0 && !edge.isFromBackup) &&
+    hosts.every((host) => host.liveness.kind === "alive" || !isNamedIn(upstream.content.members, host.hostId))
   );
 }
 
@@ -81,8 +81,11 @@ interface Move {
 
 function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, host: HostView): Move | null {
   const { target } = service;
-  const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === host.hostId);
-  if (host.hold) return member ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
+  const member = entryOf(snapshot.upstream.content.members, host.hostId);
+  if (host.hold) {
+    const isKnown = member && knownTarget(state, service, host, member);
+    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
+  }
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
   if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
   const goal = listedWith(state, service, host, member);
@@ -109,6 +112,16 @@ function listedWith(
     ({ service, to }) => service === spec.name && to.id === targetId,
   );
   return bringing?.to ?? null;
+}
+
+/** A target to name where a host only leaves; null where a restored ledger knows none at all. */
+function knownTarget(
+  state: LedgerState,
+  service: ServiceRecord,
+  host: HostView,
+  member: Member,
+): Target | null {
+  return listedWith(state, service, host, member) ?? host.instance.target ?? service.target;
 }
 
 /** Listed, and not on what it should be: what the last rollout brought to the others, or what it is listed with. */
@@ -159,7 +172,7 @@ function attemptOf(
   const tries = failures === -1 ? mine.length : failures;
   const [newest] = mine;
   if (tries === 0 || !newest) return { tries, atMs: 0 };
-  const isListed = upstream.content.members.some(({ hostId }) => hostId === host.hostId);
+  const isListed = isNamedIn(upstream.content.members, host.hostId);
   if (newest.origin === "person") return isListed ? { tries: 0, atMs: 0 } : null;
   const sinceMs = newest.hosts[host.hostId]?.phaseSinceMs ?? 0;
   return { tries, atMs: sinceMs + Math.min(firstRetryMs * 2 ** (tries - 1), longestRetryMs) };
@@ -184,9 +197,8 @@ function begin(
   { sequence, nowMs }: Beginning,
 ): EventBody {
   const plan = singlePlan(snapshot, host, goal);
-  const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === host.hostId);
-  const to =
-    goal ?? host.instance.target ?? (member && listedWith(state, service, host, member)) ?? service.target;
+  const member = entryOf(snapshot.upstream.content.members, host.hostId);
+  const to = goal ?? (member && knownTarget(state, service, host, member));
   if (!to) throw new Error(`${host.hostId} is listed with a target that no rollout knows`);
   const context = {
     id: `r-converge-${sequence}` as RolloutId,

@@ -1,5 +1,5 @@
 import { HostId } from "@siding/shared/ids";
-import { Report } from "@siding/shared/report";
+import { type Report, StateReport } from "@siding/shared/report";
 import { makeTarget } from "@siding/shared/target";
 import { describe, expect, it } from "vitest";
 import { intake } from "../messaging/intake.ts";
@@ -10,7 +10,7 @@ import { decideAll } from "./decide.ts";
 import { releaseOf } from "./declare.ts";
 
 /** What an agent says after the ledger was put back to an earlier state: all that it knows, from a later revision. */
-function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, unknown>> = {}) {
+function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, unknown>> = {}): StateReport {
   const host = stage.state.hosts.get(HostId.parse(id));
   if (!host?.facts) throw new Error(`${id} has not joined`);
   const instances = Object.values(host.instances).flatMap(({ report }) =>
@@ -21,7 +21,7 @@ function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, 
     serving: report.serving && { ...report.serving, revision: 900 },
     revision: 900,
   }));
-  return Report.parse({
+  return StateReport.parse({
     ...{ v: 1, hostId: id, incarnation: host.incarnation, sequence: 1, kind: "state", full: true },
     facts: { ...host.facts, epochSeen: 7, revisionSeen: 900 },
     instances,
@@ -34,8 +34,10 @@ function goOn(stage: Scene): void {
   stage.commit(resumeFleet(stage.state, "compared"), "alice");
 }
 
+/** It is heard, and answers the epoch that begins with that. */
 function hear(stage: Scene, report: Report): void {
   stage.commit(intake(stage.state, report), "agent");
+  stage.restate(report.hostId, { epochSeen: stage.state.epoch });
 }
 
 describe("a ledger that was restored from a backup", () => {
@@ -119,7 +121,6 @@ describe("a ledger that was restored from a backup", () => {
     const stage = scene();
     const report = afterRestore(stage, "e1");
     const { serving } = stage.state.hosts.get(HostId.parse("e1"))?.upstreams.web ?? {};
-    if (report.kind !== "state") throw new Error("e1 says nothing of itself");
     hear(stage, {
       ...report,
       upstreams: report.upstreams.map((each) => ({ ...each, serving: serving ?? null })),
@@ -132,7 +133,9 @@ describe("a ledger that was restored from a backup", () => {
 
   it("lists a host that has moved meanwhile where edges route to it, and verifies it where it is now", () => {
     const stage = scene();
-    hear(stage, afterRestore(stage, "e1"));
+    const { members } = stage.snapshot.upstream.content;
+    const lists = [{ upstream: stage.snapshot.upstream.name, revision: 900, members: [...members] }];
+    hear(stage, { ...afterRestore(stage, "e1"), lists });
     for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
     stage.move("h2", "10.9.9");
     goOn(stage);
@@ -143,6 +146,48 @@ describe("a ledger that was restored from a backup", () => {
     stage.converge();
     expect(addresses()).toContain("10.9.9.2");
     expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
+  });
+
+  it("does not take the backup's word for what an edge serves that was not heard since", () => {
+    const stage = scene({ edges: 2 });
+    stage.admit({ version: "v2", strategy: { kind: "rolling" } });
+    while (stage.snapshot.upstream.content.members.length === 4) {
+      if (stage.decide().length === 0) stage.answer();
+    }
+    stage.answer();
+    expect(stage.snapshot.edges.map(({ confirmed }) => confirmed)).not.toContain(0);
+    stage.behaviours.set("e2", { silent: true });
+    hear(stage, afterRestore(stage, "h2"));
+    for (const id of ["e1", "h1", "h3", "h4"]) stage.restate(id, { epochSeen: stage.state.epoch });
+    stage.pass(60_000);
+    const from = stage.log.length;
+    stage.control("resume");
+    stage.converge();
+    expect(transcript(stage.log.slice(from))).not.toContain("h1 drain");
+    expect(stage.rollout().waiting).toContainEqual(
+      expect.objectContaining({ code: "edge-silent", hostId: "e2" }),
+    );
+    stage.pass(120_000);
+    stage.converge();
+    expect(stage.rollout()).toMatchObject({ intent: "pause", cause: { code: "edge-silent" } });
+    stage.exclude("e2");
+    stage.control("resume");
+    stage.converge();
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
+  it("counts no edge for serving what a ledger wants that is behind", () => {
+    const stage = scene();
+    hear(stage, afterRestore(stage, "h2"));
+    stage.join("e2", "edge");
+    stage.answer();
+    const counted = () => stage.snapshot.edges.map((edge) => edge.counted);
+    expect(counted()).toEqual([true, false]);
+    hear(stage, afterRestore(stage, "e1"));
+    stage.restate("e2", { epochSeen: stage.state.epoch });
+    goOn(stage);
+    stage.converge();
+    expect(counted()).toEqual([true, true]);
   });
 
   it("leaves a host that has moved where it was, if nobody here knows what it serves", () => {

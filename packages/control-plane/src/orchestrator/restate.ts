@@ -2,8 +2,9 @@ import type { Member, UpstreamContent } from "@siding/shared/command";
 import { edgeCheckOf } from "@siding/shared/health";
 import { weightOf } from "@siding/shared/ids";
 import type { InstanceReport } from "@siding/shared/report";
+import type { ServiceSpec } from "@siding/shared/spec";
 import { portOf } from "@siding/shared/target";
-import { edgesOf, hostsOf, servingSlot } from "../fleet/snapshot.ts";
+import { edgesOf, hostsOf, isFromBackup, servingSlot } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import {
   type HostRecord,
@@ -12,24 +13,21 @@ import {
   type ServiceRecord,
   type UpstreamRecord,
 } from "../ledger/state.ts";
+import { entryOf } from "../rollout/by-host.ts";
 
 /**
  * After a backup was restored the edges serve a list that this ledger has never said. As soon as a person has looked and
- * goes on, the list is said anew, above all that was seen: everybody who serves by the word of its own agent, and nobody
- * whom it has taken out since. Empty where every edge is where the ledger is.
+ * goes on, and every edge has said what it has, the list is said anew, above all that was seen. Empty where every edge is
+ * where the ledger is.
  */
 export function restate(state: LedgerState, service: ServiceRecord): readonly EventBody[] {
   const { spec } = service;
   const upstream = state.upstreams.get(spec.edge.upstream);
-  if (!upstream || state.behind !== null) return [];
-  // Also one that nginx has refused: its agent takes nothing older any more.
-  const isAhead = ({ upstreams }: HostRecord) =>
-    (upstreams[spec.edge.upstream]?.revision ?? 0) > upstream.revision;
-  if (!edgesOf(state, spec).some((edge) => edge.excluded === null && isAhead(edge))) return [];
-  const found = hostsOf(state, service).flatMap((host) => memberOf(service, upstream, host) ?? []);
-  const members = found.length > 0 ? found : upstream.content.members;
+  if (!upstream || !isOutdated(state, upstream, spec) || isLost(state, spec)) return [];
+  const members = membersOf(state, service, upstream);
   const sorted = members.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
-  const content = { ...upstream.content, members: sorted, watch: [] };
+  const { balance } = spec.edge;
+  const content = { ...upstream.content, balance, members: sorted, watch: [] };
   return [
     {
       type: "upstream-revised",
@@ -39,10 +37,44 @@ export function restate(state: LedgerState, service: ServiceRecord): readonly Ev
   ];
 }
 
-/** What the host is listed with; null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
-function memberOf({ spec }: ServiceRecord, upstream: UpstreamRecord, host: HostRecord): Member | null {
-  const { content, revision } = upstream;
-  const listed = content.members.find(({ hostId }) => hostId === host.hostId) ?? null;
+/** A list that this ledger has never said is in force: to say its own, of before, would undo what has been done since. */
+export function isListLost(state: LedgerState, { spec }: ServiceRecord): boolean {
+  const upstream = state.upstreams.get(spec.edge.upstream);
+  return upstream !== undefined && (isLost(state, spec) || isOutdated(state, upstream, spec));
+}
+
+/** An edge is ahead, also with a list that its nginx has refused: its agent takes nothing older any more. */
+function isOutdated(state: LedgerState, { revision, observed }: UpstreamRecord, spec: ServiceSpec): boolean {
+  const isAhead = ({ upstreams }: HostRecord) => (upstreams[spec.edge.upstream]?.revision ?? 0) > revision;
+  return (observed?.revision ?? 0) > revision || neededEdges(state, spec).some(isAhead);
+}
+
+/** Nobody has looked yet, or an edge has not said yet what it has. */
+function isLost(state: LedgerState, spec: ServiceSpec): boolean {
+  return state.behind !== null || neededEdges(state, spec).some((edge) => isFromBackup(state, edge));
+}
+
+function neededEdges(state: LedgerState, spec: ServiceSpec): readonly HostRecord[] {
+  return edgesOf(state, spec).filter(({ excluded }) => excluded === null);
+}
+
+/**
+ * Who serves: by the newest list that an edge has. From agents of before they said that, whoever serves by the word of its
+ * own agent.
+ */
+function membersOf(
+  state: LedgerState,
+  service: ServiceRecord,
+  { observed, revision, content }: UpstreamRecord,
+): readonly Member[] {
+  if (observed !== null && observed.revision > revision) return observed.members;
+  const found = hostsOf(state, service).flatMap((host) => memberOf(service, content, host) ?? []);
+  return found.length > 0 ? found : content.members;
+}
+
+/** Null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
+function memberOf({ spec }: ServiceRecord, { members }: UpstreamContent, host: HostRecord): Member | null {
+  const listed = entryOf(members, host.hostId) ?? null;
   const instance = host.instances[instanceSlotKey(spec.name, servingSlot)];
   const report = instance?.report;
   if (!report || !host.facts || (host.hold && !listed)) return listed;
@@ -53,13 +85,11 @@ function memberOf({ spec }: ServiceRecord, upstream: UpstreamRecord, host: HostR
   const port = portOf(known.ports, servingSlot);
   if (port === null) return listed;
   const weight = weightOf(host.facts.labels);
-  const { routedAt } = host;
   return {
     hostId: host.hostId,
     slot: servingSlot,
     targetId: report.running,
-    // Where it has come to since nobody has verified it: that it has moved is the reconciler's to see.
-    address: routedAt && routedAt.revision > revision ? routedAt.address : host.facts.address,
+    address: host.facts.address,
     port,
     ...(weight === 1 ? {} : { weight }),
   };

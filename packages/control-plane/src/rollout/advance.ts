@@ -3,6 +3,7 @@ import type { Target } from "@siding/shared/target";
 import type { Action, Decision } from "./action.ts";
 import { nextCommands } from "./commands.ts";
 import { completionOf } from "./completion.ts";
+import { type ClosedGate, restoredGate } from "./gates.ts";
 import { deadlineOfGates, interventionsOf } from "./interventions.ts";
 import { type Membership, membershipOf } from "./membership.ts";
 import { phaseChanges } from "./phase.ts";
@@ -21,6 +22,8 @@ import { waitingOf, wakeOf } from "./waiting.ts";
 export function advance(rollout: RolloutRecord, snapshot: Snapshot, nowMs: number): Decision {
   if (isFinished(rollout.status)) return { actions: [], waiting: [], wakeAtMs: null, status: rollout.status };
   const survey = surveyOf(rollout, snapshot, nowMs);
+  const restored = restoredGate(survey);
+  if (restored) return waitingFor(survey, restored);
   const first = firstOf(survey);
   if (first.length > 0) return decisionOf(survey, [...first, ...phaseChanges(survey)], noMembership);
   const membership = baseGrows(survey) ? noMembership : membershipOf(survey);
@@ -32,6 +35,12 @@ export function advance(rollout: RolloutRecord, snapshot: Snapshot, nowMs: numbe
     ...deadlineOfGates(survey, membership),
   ];
   return decisionOf(survey, [...steps, ...phaseChanges(survey)], membership);
+}
+
+/** Nothing is decided but that nobody waits for ever. */
+function waitingFor(survey: Survey, gate: ClosedGate): Decision {
+  const membership = { actions: [], waiting: [gate.reason], gates: [gate] };
+  return decisionOf(survey, deadlineOfGates(survey, membership), membership);
 }
 
 /** A host serves for the first time: from the next decision on it counts, and the minimum may be another. */

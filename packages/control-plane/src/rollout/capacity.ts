@@ -59,7 +59,8 @@ function servingOn(snapshot: Snapshot, edge: EdgeView | null, members: readonly 
 /** Who serves of a list on every counted edge. */
 export function servingEverywhere(snapshot: Snapshot, members: readonly Member[]): readonly HostId[] {
   const [first, ...others] = views(snapshot).map((edge) => servingOn(snapshot, edge, members));
-  return (first ?? []).filter((hostId) => others.every((serving) => serving.includes(hostId)));
+  const elsewhere = others.map((serving) => new Set(serving));
+  return (first ?? []).filter((hostId) => elsewhere.every((serving) => serving.has(hostId)));
 }
 
 /** Fewest serving instances on any counted edge, whichever of its possible lists it is serving now. */
@@ -94,9 +95,9 @@ export function judgeRevision(snapshot: Snapshot, next: readonly Member[]): Capa
   const minServing = minServingOf(snapshot.spec.capacity.minServing, baseOf(snapshot).length);
   const before = snapshot.upstream.content.members;
   const left = views(snapshot).map((edge) => {
-    const remaining = servingOn(snapshot, edge, next);
-    const loses = servingOn(snapshot, edge, before).some((hostId) => !remaining.includes(hostId));
-    return { loses, remaining: remaining.length };
+    const remaining = new Set(servingOn(snapshot, edge, next));
+    const loses = servingOn(snapshot, edge, before).some((hostId) => !remaining.has(hostId));
+    return { loses, remaining: remaining.size };
   });
   if (!left.some(({ loses }) => loses)) return { kind: "fits" };
   const remaining = Math.min(...left.map((edge) => edge.remaining));

@@ -16,6 +16,19 @@ function underway(): Scene {
   throw new Error("h1 was never updated");
 }
 
+/** A batch of two, of which h1 is verified and waits for h2, which says nothing. */
+function verified(): Scene {
+  const stage = scene();
+  stage.admit({ version: "v2", strategy: { kind: "rolling", batchSize: 2 } });
+  for (let round = 0; round < 50; round += 1) {
+    const [first, second] = stage.snapshot.hosts;
+    if (second?.instance.command?.kind === "drain") stage.behaviours.set("h2", { silent: true });
+    if (first?.instance.command?.kind === "verify" && first.instance.command.status === "done") return stage;
+    if (stage.decide().length === 0) stage.answer();
+  }
+  throw new Error("h1 was never verified");
+}
+
 function rulesBroken(stage: Scene, actions: readonly Action[]): readonly number[] {
   return check(stage.rollout(), stage.snapshot, actions).map((violation) => violation.rule);
 }
@@ -126,6 +139,46 @@ describe("the checker", () => {
     expect(rulesBroken(stage, [blame])).toEqual([6]);
     const cause = { code: "host-silent", message: "x" };
     expect(rulesBroken(stage, [{ type: "intent-set", rolloutId, intent: "rollback", cause }])).toEqual([6]);
+  });
+
+  it("refuses to list whom a person holds, and lets one that is listed stay until it leaves (8)", () => {
+    const stage = underway();
+    const { content } = stage.snapshot.upstream;
+    const hold = (hostId: string): void =>
+      stage.commit([{ type: "host-held", hostId: hostId as never, kind: "drained", comment: null }]);
+    const [other] = content.members;
+    if (!other) throw new Error("nobody is listed");
+    const members = [...content.members, { ...other, hostId: "h1" as typeof other.hostId }];
+    const joins: Action = {
+      type: "upstream-revised",
+      service: stage.service,
+      content: { ...content, members },
+    };
+    expect(rulesBroken(stage, [joins])).not.toContain(8);
+    hold("h1");
+    expect(rulesBroken(stage, [joins])).toContain(8);
+    hold("h2");
+    expect(rulesBroken(stage, [revised(stage, () => true)])).toEqual([]);
+  });
+
+  it("refuses to rest with somebody out who is well and in hand (8), not with one who was given up", () => {
+    const stage = verified();
+    const { id: rolloutId } = stage.rollout();
+    const waiting = [{ code: "paused" as const, message: "x" }];
+    const rests: Action = { type: "status-changed", rolloutId, status: "paused", waiting };
+    const ends: Action = { type: "rollout-finished", rolloutId, status: "aborted", cause: null };
+    expect(rulesBroken(stage, [rests])).toEqual([8]);
+    expect(rulesBroken(stage, [ends])).toEqual([8]);
+    const joined = revised(stage, () => true);
+    if (joined.type !== "upstream-revised") throw new Error("no list");
+    const [other] = joined.content.members;
+    if (!other) throw new Error("nobody is listed");
+    const targetId = stage.rollout().to.id;
+    joined.content.members.push({ ...other, hostId: "h1" as typeof other.hostId, targetId });
+    expect(rulesBroken(stage, [joined, rests])).not.toContain(8);
+    const hostId = "h1" as typeof other.hostId;
+    stage.commit([{ type: "host-settled", rolloutId, hostId, slot: "blue", on: null }]);
+    expect(rulesBroken(stage, [rests])).toEqual([]);
   });
 
   it("refuses to end as rolled back with somebody missing or on the new target (9)", () => {

@@ -1,6 +1,7 @@
 import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import type { Action, ActionOf } from "./action.ts";
+import { entryOf, isNamedIn } from "./by-host.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { EdgeView, HostView, Snapshot } from "./snapshot.ts";
 
@@ -37,6 +38,7 @@ function checkAction(
         ...checkMinimum(rollout, snapshot, action),
         ...checkVerified(snapshot, action),
         ...checkHolds(snapshot, action),
+        ...checkHeard(snapshot),
       ];
     case "command-issued":
       return [...checkStop(snapshot, wanted, action), ...checkOnce(rollout, action)];
@@ -84,7 +86,7 @@ function isSaid(snapshot: Snapshot, revision: number): boolean {
 }
 
 function runs(snapshot: Snapshot, member: Member): boolean {
-  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  const host = entryOf(snapshot.hosts, member.hostId);
   return host?.instance.running === member.targetId && host.instance.health !== "bad";
 }
 
@@ -94,7 +96,7 @@ function leavesOut(edge: EdgeView, member: Member): boolean {
 }
 
 function names(list: readonly Member[], hostId: HostId): boolean {
-  return list.some((member) => member.hostId === hostId);
+  return isNamedIn(list, hostId);
 }
 
 /** Rule 1: serving never falls below the minimum through us, and the last good one is never taken. */
@@ -149,7 +151,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
         old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
     );
     if (known || neverLeft(snapshot, member)) return [];
-    const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+    const host = entryOf(snapshot.hosts, member.hostId);
     const command = host?.instance.command;
     const byAgent =
       command?.kind === "verify" && command.status === "done" && command.targetId === member.targetId;
@@ -178,7 +180,7 @@ function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">)
 
 /** Delisted on paper, still routed to, never stopped: the old verification holds. */
 function neverLeft(snapshot: Snapshot, member: Member): boolean {
-  const host = snapshot.hosts.find(({ hostId }) => hostId === member.hostId);
+  const host = entryOf(snapshot.hosts, member.hostId);
   const routed = edgesThatCount(snapshot).some((edge) =>
     listsOf(snapshot, edge).some((list) =>
       list.some(
@@ -190,6 +192,20 @@ function neverLeft(snapshot: Snapshot, member: Member): boolean {
   return routed && runs(snapshot, member) && host?.instance.drained === false;
 }
 
+/** After a backup was restored an edge serves by a list that nobody here knows. */
+function isLost(snapshot: Snapshot, { confirmed, isFromBackup }: EdgeView): boolean {
+  return isFromBackup || (confirmed > 0 && !isSaid(snapshot, confirmed));
+}
+
+/** Rule 4: what an edge serves that a restored ledger has not heard is nobody's to replace. */
+function checkHeard({ edges }: Snapshot): readonly Violation[] {
+  const lost = edges.find(({ isFromBackup }) => isFromBackup);
+  if (!lost) return [];
+  return [
+    { rule: 4, message: `a list would be said while edge ${lost.hostId} serves one that nobody knows` },
+  ];
+}
+
 /** Rule 3: nothing is stopped, or drained, that an edge may route to; nothing is stopped undrained. */
 function checkStop(
   snapshot: Snapshot,
@@ -199,13 +215,14 @@ function checkStop(
   const { kind } = action.body;
   if (kind === "stage" || kind === "verify" || kind === "rejoin" || kind === "hook") return [];
   const { hostId } = action;
-  const edge = edgesThatCount(snapshot).find((candidate) =>
-    listsOf(snapshot, candidate).some((list) => names(list, hostId)),
+  const edge = edgesThatCount(snapshot).find(
+    (candidate) =>
+      isLost(snapshot, candidate) || listsOf(snapshot, candidate).some((list) => names(list, hostId)),
   );
   if (edge)
     return [{ rule: 3, message: `${kind} of ${hostId} while edge ${edge.hostId} may still route to it` }];
   if (names(wanted, hostId)) return [{ rule: 3, message: `${kind} of ${hostId} while it is listed` }];
-  const host = snapshot.hosts.find((candidate) => candidate.hostId === hostId);
+  const host = entryOf(snapshot.hosts, hostId);
   const stops = kind !== "drain" && host?.instance.running !== null;
   return stops && !host?.instance.drained
     ? [{ rule: 3, message: `${kind} of ${hostId}, which is not drained` }]
@@ -235,9 +252,7 @@ function checkConfirmed(snapshot: Snapshot, action: ActionOf<"batch-started">): 
   const { members } = snapshot.upstream.content;
   const behind = edgesThatCount(snapshot).find((edge) => {
     const lists = listsOf(snapshot, edge);
-    // After a backup was restored an edge serves by a list that nobody here knows.
-    const unknown = edge.confirmed > 0 && !isSaid(snapshot, edge.confirmed);
-    return unknown || lists.some((list) => members.some(({ hostId }) => !names(list, hostId)));
+    return isLost(snapshot, edge) || lists.some((list) => members.some(({ hostId }) => !names(list, hostId)));
   });
   if (!behind) return [];
   return [
@@ -262,7 +277,7 @@ function checkSight(rollout: RolloutRecord, snapshot: Snapshot): readonly Violat
 /** Rule 6: a failure is what somebody reported, never what nobody said. */
 function checkBlame(snapshot: Snapshot, action: ActionOf<"host-failed">): readonly Violation[] {
   if (!action.counts) return [];
-  const instance = snapshot.hosts.find(({ hostId }) => hostId === action.hostId)?.instance;
+  const instance = entryOf(snapshot.hosts, action.hostId)?.instance;
   const reported =
     instance?.command?.status === "failed" || instance?.health === "bad" || instance?.running === null;
   const restarted = instance?.command?.kind === "verify" && instance.running !== instance.command.targetId;
@@ -296,6 +311,8 @@ function checkRest(
   snapshot: Snapshot,
   wanted: readonly Member[],
 ): readonly Violation[] {
+  // Who is in traffic is not known before every edge has said what it serves, so it can't be mended either.
+  if (snapshot.edges.some(({ isFromBackup }) => isFromBackup)) return [];
   const forgotten = snapshot.hosts.find(
     (host) => isForgotten(rollout, host) && !names(wanted, host.hostId) && !isUnseen(snapshot, host),
   );
@@ -333,7 +350,7 @@ function checkRolledBack(
   if (action.status !== "rolled-back") return [];
   const touched = Object.entries(rollout.hosts).filter(([, progress]) => progress.batch !== null);
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
-    const member = wanted.find((candidate) => candidate.hostId === hostId);
+    const member = entryOf(wanted, hostId);
     if (member && member.targetId !== rollout.to.id) return [];
     // What came from nowhere and is in no list is back there.
     if (!member && progress.from === null) return [];

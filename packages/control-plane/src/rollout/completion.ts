@@ -1,4 +1,5 @@
 import type { Action } from "./action.ts";
+import { entryOf } from "./by-host.ts";
 import type { Cause, RolloutRecord } from "./record.ts";
 import { isHookRunning } from "./rollout-hook.ts";
 import { going, type Survey, stillPlanned } from "./survey.ts";
@@ -42,11 +43,12 @@ function forwardEnd(survey: Survey): Action {
 
 /** After a rollback every reachable changed instance is where it came from; else it failed, and names the rest. */
 export function rollbackEnd({ rollout, snapshot }: Survey): Action {
-  const onTarget = snapshot.upstream.content.members.filter(({ targetId }) => targetId === rollout.to.id);
-  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch }]) => {
-    const planned = rollout.plan.hosts.find((host) => host.hostId === hostId);
+  const { members } = snapshot.upstream.content;
+  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch, from }]) => {
+    const planned = entryOf(rollout.plan.hosts, hostId);
     if (planned && course.kind === "settled") return course.on === planned.from?.id ? [] : [hostId];
-    const stays = batch !== null && onTarget.some((member) => member.hostId === hostId);
+    // On the rollout's target; or, by a restored ledger, on a later one, or out.
+    const stays = batch !== null && entryOf(members, hostId)?.targetId !== from?.id;
     const isOut = course.kind === "settled" && course.on === null && course.failure !== null;
     return stays || isOut ? [hostId] : [];
   });

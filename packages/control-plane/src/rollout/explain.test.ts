@@ -26,6 +26,19 @@ describe("an explanation", () => {
     );
   });
 
+  it("names the first of very many, and counts all of them", () => {
+    const stage = scene({ hosts: 30 });
+    stage.admit({ version: "v2" });
+    stage.decide();
+    stage.decide();
+    const { waiting } = stage.rollout();
+    expect(waiting).toHaveLength(20);
+    expect(waiting.at(-1)).toMatchObject({ code: "staging", hostId: "h20", more: 10 });
+    expect(explain(stage.rollout(), stage.nowMs)).toContain(
+      "h1 fetches and unpacks the release (and 29 more)",
+    );
+  });
+
   it("says which hook runs, since when and how long it may", () => {
     const stage = scene({ spec: { hooks: { beforeUpdate: { command: ["./pack"], timeout: "1m" } } } });
     stage.behaviours.set("h1", { hangs: { kind: "update", hook: "beforeUpdate" } });

@@ -72,7 +72,8 @@ function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
   const kinds = [...new Set(waiting.map((reason) => reason.code))];
   const texts = kinds.map((code) => {
     const same = waiting.filter((reason) => reason.code === code);
-    const more = same.length > 1 ? ` (and ${same.length - 1} more)` : "";
+    const others = same.length - 1 + sum(same.map((reason) => reason.more ?? 0));
+    const more = others > 0 ? ` (and ${others} more)` : "";
     const { sinceMs } = same[0] ?? {};
     const been = sinceMs === undefined ? "" : `, for ${formatMs(nowMs - sinceMs)}`;
     const until = same.find((reason) => reason.untilMs !== undefined)?.untilMs;
@@ -80,6 +81,10 @@ function waitsFor({ waiting }: RolloutRecord, nowMs: number): string {
     return `${same[0]?.message ?? code}${more}${been}${left}`;
   });
   return texts.join("; ");
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((before, number) => before + number, 0);
 }
 
 /** Where failures are the cause of the end, that has named them already. */

@@ -30,6 +30,22 @@ export function closedGates(survey: Survey, forward: boolean): readonly ClosedGa
   return [...always, ...onlyForward].filter((gate) => gate !== null);
 }
 
+/**
+ * A restored ledger changes nothing before every edge has said what it has: any list that it would say is of before. Null
+ * where all have.
+ */
+export function restoredGate({ rollout, snapshot }: Survey): ClosedGate | null {
+  const lost = snapshot.edges.find(({ isFromBackup }) => isFromBackup);
+  if (!lost) return null;
+  const atMs = Math.max(rollout.createdAtMs, rollout.resumedAtMs) + defaults.edgeDeadlineMs;
+  const message = `edge ${lost.hostId} is not heard from since this ledger was found to be older than its fleet: nobody knows what it serves, and nothing is changed. Check siding-agent there, or go on without it: POST /v1/edges/${lost.hostId}/exclude`;
+  const code = "edge-silent";
+  return {
+    reason: { code, message, hostId: lost.hostId, untilMs: atMs },
+    pause: { atMs, cause: { code, message } },
+  };
+}
+
 function blindGate(snapshot: Snapshot): ClosedGate | null {
   if (!snapshot.blind) return null;
   const message =

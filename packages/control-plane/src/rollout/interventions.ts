@@ -1,6 +1,7 @@
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
+import { isNamedIn } from "./by-host.ts";
 import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
@@ -157,9 +158,7 @@ function replannedInTraffic(survey: Survey): readonly Action[] | null {
   const { rollout, snapshot } = survey;
   const { members } = snapshot.upstream.content;
   const isOut = ({ course, planned }: HostSurvey) =>
-    course.kind === "settled" &&
-    course.on !== null &&
-    !members.some(({ hostId }) => hostId === planned.hostId);
+    course.kind === "settled" && course.on !== null && !isNamedIn(members, planned.hostId);
   const hand = going(survey);
   const out = hand.filter(({ position }) => position.kind !== "listed");
   if (out.length === hand.length && !survey.hosts.some(isOut)) return null;

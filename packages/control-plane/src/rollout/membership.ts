@@ -1,16 +1,17 @@
 import type { Member, UpstreamContent, Watched } from "@siding/shared/command";
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import { edgeCheckOf } from "@siding/shared/health";
-import { type HostId, weightOf } from "@siding/shared/ids";
+import { type HostId, type TargetId, weightOf } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
+import { isNamedIn } from "./by-host.ts";
 import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
 import { holdsBatches, hookStart } from "./rollout-hook.ts";
-import { countedEdges, isListKnown, possibleLists, type Snapshot } from "./snapshot.ts";
+import { countedEdges, hostIn, isListKnown, possibleLists, type Snapshot } from "./snapshot.ts";
 import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
@@ -38,7 +39,7 @@ export function membershipOf(survey: Survey): Membership {
     const { id: rolloutId } = survey.rollout;
     actions.push({ type: "batch-started", rolloutId, hosts: [...next.started], planned: next.planned });
   }
-  if (canonicalJson(content) !== canonicalJson(snapshot.upstream.content)) {
+  if (!hasSameContent(content, snapshot.upstream.content)) {
     const swaps = survey.rollout.plan.whole && joins.length > 0 && next.leaving.length > 0;
     const together = swaps ? countedEdges(snapshot).map(({ hostId }) => hostId) : [];
     actions.push({
@@ -84,9 +85,9 @@ function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
   const gates = closedGates(survey, forward);
   if (gates.length > 0) return { ...nothingNext, gates, waiting: gates.map((gate) => gate.reason) };
   if (forward && holdsBatches(rollout)) return { ...nothingNext, hook: hookStart(survey) };
-  const batch =
-    rollout.plan.batches.find((hosts) => hosts.some((hostId) => isPlanned(planned, hostId))) ?? [];
-  const open = batch.filter((hostId) => isPlanned(planned, hostId));
+  const waiting = new Set(planned.map((host) => host.planned.hostId));
+  const batch = rollout.plan.batches.find((hosts) => hosts.some((hostId) => waiting.has(hostId))) ?? [];
+  const open = batch.filter((hostId) => waiting.has(hostId));
   return largestThatFits(survey, ready, open);
 }
 
@@ -101,9 +102,7 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
   const behind = countedEdges(snapshot).find(
     (edge) =>
       !isListKnown(snapshot, edge) ||
-      possibleLists(snapshot, edge).some((list) =>
-        members.some((member) => !list.some(({ hostId }) => hostId === member.hostId)),
-      ),
+      possibleLists(snapshot, edge).some((list) => members.some(({ hostId }) => !isNamedIn(list, hostId))),
   );
   if (!behind) return null;
   if (going(survey).some((host) => host.position.kind === "joining")) return [];
@@ -123,10 +122,6 @@ function mayStart(survey: Survey): boolean {
 function isStaged(survey: Survey, host: HostSurvey): boolean {
   if (host.goal === null || host.planned.restart) return true;
   return host.host?.instance.staged.includes(survey.rollout.to.id) ?? false;
-}
-
-function isPlanned(planned: readonly HostSurvey[], hostId: HostId): boolean {
-  return planned.some((host) => host.planned.hostId === hostId);
 }
 
 /** Takes the largest prefix of the batch that capacity allows; in-place takes all or nothing. */
@@ -164,10 +159,10 @@ function capacityRefusal(survey: Survey, members: readonly Member[]): WaitingRea
   const headroom = rollout.plan.kind === "forward" ? headroomRefusal(snapshot, members) : null;
   if (headroom) return headroom;
   const limit = rollout.plan.maxUnavailable;
-  const serving = servingEverywhere(snapshot, members);
-  const missing = baseOf(snapshot).filter((host) => !serving.includes(host.hostId)).length;
+  const serving = new Set(servingEverywhere(snapshot, members));
+  const missing = baseOf(snapshot).filter((host) => !serving.has(host.hostId)).length;
   const takesAny = servingEverywhere(snapshot, snapshot.upstream.content.members).some(
-    (hostId) => !serving.includes(hostId),
+    (hostId) => !serving.has(hostId),
   );
   if (limit === null || missing <= limit || !takesAny) return null;
   const message = `${missing} hosts would be unavailable, maxUnavailable is ${limit}; waits for those that are out`;
@@ -183,9 +178,8 @@ function ejections(snapshot: Snapshot): string {
 }
 
 function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: readonly HostId[]): Member[] {
-  const staying = survey.snapshot.upstream.content.members.filter(
-    (member) => !leaving.includes(member.hostId),
-  );
+  const gone = new Set(leaving);
+  const staying = survey.snapshot.upstream.content.members.filter((member) => !gone.has(member.hostId));
   const joined = joins.flatMap((host) => memberOf(host, host.goal) ?? []);
   return [...staying, ...joined]
     .map((member) => weighted(survey.snapshot, member))
@@ -193,9 +187,11 @@ function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: read
 }
 
 /** As its host's label says now; 1 goes without saying. */
-function weighted({ hosts }: Snapshot, { weight: _, ...member }: Member): Member {
-  const weight = weightOf(hosts.find(({ hostId }) => hostId === member.hostId)?.labels ?? {});
-  return weight === 1 ? member : { ...member, weight };
+function weighted(snapshot: Snapshot, member: Member): Member {
+  const weight = weightOf(hostIn(snapshot, member.hostId)?.labels ?? {});
+  if (weight === (member.weight ?? 1)) return member;
+  const { weight: _, ...rest } = member;
+  return weight === 1 ? rest : { ...rest, weight };
 }
 
 function memberOf(host: HostSurvey, target: Target | null): Member | null {
@@ -225,19 +221,24 @@ function contentWith(
 
 /** How each target that is listed or watched is asked; what is known of one that stays is kept. */
 function checksOf(survey: Survey, instances: readonly Member[]): UpstreamContent["checks"] {
-  const { rollout, snapshot, hosts } = survey;
-  const targets = [
-    rollout.to,
-    ...hosts.flatMap(({ goal, planned }) => [goal, planned.from]),
-    ...snapshot.hosts.map(({ instance }) => instance.target),
-  ];
+  const { snapshot } = survey;
+  const wanted = new Set(instances.map(({ targetId }) => targetId));
   const checks: UpstreamContent["checks"] = {};
-  for (const { targetId } of instances) {
-    const target = targets.find((candidate) => candidate?.id === targetId);
+  for (const targetId of wanted) {
+    const target = targetNamed(survey, targetId);
     const check = target ? edgeCheckOf(target.spec.health) : snapshot.upstream.content.checks[targetId];
     if (check !== undefined) checks[targetId] = check;
   }
   return checks;
+}
+
+function targetNamed({ rollout, snapshot, hosts }: Survey, targetId: TargetId): Target | null {
+  if (rollout.to.id === targetId) return rollout.to;
+  for (const { goal, planned } of hosts) {
+    if (goal?.id === targetId) return goal;
+    if (planned.from?.id === targetId) return planned.from;
+  }
+  return snapshot.hosts.find(({ instance }) => instance.target?.id === targetId)?.instance.target ?? null;
 }
 
 /** What the edges probe: every instance whose verification begins or has begun. */

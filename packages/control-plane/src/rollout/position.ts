@@ -3,6 +3,7 @@ import type { HostId, Slot } from "@siding/shared/ids";
 import type { HostPhase } from "@siding/shared/phases";
 import type { StepFailure } from "@siding/shared/report";
 import type { Target } from "@siding/shared/target";
+import { entriesOf, isNamedIn } from "./by-host.ts";
 import type { PlannedHost } from "./plan.ts";
 import type { Course, RolloutRecord } from "./record.ts";
 import { skewOf } from "./skew.ts";
@@ -91,7 +92,7 @@ const stopping: ReadonlySet<CommandView["kind"]> = new Set(["update", "revert", 
 function departure(snapshot: Snapshot, host: HostView): Position {
   const { hostId } = host;
   const { slot, running, drained, command } = host.instance;
-  if (snapshot.upstream.content.members.some((member) => member.hostId === hostId)) return { kind: "listed" };
+  if (isNamedIn(snapshot.upstream.content.members, hostId)) return { kind: "listed" };
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length > 0) return { kind: "leaving", edges };
   // It may be starting what it will never serve, and running hooks for that: it is left when that has ended.
@@ -121,9 +122,7 @@ function idlePosition(rollout: RolloutRecord, planned: PlannedHost, host: HostVi
 function listingPosition(snapshot: Snapshot, host: HostView, { goal, restarts }: Way): Position | null {
   const { hostId } = host;
   const { slot, running, health } = host.instance;
-  const wanted = snapshot.upstream.content.members.find(
-    (member) => member.hostId === hostId && member.slot === slot,
-  );
+  const wanted = entriesOf(snapshot.upstream.content.members, hostId).find((member) => member.slot === slot);
   if (wanted && wanted.targetId !== goal.id) return { kind: "listed" };
   if (wanted) {
     const lagging = countedEdges(snapshot).filter((edge) => !servesOnly(snapshot, edge, wanted));
@@ -143,7 +142,7 @@ function listingPosition(snapshot: Snapshot, host: HostView, { goal, restarts }:
  */
 function isRoutedAt(snapshot: Snapshot, edges: readonly EdgeView[], { hostId, address }: HostView): boolean {
   const lists = edges.flatMap((edge) => possibleLists(snapshot, edge));
-  const named = lists.flat().filter((member) => member.hostId === hostId);
+  const named = lists.flatMap((list) => entriesOf(list, hostId));
   return named.length > 0 && named.every((member) => member.address === address);
 }
 
@@ -153,11 +152,8 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
   return (
     edge.confirmed > 0 &&
     lists.every((members) =>
-      members.some(
-        (member) =>
-          member.hostId === wanted.hostId &&
-          member.slot === wanted.slot &&
-          member.targetId === wanted.targetId,
+      entriesOf(members, wanted.hostId).some(
+        ({ slot, targetId }) => slot === wanted.slot && targetId === wanted.targetId,
       ),
     )
   );
@@ -167,7 +163,7 @@ function servesOnly(snapshot: Snapshot, edge: EdgeView, wanted: Member): boolean
 function mayServe(snapshot: Snapshot, edge: EdgeView, hostId: HostId, slot: Slot): boolean {
   if (!isListKnown(snapshot, edge)) return true;
   return possibleLists(snapshot, edge).some((members) =>
-    members.some((member) => member.hostId === hostId && member.slot === slot),
+    entriesOf(members, hostId).some((member) => member.slot === slot),
   );
 }
 

@@ -14,6 +14,7 @@ import type {
 import type { EjectedReport, ProbeReport, StepFailure } from "@siding/shared/report";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
+import { entryOf, isNamedIn } from "./by-host.ts";
 
 /**
  * A consistent view of one service's part of the fleet at one instant: all that the pure core ever sees.
@@ -113,6 +114,8 @@ export interface EdgeView {
   readonly liveness: LivenessView;
   /** As of a host. */
   readonly heard: boolean;
+  /** Not heard since this ledger was found to be older than its fleet: what it serves nobody knows. */
+  readonly isFromBackup: boolean;
   readonly agent: AgentView;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;
@@ -159,7 +162,7 @@ interface MemberList {
 }
 
 export function hostIn(snapshot: Snapshot, hostId: HostId): HostView | undefined {
-  return snapshot.hosts.find((host) => host.hostId === hostId);
+  return entryOf(snapshot.hosts, hostId);
 }
 
 /**
@@ -188,10 +191,7 @@ export function labelsText(match: Labels): string {
 
 /** A person holds it and no list names it: whatever becomes of it concerns nobody. */
 export function isSetAside({ upstream }: Snapshot, { hold, hostId }: HostView): boolean {
-  return (
-    hold !== null &&
-    upstream.history.every(({ members }) => members.every((member) => member.hostId !== hostId))
-  );
+  return hold !== null && upstream.history.every(({ members }) => !isNamedIn(members, hostId));
 }
 
 /** Every list that an edge may be serving: the confirmed one and whatever was sent since. */
@@ -201,8 +201,9 @@ export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (rea
     .map((list) => list.members);
 }
 
-/** False where the edge serves a list that this ledger never said: it was restored from a backup. */
-export function isListKnown(snapshot: Snapshot, { confirmed }: EdgeView): boolean {
+/** False where the edge serves, or may serve, a list that this ledger never said: it was restored from a backup. */
+export function isListKnown(snapshot: Snapshot, { confirmed, isFromBackup }: EdgeView): boolean {
+  if (isFromBackup) return false;
   return confirmed === 0 || snapshot.upstream.history.some((list) => list.revision === confirmed);
 }
 

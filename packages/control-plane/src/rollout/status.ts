@@ -43,6 +43,8 @@ export function statusChange(
 /** No text of a reason counts time, so an unchanged state gives unchanged texts. */
 function sameReasons(before: readonly WaitingReason[], after: readonly WaitingReason[]): boolean {
   const keys = (reasons: readonly WaitingReason[]) =>
-    reasons.map(({ code, hostId, message }) => `${code}/${hostId ?? ""}/${message}`).join();
+    reasons
+      .map(({ code, hostId, message, more }) => `${code}/${hostId ?? ""}/${message}/${more ?? 0}`)
+      .join();
   return keys(before) === keys(after);
 }

@@ -1,4 +1,4 @@
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
@@ -63,8 +63,8 @@ export function swappedBack(survey: Survey): readonly Action[] | null {
   const onward = rollout.intent === "forward" || rollout.cause?.code === "paused-by-person";
   if (onward || rollout.plan.kind !== "forward" || !openSwap(survey)) return null;
   // A swap that was refused is said again after a while: what stood before all of that is meant.
-  const swapped = canonicalJson(upstream.content.members);
-  const before = upstream.history.findLast(({ members }) => canonicalJson(members) !== swapped);
+  const swapped = upstream.content.members;
+  const before = upstream.history.findLast(({ members }) => !hasSameContent(members, swapped));
   // Before a first deployment nobody served: there is nothing to go back to, and nothing is mixed.
   if (!before || judgeRevision(snapshot, before.members).kind !== "fits") return null;
   const content = { ...upstream.content, members: [...before.members] };

@@ -13,7 +13,7 @@ import { swapDueMs, swapReasons } from "./swap.ts";
 
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
-  const hosts = survey.hosts.flatMap((host) => hostReason(survey, host) ?? []);
+  const hosts = firstOfEach(survey.hosts.flatMap((host) => hostReason(survey, host) ?? []));
   return [
     ...intentReasons(survey),
     ...edgeReasons(survey),
@@ -22,6 +22,23 @@ export function waitingOf(survey: Survey, membership: readonly WaitingReason[]):
     ...hosts,
     ...membership,
   ];
+}
+
+/** A whole fleet that stages is one reason, not thousands of lines in each event: of each kind these are named. */
+const namedReasons = 20;
+
+function firstOfEach(reasons: readonly WaitingReason[]): readonly WaitingReason[] {
+  const kinds = new Map<WaitingReason["code"], WaitingReason[]>();
+  for (const reason of reasons) {
+    const same = kinds.get(reason.code);
+    if (same) same.push(reason);
+    else kinds.set(reason.code, [reason]);
+  }
+  return [...kinds.values()].flatMap((same) => {
+    const more = same.length - namedReasons;
+    const named = same.slice(0, namedReasons);
+    return more <= 0 ? named : [...named.slice(0, -1), ...named.slice(-1).map((last) => ({ ...last, more }))];
+  });
 }
 
 function intentReasons(survey: Survey): readonly WaitingReason[] {

@@ -52,6 +52,7 @@ function lineOf({ body }: LedgerEvent): string | null {
     case "fleet-ahead":
     case "fleet-resumed":
     case "instance-observed":
+    case "upstream-observed":
     case "rollout-promoted":
     case "phase-changed":
     case "status-changed":

@@ -194,7 +194,7 @@ export function reasons(waiting, nowMs) {
     return {
       code,
       text: same[0]?.message ?? code,
-      more: same.length - 1,
+      more: same.reduce((before, { more = 0 }) => before + 1 + more, -1),
       left:
         ends.length > 0 && leftMs > 0 ? `at most ${duration(Math.ceil(leftMs / 1_000) * 1_000)} more` : "",
     };

@@ -102,14 +102,29 @@ test("a release folder that is read-only: named while staging, and where a slot 
   });
 });
 
-test("no room for an agent's journal: it promises nothing, says why, and goes on", async (context) => {
+/** The release that the fleet does not serve. */
+async function other(): Promise<string> {
+  return (await servingVersions(fleet())).includes("v1") ? "v2" : "v1";
+}
+
+test("a full disk under an agent's journal is no hindrance: it has its place there", async (context) => {
   const host = fleet().host("h1");
   await withSmallDisk(context, host, host.dataDir, async (disk) => {
     disk.fill();
+    await expectRolled(fleet(), VERSIONS, { version: await other() });
+    await host.kill();
+    await startAndHear(host);
+    await expectRolled(fleet(), VERSIONS, { version: await other() });
+  });
+});
+
+test("a journal that can't be written: the agent promises nothing, says why, and goes on", async (context) => {
+  const host = fleet().host("h1");
+  await withSmallDisk(context, host, host.dataDir, async (disk) => {
+    disk.readOnly();
     await expectNothingLost(fleet(), VERSIONS, async () => {
-      const version = (await servingVersions(fleet())).includes("v1") ? "v2" : "v1";
-      const { id } = await fleet().roll({ version });
-      const path = `${host.dataDir}/journal.json: ENOSPC`;
+      const { id } = await fleet().roll({ version: await other() });
+      const path = `${host.dataDir}/journal.json: EROFS`;
       const isTold = ({ waiting }: RolloutDocument) =>
         waiting.some(({ hostId, message }) => hostId === "h1" && message.includes(path));
       const waits = await reached(fleet().api, id, "the host's own words", isTold, ROLLOUT_DEADLINE_MS);
@@ -117,26 +132,29 @@ test("no room for an agent's journal: it promises nothing, says why, and goes on
       const hosts = await fleet().api.hosts();
       expect(hosts.find((each) => each.id === "h1")?.trouble).toContain(path);
       expect(logOf("agent-h1")).toContain(`"hostId":"h1","event":"journal-not-written","why":"${path}`);
-      disk.clear();
+      disk.writable();
       await finished(fleet().api, id, "succeeded", ROLLOUT_DEADLINE_MS);
     });
   });
 });
 
-test.for<[what: string, folder: (edge: Agent) => string, path: string]>([
-  ["the list that nginx reads", ({ runDir }) => runDir, "/inner-\\d+/upstreams"],
-  ["what it has confirmed", ({ dataDir }) => `${dataDir}/edge`, "/upstreams"],
-  ["its journal", ({ dataDir }) => dataDir, ""],
-])("no room on an edge for %s: it serves on, says why, and goes on by itself", async (row, context) => {
-  const [, folderOf, path] = row;
+test("no room on an edge for what it remembers is no hindrance: that has its place there", async (context) => {
   const edge = fleet().edge().agent;
-  const folder = folderOf(edge);
+  await withSmallDisk(context, edge, edge.dataDir, async (disk) => {
+    disk.fill();
+    await expectRolled(fleet(), VERSIONS, { version: await other() });
+  });
+});
+
+test("no room on an edge for the list that nginx reads: it serves on, says why, and goes on by itself", async (context) => {
+  const edge = fleet().edge().agent;
+  const folder = edge.runDir;
   await withSmallDisk(context, edge, folder, async (disk) => {
     const from = (await servingVersions(fleet()))[0] ?? "";
     await expectNothingLost(fleet(), VERSIONS, async () => {
       disk.fill();
       const { id } = await fleet().roll({ version: from === "v1" ? "v2" : "v1" });
-      const words = new RegExp(`e1.*no space left in ${folder}${path}: make room there`, "s");
+      const words = new RegExp(`e1.*no space left in ${folder}/inner-\\d+/upstreams: make room there`, "s");
       const isTold = ({ waiting }: RolloutDocument) => waiting.some(({ message }) => words.test(message));
       const waits = await reached(fleet().api, id, "the edge's own words", isTold, ROLLOUT_DEADLINE_MS);
       expect(hasEnded(waits)).toBe(false);

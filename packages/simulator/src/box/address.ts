@@ -7,5 +7,11 @@ export function addressOf(hostId: HostId, moves = 0): Address {
   return `10.${Math.floor(number / 250)}.${network}.${number % 250}`;
 }
 
+/** Who has the address, if nobody has moved there. */
+export function usualHostAt(address: Address): HostId {
+  const [, upper, network, lower] = address.split(".").map(Number);
+  return `${network === 2 ? "e" : "h"}${Number(upper) * 250 + Number(lower)}` as HostId;
+}
+
 /** A monitoring system, say. */
 export const strangerAddress: Address = "10.9.9.9";

@@ -58,7 +58,7 @@ export class Evidence {
     for (const service of this.services.values()) {
       if (body.type === "edge-excluded") service.edge(body.hostId).exclude();
       if (body.type === "edge-included") {
-        service.edge(body.hostId).include(sequence, service.wanted.revision);
+        service.edge(body.hostId).include(sequence, this.isBehind ? null : service.wanted.revision);
       }
     }
   }
@@ -109,7 +109,8 @@ export class Evidence {
     for (const service of this.services.values()) {
       const edge = service.edge(body.hostId);
       const report = body.upstreams.find(({ upstream }) => upstream === service.spec.edge.upstream);
-      if (report) edge.reported(sequence, service.wanted.revision, report);
+      // What a ledger wants that is behind may long be otherwise: no edge begins to count for it.
+      if (report) edge.reported(sequence, this.isBehind ? null : service.wanted.revision, report);
     }
   }
 }

@@ -71,8 +71,8 @@ export class EdgeEvidence {
     this.edgeId = edgeId;
   }
 
-  /** `wanted` is the newest revision at that moment. */
-  reported(sequence: number, wanted: number, upstream: UpstreamReport): void {
+  /** `wanted` is the newest revision at that moment; null where that means nothing. */
+  reported(sequence: number, wanted: number | null, upstream: UpstreamReport): void {
     if (upstream.serving?.revision === wanted && !this.isExcluded) this.countedSince ??= sequence;
     if (upstream.serving) this.confirmed = Math.max(this.confirmed, upstream.serving.revision);
     this.refused = upstream.refused;
@@ -86,7 +86,7 @@ export class EdgeEvidence {
   }
 
   /** It counts at once for what it serves as it is wanted now. */
-  include(sequence: number, wanted: number): void {
+  include(sequence: number, wanted: number | null): void {
     if (!this.isExcluded) return;
     this.isExcluded = false;
     if (this.confirmed === wanted) this.countedSince = sequence;

@@ -27,12 +27,18 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   if (service.hold(hostId)) return member ? `is ${service.hold(hostId)} by hand and listed` : null;
   if (!member) return missing(world, service, hostId);
   const process = truth.processOf(hostId, service.name);
-  if (member.address !== truth.addressOf(hostId))
+  if (member.address !== truth.addressOf(hostId) && isKnown(world, service, hostId, member.targetId))
     return `is listed at ${member.address}, where it is no more`;
   if (process && process.targetId !== member.targetId) {
     return `runs ${process.targetId} and is listed on ${member.targetId}`;
   }
   return behindTheOthers(world, service, hostId, member.targetId);
+}
+
+/** Of a release that it has forgotten a restored ledger knows the id alone: nobody can verify that elsewhere. */
+function isKnown({ scenario }: World, service: ServiceEvidence, hostId: HostId, targetId: TargetId): boolean {
+  const isRestored = scenario.faults.some(({ kind }) => kind === "ledger-restored");
+  return !isRestored || service.served.get(hostId) === targetId;
 }
 
 /** Not on what the last rollout of a person brought, though that succeeded and meant this host too. */
@@ -47,7 +53,8 @@ function behindTheOthers(
   const excused =
     wish.failed.has(hostId) ||
     wish.unreachable.has(hostId) ||
-    (wish.isUndo && !wish.goals.has(hostId)) ||
+    // Whom the plan of a restored rollout did not know serves what it knows as little.
+    ((wish.isUndo || wish.isFromBackup) && !wish.goals.has(hostId)) ||
     !canRun(world, service, hostId, wish.to);
   return excused ? null : `is listed on ${targetId} and should be on ${wish.to}`;
 }

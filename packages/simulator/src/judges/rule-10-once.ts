@@ -1,7 +1,7 @@
 import type { Journal } from "@siding/agent/machine/journal";
 import type { LedgerEvent } from "@siding/control-plane/ledger/event";
 import type { Command } from "@siding/shared/command";
-import { canonicalJson } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { HostId } from "@siding/shared/ids";
 import type { FactOf } from "../fact.ts";
 import type { JudgeMaker } from "./judge.ts";
@@ -48,8 +48,7 @@ function unfounded(command: Command, log: ReadonlyMap<number, LedgerEvent["body"
   const event = log.get(command.revision);
   const what = `${command.kind} ${command.commandId} to ${command.hostId}`;
   if (command.kind === "apply-revision") {
-    return event?.type === "upstream-revised" &&
-      canonicalJson(event.content) === canonicalJson(command.content)
+    return event?.type === "upstream-revised" && hasSameContent(event.content, command.content)
       ? null
       : `${what} is published, and the log has no such revision`;
   }

@@ -119,8 +119,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "who leaves is still counted",
     file: "rollout/capacity.ts",
-    from: "const remaining = servingOn(snapshot, edge, next);",
-    to: "const remaining = servingOn(snapshot, edge, [...next, ...before]);",
+    from: "const remaining = new Set(servingOn(snapshot, edge, next));",
+    to: "const remaining = new Set(servingOn(snapshot, edge, [...next, ...before]));",
     judges: ["minimum"],
     checkerRule: 1,
   },

@@ -29,8 +29,8 @@ export function faultsOf(random: Random, draft: Draft): readonly Fault[] {
 function rareFaultsOf(random: Random, draft: Draft): readonly Fault[] {
   const atMs = random.int(10_000, draft.healAtMs);
   if (random.chance(0.08) && draft.services.length === 1) {
-    const forMs = random.spread(50, 60_000);
-    return [{ kind: "ledger-restored", atMs, share: random.share(), forMs, goOnAfterMs: null }];
+    const share = random.share();
+    return [{ kind: "ledger-restored", atMs, share, forMs: random.spread(50, 60_000), goOnAfterMs: null }];
   }
   if (!random.chance(0.06)) return [];
   return [{ kind: "host-cloned", atMs, hostId: anyHost(random, draft), forMs: random.int(30_000, 300_000) }];

@@ -91,14 +91,14 @@ it("that never ends, and does not heed SIGTERM, is ended at its timeout with wha
   const script = `trap "" TERM; sleep 1000 & echo $! > forked; setsid sleep 1000 & echo waiting; while :; do wait; done`;
   const result = await hooks().run(orderOf(script, { timeoutMs: 300 }), AbortSignal.timeout(patienceMs));
   expect(result).toMatchObject({ ok: false, error: { code: "hook-timeout", output: "waiting" } });
-  expect(bearersOfHook(folder, null)).toEqual([]);
+  await expect.poll(() => bearersOfHook(folder, null), { timeout: patienceMs }).toEqual([]);
   expect(lives(await appears(join(folder, "forked")))).toBe(false);
 });
 
 it("leaves nothing behind that it has forked, also where it goes well", async () => {
   const script = "sleep 1000 & setsid sleep 1000 & echo done";
   expect(await run(orderOf(script))).toEqual({ ok: true, value: null });
-  expect(bearersOfHook(folder, null)).toEqual([]);
+  await expect.poll(() => bearersOfHook(folder, null), { timeout: patienceMs }).toEqual([]);
 });
 
 it("is ended when nobody waits for it any more", async () => {
@@ -114,7 +114,7 @@ it("of an agent that has died is ended before anything else", async () => {
   const left = run(orderOf("sleep 1000 & setsid sleep 1000 & echo $$ > begun; wait"));
   await appears(join(folder, "begun"));
   await hooks().endLeft();
-  expect(bearersOfHook(folder, null)).toEqual([]);
+  await expect.poll(() => bearersOfHook(folder, null), { timeout: patienceMs }).toEqual([]);
   expect((await left).ok).toBe(false);
 });
 

@@ -1,47 +1,35 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import type { Journal } from "../../machine/journal.ts";
 import type { JournalStore } from "../../ports/journal-store.ts";
+import { SlotFile } from "../system/slot-file.ts";
 import { storageTrouble } from "../system/storage-failure.ts";
 import { JournalSchema } from "./schema.ts";
 
-/**
- * The journal as one JSON file. Written synchronously: nothing else may happen before it is durable, and that takes
- * half a millisecond.
- */
+/** The journal as one file. Written synchronously: nothing else may happen before it is durable. */
 export class JournalFile implements JournalStore {
   readonly #path: string;
+  readonly #file: SlotFile;
 
   constructor(dataDir: string) {
     this.#path = join(dataDir, "journal.json");
+    this.#file = new SlotFile(this.#path);
   }
 
   /** The journal of the last run; null at the first one. Errors: `journal-unreadable`, which names the file. */
   read(): Result<Journal | null, Failure<"journal-unreadable">> {
-    let text: string;
+    let text: string | null;
     try {
-      text = readFileSync(this.#path, "utf8");
+      text = this.#file.read();
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return ok(null);
       return this.#unreadable(messageOf(cause), cause);
     }
-    return this.#parse(text);
+    return text === null ? ok(null) : this.#parse(text);
   }
 
   write(journal: Journal): Result<null, Failure<"journal-not-written">> {
-    const draft = `${this.#path}.draft`;
     try {
-      const file = openSync(draft, "w", 0o600);
-      try {
-        // A single write may take only a part, where the disk has room for no more.
-        writeFileSync(file, JSON.stringify(journal));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(draft, this.#path);
-      syncFolder(dirname(this.#path));
+      this.#file.write(JSON.stringify(journal));
       return ok(null);
     } catch (cause) {
       const trouble = storageTrouble(cause, dirname(this.#path));
@@ -70,14 +58,5 @@ export class JournalFile implements JournalStore {
     return err(
       failure("journal-unreadable", `the journal ${this.#path} can't be read (${why}). ${advice}`, cause),
     );
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

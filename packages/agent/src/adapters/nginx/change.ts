@@ -49,11 +49,7 @@ function isEjection(context: ChangeContext, { served }: UpstreamState, { content
 }
 
 /** Notes another revision of a content that nginx serves already. */
-export async function noteRevision(
-  context: ChangeContext,
-  state: UpstreamState,
-  wanted: Wanted,
-): Promise<Changed> {
+export function noteRevision(context: ChangeContext, state: UpstreamState, wanted: Wanted): Changed {
   if (state.served === null) throw new Error(`'${state.upstream}' serves nothing yet`);
   const { content, revision, ejected } = wanted;
   const served = {
@@ -63,7 +59,7 @@ export async function noteRevision(
     digest: contentDigest(content),
     ejected: [...ejected],
   };
-  return { state: await saved(context, { ...state, served }), result: ok(undefined) };
+  return { state: saved(context, { ...state, served }), result: ok(undefined) };
 }
 
 /** Writes an upstream's file for an nginx that does not run yet; whether it came to read it is found out later. */
@@ -115,7 +111,7 @@ export async function change(
     oldWorkers: place.workers(),
   };
   const begun = { ...before, generation: attempt.generation, attempt };
-  const noted = await asResult(async () => ok(await saveState(context.layout, begun)));
+  const noted = await asResult(() => ok(saveState(context.layout, begun)));
   if (!noted.ok) return { state: before, result: noted };
   const offered = await offer(context, before, attempt);
   if (!offered.ok) {
@@ -249,11 +245,11 @@ function renditionOf({ content, revision, digest, generation, ejected }: Attempt
  * has ended, and the next change says what is wrong.
  */
 async function remembered({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
-  await asResult(async () => ok(await saveState(layout, state)));
+  await asResult(() => ok(saveState(layout, state)));
   return state;
 }
 
-async function saved({ layout }: ChangeContext, state: UpstreamState): Promise<UpstreamState> {
-  await saveState(layout, state);
+function saved({ layout }: ChangeContext, state: UpstreamState): UpstreamState {
+  saveState(layout, state);
   return state;
 }

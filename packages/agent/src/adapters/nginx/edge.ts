@@ -230,14 +230,14 @@ export class NginxEdge implements Edge {
     if (!started.ok) return started;
     const warnings: string[] = [];
     // A disk that takes nothing keeps nobody from being served what was confirmed.
-    const tried = async (upstream: UpstreamName, work: () => Promise<EdgeResult<unknown>>) => {
+    const tried = async (upstream: UpstreamName, work: Parameters<typeof asResult>[0]) => {
       const done = await asResult(work);
       if (!done.ok) warnings.push(`${upstream}: ${done.error.message}`);
     };
     for (const state of states.filter(({ attempt }) => attempt !== null)) {
       const decided = { ...state, attempt: null };
       this.#states.set(state.upstream, decided);
-      await tried(state.upstream, async () => ok(await saveState(settings.layout, decided)));
+      await tried(state.upstream, () => ok(saveState(settings.layout, decided)));
     }
     const context = this.#contextOf(started.value, settings);
     for (const wanted of lists) await tried(wanted.content.upstream, () => this.#apply(context, wanted));

@@ -36,7 +36,7 @@ const state: UpstreamState = {
 };
 
 test("what was saved is read again", async () => {
-  await saveState(layout, state);
+  saveState(layout, state);
   expect(value(await loadStates(layout))).toEqual([state]);
 });
 

@@ -5,7 +5,8 @@ import { Digest, Revision, UpstreamName } from "@siding/shared/ids";
 import { err, failure, messageOf, ok } from "@siding/shared/result";
 import { z } from "zod";
 import type { EdgeResult, ServedUpstream } from "../../ports/edge.ts";
-import { textOf, writeDurably } from "./durable-file.ts";
+import { SlotFile } from "../system/slot-file.ts";
+import { FileNotWritten } from "./durable-file.ts";
 import type { EdgeLayout } from "./layout.ts";
 
 /** A content that nginx was given, under the number by which it is recognised. */
@@ -77,8 +78,16 @@ export function routedBy({ content, ejected }: Pick<Rendition, "content" | "ejec
   return { ...content, members };
 }
 
-export async function saveState(layout: EdgeLayout, state: UpstreamState): Promise<void> {
-  await writeDurably(layout.stateFile(state.upstream), `${JSON.stringify(state)}\n`);
+/** Returns when it is durable. Throws {@link FileNotWritten}. */
+export function saveState(layout: EdgeLayout, state: UpstreamState): void {
+  const path = layout.stateFile(state.upstream);
+  try {
+    const file = new SlotFile(path);
+    file.read();
+    file.write(JSON.stringify(state));
+  } catch (cause) {
+    throw new FileNotWritten(path, cause);
+  }
 }
 
 /** All that was remembered. One unreadable file is a failure: to go on without it would take the upstream away. */
@@ -87,7 +96,7 @@ export async function loadStates(layout: EdgeLayout): Promise<EdgeResult<Upstrea
   for (const name of (await readdir(layout.states)).sort()) {
     if (!name.endsWith(".json")) continue;
     const path = join(layout.states, name);
-    const state = parseState((await textOf(path)) ?? "");
+    const state = parseState(new SlotFile(path).read() ?? "");
     if (!state.ok) return err(failure("edge-state-unreadable", `${path}: ${state.error}`));
     states.push(state.value);
   }

@@ -15,7 +15,9 @@ export class Turns {
 }
 
 /** Errors of the system become failures; others are bugs of ours and are thrown. */
-export async function asResult<T>(work: () => Promise<EdgeResult<T>>): Promise<EdgeResult<T>> {
+export async function asResult<T>(
+  work: () => EdgeResult<T> | Promise<EdgeResult<T>>,
+): Promise<EdgeResult<T>> {
   try {
     return await work();
   } catch (error) {

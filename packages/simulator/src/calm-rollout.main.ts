@@ -1,0 +1,6 @@
+// One calm rollout, for `pnpm bench simulate`: HOSTS and BATCHSIZE as arguments, what it took as a line of JSON.
+
+import { rolledOut } from "./calm-rollout.ts";
+
+const [hosts = "", batchSize = ""] = process.argv.slice(2);
+process.stdout.write(`${JSON.stringify(rolledOut(Number(hosts), batchSize))}\n`);
