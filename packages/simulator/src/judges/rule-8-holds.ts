@@ -1,3 +1,4 @@
+import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { Truth } from "../truth.ts";
@@ -24,18 +25,27 @@ export const holds: JudgeMaker = () => {
       const { body } = fact.event;
       const service = evidence.serviceOf(body);
       if (!service) return null;
-      if (body.type === "upstream-revised") {
-        const undone = body.content.members.find(
-          ({ hostId }) => service.hold(hostId) !== null && !service.isListed(hostId),
-        );
-        return !undone || (isRestored && isRouted(truth, service, undone.hostId))
-          ? null
-          : `${undone.hostId} comes into traffic, and it is ${service.hold(undone.hostId)} by hand`;
-      }
-      if (body.type !== "batch-started") return null;
-      const goals = service.rollout?.goals;
-      const taken = body.hosts.find((hostId) => service.hold(hostId) !== null && goals?.get(hostId));
-      return taken ? `${taken} is updated, and it is ${service.hold(taken)} by hand` : null;
+      if (body.type === "batch-started") return updated(body.hosts, service);
+      if (body.type !== "upstream-revised") return null;
+      const { members } = body.content;
+      const joining = members.filter(({ hostId }) => !service.isListed(hostId));
+      return joined(
+        joining.filter(({ hostId }) => !isRestored || !isRouted(truth, service, hostId)),
+        service,
+      );
     },
   };
 };
+
+function joined(members: readonly Member[], service: ServiceEvidence): string | null {
+  const undone = members.find(({ hostId }) => service.hold(hostId) !== null);
+  return undone
+    ? `${undone.hostId} comes into traffic, and it is ${service.hold(undone.hostId)} by hand`
+    : null;
+}
+
+function updated(hosts: readonly HostId[], service: ServiceEvidence): string | null {
+  const goals = service.rollout?.goals;
+  const taken = hosts.find((hostId) => service.hold(hostId) !== null && goals?.get(hostId));
+  return taken ? `${taken} is updated, and it is ${service.hold(taken)} by hand` : null;
+}
