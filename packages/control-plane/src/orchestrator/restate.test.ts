@@ -161,6 +161,7 @@ describe("a ledger that was restored from a backup", () => {
     };
     say("h1", [stranger]);
     expect(stage.state.upstreams.get(upstream)?.observed).toBeNull();
+    hear(stage, afterRestore(stage, "h2"));
     say("e1", [first, other, stranger]);
     goOn(stage);
     stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");

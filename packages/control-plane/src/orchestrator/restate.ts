@@ -75,11 +75,15 @@ function membersOf(
   return found.length > 0 ? found : content.members;
 }
 
-/** Of a host that is known here, and runs what the list says: an edge may have been another fleet's before. */
-function isOurs({ hosts }: LedgerState, { spec }: ServiceRecord, { hostId, targetId }: Member): boolean {
-  const host = hosts.get(hostId);
-  const running = host?.instances[instanceSlotKey(spec.name, servingSlot)]?.report?.running ?? null;
-  return host !== undefined && (running === null || running === targetId);
+/**
+ * Of a host that is known here, and runs what the list says, as far as it was heard: an edge may have been another
+ * fleet's before.
+ */
+function isOurs(state: LedgerState, { spec }: ServiceRecord, { hostId, targetId }: Member): boolean {
+  const host = state.hosts.get(hostId);
+  if (!host || isFromBackup(state, host)) return host !== undefined;
+  const running = host.instances[instanceSlotKey(spec.name, servingSlot)]?.report?.running ?? null;
+  return running === null || running === targetId;
 }
 
 /** Null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */
