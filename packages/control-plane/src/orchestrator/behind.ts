@@ -68,7 +68,8 @@ export function observedIn(state: LedgerState, report: StateReport): readonly Ev
 }
 
 /** Lists that this ledger has never said, the newest of each upstream: edges go on serving them. */
-export function listsIn({ upstreams }: LedgerState, { lists }: StateReport): readonly EventBody[] {
+export function listsIn({ upstreams }: LedgerState, { facts, lists }: StateReport): readonly EventBody[] {
+  if (!facts.roles.includes("edge")) return [];
   return lists.flatMap(({ upstream: name, revision, members }): readonly EventBody[] => {
     const upstream = upstreams.get(name);
     const isNews = upstream && revision > Math.max(upstream.revision, upstream.observed?.revision ?? 0);

@@ -148,6 +148,26 @@ describe("a ledger that was restored from a backup", () => {
     expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
   });
 
+  it("takes nobody into traffic whom it does not know, or who runs something else than an edge's list says", () => {
+    const stage = scene();
+    const { members, upstream } = stage.snapshot.upstream.content;
+    const [first, second] = members;
+    if (!first || !second) throw new Error("nobody is listed");
+    const stranger = { ...first, hostId: HostId.parse("x9") };
+    const other = { ...second, targetId: "v9@0123456789ab.1" as typeof second.targetId };
+    const say = (id: string, listed: typeof members) => {
+      const lists = [{ upstream, revision: 900, members: listed }];
+      hear(stage, { ...afterRestore(stage, id), lists });
+    };
+    say("h1", [stranger]);
+    expect(stage.state.upstreams.get(upstream)?.observed).toBeNull();
+    hear(stage, afterRestore(stage, "h2"));
+    say("e1", [first, other, stranger]);
+    goOn(stage);
+    stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
+    expect(stage.listed).toEqual(["h1=v1"]);
+  });
+
   it("does not take the backup's word for what an edge serves that was not heard since", () => {
     const stage = scene({ edges: 2 });
     stage.admit({ version: "v2", strategy: { kind: "rolling" } });

@@ -67,9 +67,23 @@ function membersOf(
   service: ServiceRecord,
   { observed, revision, content }: UpstreamRecord,
 ): readonly Member[] {
-  if (observed !== null && observed.revision > revision) return observed.members;
+  if (observed !== null && observed.revision > revision) {
+    const known = observed.members.filter((member) => isOurs(state, service, member));
+    if (known.length > 0 || observed.members.length === 0) return known;
+  }
   const found = hostsOf(state, service).flatMap((host) => memberOf(service, content, host) ?? []);
   return found.length > 0 ? found : content.members;
+}
+
+/**
+ * Of a host that is known here, and runs what the list says, as far as it was heard: an edge may have been another
+ * fleet's before.
+ */
+function isOurs(state: LedgerState, { spec }: ServiceRecord, { hostId, targetId }: Member): boolean {
+  const host = state.hosts.get(hostId);
+  if (!host || isFromBackup(state, host)) return host !== undefined;
+  const running = host.instances[instanceSlotKey(spec.name, servingSlot)]?.report?.running ?? null;
+  return running === null || running === targetId;
 }
 
 /** Null where it is out of traffic. Of whom nothing was heard the ledger's word stands. */

@@ -24,7 +24,10 @@ function whyAstray(world: World, service: ServiceEvidence, hostId: HostId): stri
   if (!evidence.host(hostId).isKnown || !truth.isReachable(hostId)) return null;
   const member = service.wanted.members.find((each) => each.hostId === hostId);
   if (member && waits(service, hostId)) return null;
-  if (service.hold(hostId)) return member ? `is ${service.hold(hostId)} by hand and listed` : null;
+  if (service.hold(hostId)) {
+    const isStuck = member && (service.target !== null || isKnown(world, service, hostId, member.targetId));
+    return isStuck ? `is ${service.hold(hostId)} by hand and listed` : null;
+  }
   if (!member) return missing(world, service, hostId);
   const process = truth.processOf(hostId, service.name);
   if (member.address !== truth.addressOf(hostId) && isKnown(world, service, hostId, member.targetId))

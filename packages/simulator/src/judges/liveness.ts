@@ -1,4 +1,4 @@
-import type { HostId } from "@siding/shared/ids";
+import type { Member } from "@siding/shared/command";
 import { isWell } from "../box/process.ts";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { World } from "../world.ts";
@@ -68,12 +68,12 @@ function edgeBehind({ truth, timeline }: World, service: ServiceEvidence): strin
     // What nginx has refused is not tried again before something else is wanted; that was said.
     if (service.edge(edgeId).refused?.revision === revision) continue;
     // Whoever does not answer may be ejected; whoever is well has been let in again by now.
-    const isIll = (hostId: HostId) => {
+    const isIll = ({ hostId, address }: Member) => {
       const process = truth.processOf(hostId, service.name);
-      return process === null || !isWell(process, timeline.nowMs);
+      return process === null || !isWell(process, timeline.nowMs) || truth.addressOf(hostId) !== address;
     };
     const routed = new Set(lists.flatMap(({ members }) => members.map(({ hostId }) => hostId)));
-    const expected = wanted.filter(({ hostId }) => routed.has(hostId) || !isIll(hostId));
+    const expected = wanted.filter((member) => routed.has(member.hostId) || !isIll(member));
     const behind = lists.length !== 1 || lists.some(({ members }) => !sameHosts(members, expected));
     if (revision > 0 && behind) {
       return `edge ${edgeId} does not route ${service.name} by revision ${revision} at the end`;

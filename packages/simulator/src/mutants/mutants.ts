@@ -159,8 +159,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a restored ledger takes over nothing",
     file: "messaging/intake.ts",
-    from: "const observed = isBehind ? observedIn(state, report) : [];",
-    to: "const observed = isBehind ? observedIn(state, report).slice(0, 0) : [];",
+    from: "...(isBehind ? observedIn(state, report) : [])",
+    to: "...(isBehind ? observedIn(state, report).slice(0, 0) : [])",
     judges: ["behind-fleet"],
     checkerRule: null,
   },

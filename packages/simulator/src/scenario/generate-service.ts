@@ -17,7 +17,8 @@ export interface ServiceOptions {
 export function serviceOf(random: Random, options: ServiceOptions): ServicePlan {
   const { hosts, faults, healAtMs } = options;
   const inPlace = random.chance(0.3);
-  const written = specOf(random, options, inPlace);
+  const usual = specOf(random, options, inPlace);
+  const written: Written = faults ? { ...usual, ...programsOf(random.fork("extras"), usual) } : usual;
   return {
     spec: SpecInput.parse(written),
     written,
@@ -27,7 +28,8 @@ export function serviceOf(random: Random, options: ServiceOptions): ServicePlan 
   };
 }
 
-type Written = ReturnType<typeof specOf>;
+type Usual = ReturnType<typeof specOf>;
+type Written = Omit<Usual, "health"> & { readonly health: object; readonly hooks?: object };
 
 function specOf(random: Random, { name, port, hosts }: ServiceOptions, inPlace: boolean) {
   return {
@@ -54,6 +56,20 @@ function specOf(random: Random, { name, port, hosts }: ServiceOptions, inPlace: 
     edge: { match: { role: "edge" } },
     strategy: { kind: "rolling" as const },
     onFailure: random.pick(["rollback", "rollback", "pause", "stop"] as const),
+  };
+}
+
+const hookNames = ["beforeDrain", "beforeUpdate", "afterUpdate", "beforeRejoin", "beforeRollout"] as const;
+
+/** Some have programs of the user's around their steps, and some are judged by one. */
+function programsOf(random: Random, { health }: Usual) {
+  const { http: _, ...pace } = health;
+  const hooks = random.chance(0.05) ? random.sample(hookNames, random.int(1, 3)) : [];
+  const hook = () => ({ command: ["./hook"], timeout: "20s", idempotent: random.chance(0.3) });
+  const isCommand = random.chance(0.05);
+  return {
+    hooks: Object.fromEntries(hooks.map((name) => [name, hook()])),
+    health: isCommand ? { command: ["./check"], ...pace } : health,
   };
 }
 

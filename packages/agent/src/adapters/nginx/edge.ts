@@ -70,7 +70,8 @@ export class NginxEdge implements Edge {
 
   start(lists: readonly Wanted[] | null = []): Promise<EdgeResult<EdgeFacts>> {
     return this.#turns.take(async () => {
-      const settings = await this.#prepare();
+      // Nobody is served between the look that found no nginx and the start of one.
+      const settings = this.#settings ? ok(this.#settings) : await this.#prepare();
       if (!settings.ok) return settings;
       this.#settings = settings.value;
       const states = await loadStates(settings.value.layout);

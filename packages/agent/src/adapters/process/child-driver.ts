@@ -18,7 +18,7 @@ import { Output } from "./output.ts";
 import { type Policy, refusalOf } from "./policy.ts";
 import { isAlive, membersOfGroup, parseRef, refOfPid } from "./proc.ts";
 
-/** Ends of adopted processes are looked for this often: nobody else tells the agent. */
+/** Ends of adopted processes are looked for this often: nobody else tells the agent, and each look costs it idle time. */
 const lookForExitsEveryMs = 100;
 /** How often the output files are bounded: 16 MiB are not printed in less. */
 const boundOutputEveryMs = 10_000;
@@ -43,11 +43,11 @@ export class ChildDriver implements Driver {
   readonly #output: Output;
   readonly #running = new Map<ProcessRef, Running>();
   #onExit: (exited: Exited) => void = () => {};
+  #look: NodeJS.Timeout | null = null;
 
   constructor(config: ChildDriverConfig) {
     this.#config = config;
     this.#output = new Output(config.owner);
-    setInterval(() => this.#lookForExits(), lookForExitsEveryMs).unref();
     setInterval(() => this.#boundOutput(), boundOutputEveryMs).unref();
   }
 
@@ -61,7 +61,7 @@ export class ChildDriver implements Driver {
     const unmarked = known.filter(({ process }) => !refs.has(process) && isRunning(process));
     const found = [...marked, ...unmarked];
     endStrays(straysOf(this.#config.owner, found), this.#config.owner);
-    for (const which of found) this.#running.set(which.process, { which, child: null });
+    for (const which of found) this.#note(which.process, { which, child: null });
     return Promise.resolve(found);
   }
 
@@ -104,7 +104,7 @@ export class ChildDriver implements Driver {
     const running = this.#running.get(process);
     this.#running.delete(process);
     const ended = await endGroup(name, graceMs);
-    if (!ended.ok && running !== undefined) this.#running.set(process, running);
+    if (!ended.ok && running !== undefined) this.#note(process, running);
     if (ended.ok && running !== undefined) this.#endStraysOf(running.which);
     return ended;
   }
@@ -164,16 +164,25 @@ export class ChildDriver implements Driver {
     // Just spawned and not waited for yet, so that it has an entry even where it has ended already.
     const process = refOfPid(child.pid ?? 0) ?? `${child.pid}:gone`;
     const which = { service, slot, startId, targetId: target.id, process };
-    this.#running.set(process, { which, child });
+    this.#note(process, { which, child });
     child.once("exit", (code, signal) => this.#exited(process, code, signal));
     child.unref();
     return process;
   }
 
+  /** The end of a child is told by the kernel. */
+  #note(process: ProcessRef, running: Running): void {
+    this.#running.set(process, running);
+    if (running.child !== null) return;
+    this.#look ??= setInterval(() => this.#lookForExits(), lookForExitsEveryMs).unref();
+  }
+
   #lookForExits(): void {
-    for (const [process, { child }] of this.#running) {
-      if (child === null && !isRunning(process)) this.#exited(process, null, null);
-    }
+    const adopted = [...this.#running].flatMap(([process, { child }]) => (child === null ? [process] : []));
+    for (const process of adopted) if (!isRunning(process)) this.#exited(process, null, null);
+    if (adopted.length > 0 || this.#look === null) return;
+    clearInterval(this.#look);
+    this.#look = null;
   }
 
   #exited(process: ProcessRef, code: number | null, signal: string | null): void {
