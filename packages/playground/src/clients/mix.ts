@@ -4,20 +4,12 @@ import type { TrafficPlan } from "./plan.ts";
 /** Far above every answer that is on its way: what takes longer is lost. */
 const TIMEOUT_MS = 10_000;
 
-/** Some 200 requests a second: enough to notice a gap of a few milliseconds, and half a processor is left for the rest. */
-const GENTLE: TrafficPlan["groups"] = [
+/** Some 200 requests a second: enough to notice a gap of milliseconds, not so many that they are what takes time. */
+const LIGHT: TrafficPlan["groups"] = [
   { kind: "keep-alive", clients: 10, thinkMs: 60 },
   { kind: "close", clients: 3, thinkMs: 60 },
   { kind: "post", clients: 3, thinkMs: 60 },
   { kind: "slow-upload", clients: 3, thinkMs: 100 },
-];
-
-/** Some 600 requests a second: enough to notice a gap of milliseconds, not so many that they are what takes time. */
-const LIGHT: TrafficPlan["groups"] = [
-  { kind: "keep-alive", clients: 16, thinkMs: 20 },
-  { kind: "close", clients: 4, thinkMs: 20 },
-  { kind: "post", clients: 4, thinkMs: 20 },
-  { kind: "slow-upload", clients: 4, thinkMs: 50 },
 ];
 
 /** An answer in the middle of 5 to 25 ms, and the thinking, without a network. */
@@ -30,11 +22,6 @@ const HEAVY: TrafficPlan["groups"] = [
   { kind: "post", clients: 12, thinkMs: 8 },
   { kind: "slow-upload", clients: 12, thinkMs: 50 },
 ];
-
-/** For tests, which have two processors for several fleets at a time. See {@link lightTraffic}. */
-export function gentleTraffic(target: Target, versions: readonly string[]): TrafficPlan {
-  return { ...lightTraffic(target, versions), groups: GENTLE };
-}
 
 /** Strict clients of every kind against a target, until they are stopped. */
 export function lightTraffic(target: Target, versions: readonly string[]): TrafficPlan {

@@ -14,6 +14,9 @@ const V1: NamedRelease = { version: "v1", variant: "sound" };
 const V2: NamedRelease = { version: "v2", variant: "sound" };
 const BROKEN: NamedRelease = { version: "broken", variant: "broken" };
 
+/** Asked often: nobody shall wait for the second good answer of a service that is up in a tenth of a second. */
+const HEALTH = { http: "/healthz", interval: "50ms", timeout: "1s", rise: 2, grace: "5s" } as const;
+
 /** Requests before and after the rollout, so that the counts speak of steady traffic too. */
 const STEADY_REQUESTS = 200;
 
@@ -27,6 +30,7 @@ export async function runDemo(yard: Yard, ending: Ending, options: DemoArguments
     edges: 1,
     releases,
     edgeMode: options.edgeMode,
+    spec: { health: HEALTH },
   });
   say(`up with ${V1.version} serving after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
   if (options.keep) {

@@ -10,7 +10,7 @@ export type RolloutRequest = z.input<typeof RolloutBody>;
 
 /**
  * The playground's service: half of it may be out at a time, two ports so that every strategy can run, and health
- * asked often, since the service is up in a tenth of a second.
+ * asked rather often, since the service is up in a tenth of a second.
  */
 export function serviceSpec(
   ports: { readonly blue: number; readonly green: number },
@@ -21,7 +21,7 @@ export function serviceSpec(
     hosts: { match: { role: "web" } },
     run: { command: ["node", "server.mjs"], stopGrace: "5s" },
     ports,
-    health: { http: "/healthz", interval: "50ms", timeout: "1s", rise: 2, grace: "5s" },
+    health: { http: "/healthz", interval: "200ms", timeout: "1s", rise: 2, grace: "5s" },
     drain: { deadline: "10s" },
     capacity: { minServing: "50%" },
     edge: { match: { role: "edge" }, upstream: SERVICE },

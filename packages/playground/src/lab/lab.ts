@@ -138,7 +138,7 @@ export async function startLab(yard: Yard, options: LabOptions): Promise<Lab> {
 export function labSpec(over: Partial<SpecInput> = {}): SpecInput {
   return serviceSpec(SERVICE_PORTS, {
     run: { command: ["/usr/lib/siding/current/bin/node", "server.mjs"], stopGrace: "5s" },
-    health: { http: "/healthz", interval: "100ms", timeout: "2s", rise: 2, grace: "20s" },
+    health: { http: "/healthz", interval: "250ms", timeout: "2s", rise: 2, grace: "20s" },
     ...over,
   });
 }

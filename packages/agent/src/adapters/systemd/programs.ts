@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** How a program of systemd's ended. */
 export interface Said {
@@ -11,6 +12,9 @@ export interface Said {
 /** Asking takes milliseconds; a manager that does not answer by then is in trouble. */
 const askDeadlineMs = 20_000;
 const maxOutputBytes = 4 * 1_048_576;
+/** At most a second, after a failure: its words are worth that. */
+const mostLooks = 10;
+const lookAgainMs = 100;
 /** By the shell's custom: it did not end in time. */
 const timedOut = 124;
 
@@ -22,14 +26,26 @@ export function systemctl(args: readonly string[], deadlineMs = askDeadlineMs): 
 /** The end of what an invocation of a unit printed, and what systemd said of it. */
 export async function journalTail(unit: string, invocation: string, lines: number): Promise<string> {
   if (invocation === "") return "";
-  // What was printed last is perhaps not yet where it is read from.
-  await run("journalctl", ["--sync"], askDeadlineMs);
   const since = await begunAt(invocation);
-  const which = [`_SYSTEMD_INVOCATION_ID=${invocation}`, "+", `INVOCATION_ID=${invocation}`];
   // Of a process that ended before journald looked at it only the unit is known.
-  if (since !== null) which.push("+", `_SYSTEMD_UNIT=${unit}`);
-  const how = ["--output=cat", `--lines=${lines}`, ...(since === null ? [] : [`--since=@${since}`])];
-  return (await journal([...how, ...which])).trimEnd();
+  const ofUnit = since === null ? [] : ["+", `_SYSTEMD_UNIT=${unit}`];
+  const printed = [`_SYSTEMD_INVOCATION_ID=${invocation}`, ...ofUnit];
+  const how = ["--output=cat", ...(since === null ? [] : [`--since=@${since}`])];
+  await untilRead(() => journal([...how, "--lines=1", ...printed]));
+  const all = [...printed, "+", `INVOCATION_ID=${invocation}`];
+  return (await journal([...how, `--lines=${lines}`, ...all])).trimEnd();
+}
+
+/**
+ * What was printed last may still be on its way to journald, whose own word for that (`--sync`) does not cover it before
+ * systemd 258. One that has printed nothing is waited for in vain.
+ */
+async function untilRead(look: () => Promise<string>): Promise<void> {
+  for (let looks = 0; looks < mostLooks; looks += 1) {
+    await run("journalctl", ["--sync"], askDeadlineMs);
+    if ((await look()) !== "") return;
+    await sleep(lookAgainMs);
+  }
 }
 
 /** When systemd began an invocation, in seconds; null where the journal does not say. */
