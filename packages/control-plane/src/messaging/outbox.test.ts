@@ -1,5 +1,5 @@
 import { Command } from "@siding/shared/command";
-import type { ControlPlaneId, Incarnation } from "@siding/shared/ids";
+import type { ControlPlaneId, HostId, Incarnation } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
 import { type Scene, scene } from "../scene/scene.ts";
 import { intake } from "./intake.ts";
@@ -54,6 +54,28 @@ describe("the outbox", () => {
     const edges = unsynced(stage)(0).commands.filter((command) => command.kind === "apply-revision");
     expect(edges.map((command) => command.hostId)).toEqual(["e2"]);
     expect(edges[0]?.revision).toBe(stage.snapshot.upstream.revision);
+  });
+
+  it("tells an edge nothing older than it has accepted, also where its nginx refused that", () => {
+    const stage = scene({ edges: 1 });
+    stage.admit({ version: "v2" });
+    stage.settle();
+    const edge = stage.state.hosts.get("e1" as HostId);
+    const report = edge?.upstreams.web;
+    if (!edge || !report) throw new Error("the edge has not reported");
+    const { revision } = stage.snapshot.upstream;
+    const refused = { revision: revision + 1, message: "no" };
+    const upstreams = (accepted: number) => ({
+      web: { ...report, revision: accepted, serving: null, refused },
+    });
+    const told = (accepted: number) => {
+      stage.state.hosts.set(edge.hostId, { ...edge, upstreams: upstreams(accepted) });
+      return unsynced(stage)(0).commands.flatMap(({ kind, hostId }) =>
+        hostId === edge.hostId && kind === "apply-revision" ? [kind] : [],
+      );
+    };
+    expect(told(revision)).toEqual(["apply-revision"]);
+    expect(told(revision + 1)).toEqual([]);
   });
 
   it("asks for the whole state where a beat shows another one than is known", () => {

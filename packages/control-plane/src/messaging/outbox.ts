@@ -5,7 +5,6 @@ import { protocolVersion } from "@siding/shared/message";
 import { stateDigest } from "@siding/shared/state-digest";
 import { type BeatRecord, hasConflict, type LiveFleet } from "../fleet/live.ts";
 import { edgesOf } from "../fleet/snapshot.ts";
-import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { emptyHost, type HostRecord, type LedgerState } from "../ledger/state.ts";
 
 /** Names the sender: an agent refuses an older epoch, and an equal one from another id. */
@@ -113,8 +112,8 @@ function upstreamCommands(
       const report = edge.upstreams[spec.edge.upstream];
       const done = step === "prepare" ? report?.prepared : report?.serving;
       const answered = done?.revision === revision || report?.refused?.revision === revision;
-      // What a restored ledger said long ago is no news to it.
-      const isAhead = confirmedRevision(edge, spec.edge.upstream) > revision;
+      // What a restored ledger said long ago is no news to it, whether or not its nginx took what came later.
+      const isAhead = (report?.revision ?? 0) > revision;
       if (answered || isAhead || edge.incarnation === null || hasConflict(live, edge.hostId, nowMs))
         return [];
       const frame = envelope(

@@ -26,10 +26,16 @@ export class Evidence {
     this.#rollout(body, by);
     if (body.type === "service-declared") this.#declared(body);
     if (body.type === "upstream-revised") this.services.get(body.service)?.revised(sequence, body);
+    if (body.type === "upstream-observed") this.#observed(body);
     if (body.type === "command-issued") this.host(body.hostId).of(body.service).issued(sequence, body);
     if (body.type === "instance-observed") {
       this.services.get(body.service)?.served.set(body.hostId, body.target.id);
     }
+  }
+
+  #observed(body: BodyOf<"upstream-observed">): void {
+    const all = [...this.services.values()];
+    all.find(({ spec }) => spec.edge.upstream === body.upstream)?.observed(body);
   }
 
   host(hostId: HostId): HostEvidence {

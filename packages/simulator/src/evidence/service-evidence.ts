@@ -18,6 +18,9 @@ export class ServiceEvidence {
   /** The list that the ledger wants, and every list by its revision. */
   wanted: { readonly revision: number; readonly members: readonly Member[] } = { revision: 0, members: [] };
   readonly lists = new Map<number, readonly Member[]>();
+  /** Revisions of a restored ledger that only say anew what an edge has accepted before: nobody decided them now. */
+  readonly restated = new Set<number>();
+  #observed: readonly Member[] | null = null;
   readonly edges = new Map<HostId, EdgeEvidence>();
   /** The target that each host last joined with. */
   readonly served = new Map<HostId, TargetId>();
@@ -105,8 +108,20 @@ export class ServiceEvidence {
       // One that stays listed for a moment longer is not back.
       if (!this.isListed(hostId)) this.leftOut.delete(hostId);
     }
+    if (this.isSaidAnew(content.members)) this.restated.add(sequence);
+    this.#observed = null;
     this.wanted = { revision: sequence, members: content.members };
     this.lists.set(sequence, content.members);
+  }
+
+  /** An edge has a newer list than a restored ledger. */
+  observed({ members }: BodyOf<"upstream-observed">): void {
+    this.#observed = members;
+  }
+
+  /** A list that an edge has accepted before, and that the next revision hands to the others. */
+  isSaidAnew(members: readonly Member[]): boolean {
+    return this.#observed !== null && namesOnly(this.#observed, members);
   }
 
   /** A rollout is there: its turn has come, or it waits. */
@@ -125,4 +140,10 @@ export class ServiceEvidence {
     if (this.queued?.id === rollout.id) this.queued = null;
     if (rollout.status === "succeeded" && rollout.origin === "person") this.target = rollout.to;
   }
+}
+
+function namesOnly(observed: readonly Member[], members: readonly Member[]): boolean {
+  return members.every(({ hostId, targetId, address }) =>
+    observed.some((each) => each.hostId === hostId && each.targetId === targetId && each.address === address),
+  );
 }

@@ -9,7 +9,8 @@ import type { JudgeMaker } from "./judge.ts";
 
 /**
  * Rule 1: a revision that takes serving instances out leaves at least the service's minimum, and at least one, on every
- * edge, by whichever list its workers route now or may come to route. Unless a person has allowed downtime.
+ * edge, by whichever list its workers route now or may come to route. Unless a person has allowed downtime, or a restored
+ * ledger says anew what was decided before.
  */
 export const minimum: JudgeMaker = () => ({
   name: "minimum",
@@ -19,6 +20,7 @@ export const minimum: JudgeMaker = () => ({
     const service = evidence.serviceOf(fact.event.body);
     const { rollout } = service ?? {};
     if (!service || (rollout && !rollout.isFinished && rollout.allowsDowntime)) return null;
+    if (service.isSaidAnew(fact.event.body.content.members)) return null;
     return judged(fact.event.body, truth, service);
   },
 });

@@ -20,7 +20,8 @@ const keyOf = (hostId: HostId, service: ServiceName) => `${hostId}/${service}`;
 
 /**
  * Rule 2: an edge that counts begins to list only what was verified on that target, at that address: by its agent, and
- * from that very edge. A process that a fault replaced is the same instance: nobody was told yet.
+ * from that very edge. A process that a fault replaced is the same instance: nobody was told yet. What a restored ledger
+ * says anew another edge serves already.
  */
 export const verified: JudgeMaker = () => {
   const instances: Instances = new Map();
@@ -33,7 +34,9 @@ export const verified: JudgeMaker = () => {
       if (fact.kind === "moved") forget(instances, fact.hostId);
       if (fact.kind !== "routed") return null;
       const service = evidence.services.get(fact.list.service);
-      const counts = service?.countedFor(fact.edgeId, fact.list.revision) ?? false;
+      const counts =
+        service?.countedFor(fact.edgeId, fact.list.revision) === true &&
+        !service.restated.has(fact.list.revision);
       const verdict = counts ? listed(instances, fact, truth) : null;
       remember(instances, fact);
       return verdict;
