@@ -44,12 +44,16 @@ async function withSmallDisk(
   }
 }
 
-/** Its log goes on where the last start's ended. */
+/** Its log goes on where the last start's ended. A cold edge serves nobody before it has heard what is current. */
 async function startAndHear(host: Agent): Promise<void> {
   const connections = () => logOf(`agent-${host.hostId}`).split('"event":"connected"').length;
   const before = connections();
   host.start();
   await until(`${host.hostId} to connect`, () => connections() > before, ROLLOUT_DEADLINE_MS);
+  const { agent, front } = fleet().edge();
+  if (host !== agent) return;
+  const serves = async () => (await fetch(front.url).catch(() => null))?.ok;
+  await until(`${host.hostId} to serve`, serves, ROLLOUT_DEADLINE_MS);
 }
 
 function logOf(program: string): string {
