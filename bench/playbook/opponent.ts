@@ -7,6 +7,7 @@ import { freePort } from "@siding/playground/processes/free-port";
 import { listening } from "@siding/playground/processes/listening";
 import type { Yard } from "@siding/playground/processes/yard";
 import { packRelease } from "@siding/playground/service/releases";
+import { until } from "@siding/playground/until";
 import { stringify } from "yaml";
 
 const PLAYBOOK = `${import.meta.dirname}/deploy.yml`;
@@ -15,6 +16,7 @@ const START = "node server.mjs";
 
 /** Twenty Nodes starting side by side on two cores. */
 const STARTED_DEADLINE_MS = 30_000;
+const ENDED_DEADLINE_MS = 15_000;
 
 /** What a playbook needs to know of a fleet. */
 interface Layout {
@@ -51,7 +53,7 @@ export class Opponent {
     writeFiles(layout);
     await yard.run({ name: `${name}-unpack`, command: "sh", args: ["-c", unpackAll(layout)] });
     for (const address of addresses) startFirst(yard, name, layout, address);
-    yard.beforeClose("ending what the playbook started", () => Promise.resolve(killAll(layout)));
+    yard.beforeClose("ending what the playbook started", () => killAll(layout));
     await Promise.all(
       addresses.map((address) =>
         listening("the service", { address, port: layout.port }, STARTED_DEADLINE_MS),
@@ -106,13 +108,24 @@ function startFirst(yard: Yard, name: string, { folder, port }: Layout, address:
   writeFileSync(`${folder}/${address}/pid`, String(program.pid));
 }
 
-function killAll({ folder, addresses }: Layout): void {
-  for (const address of addresses) {
-    try {
-      process.kill(Number(readFileSync(`${folder}/${address}/pid`, "utf8")), "SIGTERM");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+/** Returns when they have ended: the playbook starts them behind the yard's back. */
+async function killAll({ folder, addresses }: Layout): Promise<void> {
+  const pids = addresses.map((address) => Number(readFileSync(`${folder}/${address}/pid`, "utf8")));
+  for (const pid of pids) signalled(pid, "SIGTERM");
+  await until(
+    "the playbook's services to end",
+    () => pids.every((pid) => !signalled(pid, 0)),
+    ENDED_DEADLINE_MS,
+  );
+}
+
+/** False where there is no such process any more. */
+function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
   }
 }
 
