@@ -9,7 +9,7 @@ import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
 import { entryOf, isNamedIn } from "../rollout/by-host.ts";
 import { oneByOne, singlePlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
-import { type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
+import { countedEdges, type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
 import { edgeReloads, newRollout } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
 import { givesWay } from "./holds.ts";
@@ -63,8 +63,10 @@ function reconcileService(
   return { events: [], wakeAtMs: moves.length > 0 ? Math.min(...moves.map(({ atMs }) => atMs)) : null };
 }
 
-/** Who can't see leaves everything as it is: no blindness, every edge and every listed host heard. */
-function canSee({ blind, edges, hosts, upstream }: Snapshot): boolean {
+/** Who can't see leaves everything as it is: no blindness, every edge that counts and every listed host heard. */
+function canSee(snapshot: Snapshot): boolean {
+  const { blind, hosts, upstream } = snapshot;
+  const edges = countedEdges(snapshot);
   return (
     !blind &&
     edges.length > 0 &&
