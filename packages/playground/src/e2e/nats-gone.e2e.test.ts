@@ -5,7 +5,10 @@ import { finished, reached } from "../fleet/rollouts.ts";
 import { isAlive } from "../processes/holders.ts";
 import { expectNothingLost, ROLLOUT_DEADLINE_MS, servingVersions, useFleet } from "./scene.ts";
 
-/** A minute in the issue; set SIDING_NATS_GONE_MS=60000 for that. Ten seconds are longer than every retry here. */
+/**
+ * Ten seconds are longer than every retry here. Where a step's report becomes overdue meanwhile (as in a minute, by
+ * SIDING_NATS_GONE_MS=60000), the rollout pauses and waits for a person, and these tests fail.
+ */
 const GONE_MS = Number(process.env.SIDING_NATS_GONE_MS ?? 10_000);
 
 const fleet = useFleet({
