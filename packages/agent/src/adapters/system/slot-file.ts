@@ -18,9 +18,8 @@ const leastSlotBytes = 4_096;
 /** `{"written":12,"sha256":"…","value":…}` and blanks up to the end of its slot. */
 const slotForm = /^\{"written":(\d+),"sha256":"([0-9a-f]{64})","value":(.*)\} *\n$/s;
 
-/** The newest whole text, and where it stands. */
+/** Where the newest whole text stands. */
 interface Standing {
-  readonly text: string;
   readonly written: number;
   readonly slot: number;
   readonly slotBytes: number;
@@ -44,9 +43,21 @@ export class SlotFile {
 
   /** The newest text; null where there is no file, or nothing whole in it. Throws where it can't be read. */
   read(): string | null {
-    const found = this.#find();
-    this.#standing = found === null || typeof found === "string" ? null : found;
-    return typeof found === "string" ? found : (found?.text ?? null);
+    const file = opened(this.#path, "r");
+    if (file === null) return null;
+    try {
+      const content = readFileSync(file);
+      const slotBytes = content.length / 2;
+      const slots = [content.subarray(0, slotBytes), content.subarray(slotBytes)];
+      const [newest] = slots.flatMap(wholeIn).toSorted((left, right) => right.written - left.written);
+      // A plain text is what an agent before slots has left.
+      if (!newest) return content.toString();
+      const { text, written, slot } = newest;
+      this.#standing = { written, slot, slotBytes, inode: fstatSync(file).ino };
+      return text;
+    } finally {
+      closeSync(file);
+    }
   }
 
   /** Returns when the text is durable; throws where it can't be written, and the last one stays. */
@@ -54,23 +65,22 @@ export class SlotFile {
     const before = this.#standing;
     const written = (before?.written ?? 0) + 1;
     const line = `{"written":${written},"sha256":"${digestOf(written, text)}","value":${text}}`;
-    if (before === null || !this.#overwrite(before, written, line, text)) this.#replace(written, line, text);
+    if (before === null || !this.#overwrite(before, written, line)) this.#replace(written, line);
   }
 
   /** False where it does not fit, or another file has come in place of the one that we know. */
-  #overwrite(before: Standing, written: number, line: string, text: string): boolean {
+  #overwrite(before: Standing, written: number, line: string): boolean {
     const { slotBytes, inode } = before;
-    const slot = padded(line, slotBytes);
-    if (slot === null) return false;
+    if (lengthOf(line) > slotBytes) return false;
     const file = opened(this.#path, "r+");
     if (file === null) return false;
     try {
       const { ino, size } = fstatSync(file);
       if (ino !== inode || size !== 2 * slotBytes) return false;
       const next = 1 - before.slot;
-      writeWhole(file, slot, next * slotBytes);
+      writeWhole(file, padded(line, slotBytes), next * slotBytes);
       fdatasyncSync(file);
-      this.#standing = { text, written, slot: next, slotBytes, inode };
+      this.#standing = { written, slot: next, slotBytes, inode };
       return true;
     } finally {
       closeSync(file);
@@ -78,12 +88,12 @@ export class SlotFile {
   }
 
   /** A new file takes its place: the first one, or one with larger slots. */
-  #replace(written: number, line: string, text: string): void {
+  #replace(written: number, line: string): void {
     const draft = `${this.#path}.draft`;
     let slotBytes = leastSlotBytes;
     // Twice what is needed now, so that it need not grow soon.
-    while (slotBytes < 2 * (Buffer.byteLength(line) + 1)) slotBytes *= 2;
-    const both = Buffer.concat([padded(line, slotBytes) ?? Buffer.alloc(0), blank(slotBytes)]);
+    while (slotBytes < 2 * lengthOf(line)) slotBytes *= 2;
+    const both = Buffer.concat([padded(line, slotBytes), padded("", slotBytes)]);
     const file = openSync(draft, "w", 0o600);
     let inode: number;
     try {
@@ -96,29 +106,12 @@ export class SlotFile {
     }
     renameSync(draft, this.#path);
     syncFolder(dirname(this.#path));
-    this.#standing = { text, written, slot: 0, slotBytes, inode };
-  }
-
-  /** A plain text is what an agent before slots has left. */
-  #find(): Standing | string | null {
-    const file = opened(this.#path, "r");
-    if (file === null) return null;
-    try {
-      const content = readFileSync(file);
-      const slotBytes = content.length / 2;
-      const whole = [0, 1].flatMap((slot) =>
-        wholeIn(content.subarray(slot * slotBytes, (slot + 1) * slotBytes), slot),
-      );
-      const [newest] = whole.toSorted((left, right) => right.written - left.written);
-      if (newest) return { ...newest, slotBytes, inode: fstatSync(file).ino };
-      return content.toString();
-    } finally {
-      closeSync(file);
-    }
+    this.#standing = { written, slot: 0, slotBytes, inode };
   }
 }
 
-function wholeIn(bytes: Buffer, slot: number): Pick<Standing, "text" | "written" | "slot">[] {
+/** What a slot holds; nothing where its write was cut off. */
+function wholeIn(bytes: Buffer, slot: number) {
   const [, written, digest, text] = slotForm.exec(bytes.toString()) ?? [];
   if (text === undefined || digestOf(Number(written), text) !== digest) return [];
   return [{ text, written: Number(written), slot }];
@@ -139,17 +132,15 @@ function writeWhole(file: number, bytes: Buffer, at: number): void {
   while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, at + done);
 }
 
-/** As long as a slot; null where it is longer. */
-function padded(line: string, slotBytes: number): Buffer | null {
-  const bytes = Buffer.from(line);
-  if (bytes.length + 1 > slotBytes) return null;
-  const slot = blank(slotBytes);
-  bytes.copy(slot);
-  return slot;
+/** In bytes, with the end of the line. */
+function lengthOf(line: string): number {
+  return Buffer.byteLength(line) + 1;
 }
 
-function blank(slotBytes: number): Buffer {
+/** A line that fills its slot. */
+function padded(line: string, slotBytes: number): Buffer {
   const slot = Buffer.alloc(slotBytes, " ");
+  slot.write(line);
   slot.write("\n", slotBytes - 1);
   return slot;
 }
