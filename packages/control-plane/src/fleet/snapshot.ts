@@ -141,7 +141,8 @@ function agentView({ facts }: HostRecord): AgentView {
 const instanceViews = new WeakMap<InstanceRecord, InstanceView>();
 
 function instanceView(service: ServiceName, host: HostRecord): InstanceView {
-  const record = host.instances[instanceSlotKey(service, servingSlot)] ?? emptyInstance(service, servingSlot);
+  const record = host.instances[instanceSlotKey(service, servingSlot)];
+  if (!record) return instanceViewOf(emptyInstance(service, servingSlot));
   const view = instanceViews.get(record) ?? instanceViewOf(record);
   instanceViews.set(record, view);
   return view;
