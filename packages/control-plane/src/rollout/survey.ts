@@ -1,5 +1,6 @@
 import { defaults } from "@siding/shared/defaults";
 import type { Target } from "@siding/shared/target";
+import { entryOf } from "./by-host.ts";
 import { reportMarginMs } from "./limits.ts";
 import type { PlannedHost } from "./plan.ts";
 import { goalOf, type Position, positionOf } from "./position.ts";
@@ -114,7 +115,7 @@ export function stillPlanned(survey: Survey): readonly HostSurvey[] {
 
 /** What the ledger lists the host with; null where it does not, or that target is known by its id alone. */
 export function listedTarget({ rollout, snapshot }: Survey, { planned, host }: HostSurvey): Target | null {
-  const member = snapshot.upstream.content.members.find(({ hostId }) => hostId === planned.hostId);
+  const member = entryOf(snapshot.upstream.content.members, planned.hostId);
   const known = [planned.from, rollout.to, host?.instance.target];
   return known.find((target) => target?.id === member?.targetId) ?? null;
 }
