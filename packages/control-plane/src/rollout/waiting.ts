@@ -28,13 +28,7 @@ export function waitingOf(survey: Survey, membership: readonly WaitingReason[]):
 const namedReasons = 20;
 
 function firstOfEach(reasons: readonly WaitingReason[]): readonly WaitingReason[] {
-  const kinds = new Map<WaitingReason["code"], WaitingReason[]>();
-  for (const reason of reasons) {
-    const same = kinds.get(reason.code);
-    if (same) same.push(reason);
-    else kinds.set(reason.code, [reason]);
-  }
-  return [...kinds.values()].flatMap((same) => {
+  return [...Map.groupBy(reasons, ({ code }) => code).values()].flatMap((same) => {
     const more = same.length - namedReasons;
     const named = same.slice(0, namedReasons);
     return more <= 0 ? named : [...named.slice(0, -1), ...named.slice(-1).map((last) => ({ ...last, more }))];
