@@ -12,8 +12,9 @@ export interface Violation {
 }
 
 /**
- * Judges a decision before it is committed. It shares types with `advance`, and no logic: a mistake there must not be
- * excused by the same mistake here. So it counts again by itself, even where that reads as repetition.
+ * Judges a decision before it is committed. It shares types and the look-up by host with `advance`, and no logic: a
+ * mistake there must not be excused by the same mistake here. So it counts again by itself, even where that reads as
+ * repetition.
  */
 export function check(
   rollout: RolloutRecord,
