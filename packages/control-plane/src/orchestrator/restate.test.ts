@@ -298,6 +298,20 @@ function thirdTarget(stage: Scene): string {
 /** One that was registered after the backup. */
 const laterTarget = () => "v9@0123456789ab.1";
 
+/** How it ends, and who is listed then, where hosts serve something else by now and a person says a word. */
+function endOf(
+  stage: Scene,
+  target: Parameters<typeof servesSince>[1],
+  verb: Parameters<Scene["control"]>[0],
+) {
+  servesSince(stage, target);
+  stage.decide();
+  expect(stage.rollout().status).toBe("paused");
+  stage.control(verb);
+  stage.converge();
+  return { ending: stage.rollout().status, listed: stage.listed };
+}
+
 describe("a batch that was given back when the backup was made, of hosts that serve something else by now", () => {
   it.each([
     ["resume", "succeeded", thirdTarget, ["h1=v3", "h2=v2", "h3=v2", "h4=v2"]],
@@ -308,13 +322,7 @@ describe("a batch that was given back when the backup was made, of hosts that se
     ["rollback", "failed", laterTarget, ["h1=v9", "h2=v9", "h3=v9", "h4=v9"]],
   ] as const)("stays with that: %s ends as %s", (verb, ending, serving, listed) => {
     const stage = givingBack();
-    servesSince(stage, serving(stage));
-    stage.decide();
-    expect(stage.rollout().status).toBe("paused");
-    stage.control(verb);
-    stage.converge();
-    expect(stage.rollout().status).toBe(ending);
-    expect(stage.listed).toEqual(listed);
+    expect(endOf(stage, serving(stage), verb)).toEqual({ ending, listed });
   });
 
   it("is no batch in hand any more: the pause that came before the backup comes to rest", () => {
@@ -357,13 +365,7 @@ describe("a rollback under way when the backup was made", () => {
     "takes its turn anew with who serves its target: %s ends as %s",
     (verb, ending, serving, listed) => {
       const stage = rollingBack();
-      servesSince(stage, serving(stage));
-      stage.decide();
-      expect(stage.rollout().status).toBe("paused");
-      stage.control(verb);
-      stage.converge();
-      expect(stage.rollout().status).toBe(ending);
-      expect(stage.listed).toEqual(listed);
+      expect(endOf(stage, serving(stage), verb)).toEqual({ ending, listed });
     },
   );
 });
