@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   type BeatRecord,
   hasConflict,
-  isBlind,
+  hearingOf,
   type LiveFleet,
   livenessOf,
   silentAtMs,
@@ -32,7 +32,7 @@ function heard(...beats: readonly (readonly [atMs: number, incarnation: string])
 describe("liveness", () => {
   it("is unknown until a beat or three intervals after our own connection", () => {
     expect(livenessOf(heard(), h1, 29_000).kind).toBe("unknown");
-    expect(livenessOf(heard(), h1, 31_000)).toEqual({ kind: "silent", sinceMs: 0 });
+    expect(livenessOf(heard(), h1, 31_000)).toMatchObject({ kind: "silent", sinceMs: 0 });
     expect(livenessOf({ connectedSinceMs: null, beats: new Map() }, h1, 1e9).kind).toBe("unknown");
   });
 
@@ -40,7 +40,7 @@ describe("liveness", () => {
     const live = heard([5_000, "a"]);
     expect(livenessOf(live, h1, 35_000).kind).toBe("alive");
     expect(silentAtMs(live, h1, 6_000)).toBe(35_001);
-    expect(livenessOf(live, h1, 35_001)).toEqual({ kind: "silent", sinceMs: 5_000 });
+    expect(livenessOf(live, h1, 35_001)).toMatchObject({ kind: "silent", sinceMs: 5_000, givenUpMs: 45_000 });
   });
 
   it("of before our newest connection does not count", () => {
@@ -54,9 +54,44 @@ describe("liveness", () => {
       connectedSinceMs: 0,
       beats: new Map(ids.slice(0, alive).map((id) => [id, withBeat(undefined, beatAt(100_000))])),
     });
-    expect(isBlind(live(7), ids, 100_000)).toBe(false);
-    expect(isBlind(live(6), ids, 100_000)).toBe(true);
-    expect(isBlind(live(0), ids.slice(0, 2), 100_000)).toBe(false);
+    expect(hearingOf(live(7), ids, 100_000).blind).toBeNull();
+    expect(hearingOf(live(6), ids, 100_000).blind).toBe("crowd-silent");
+    expect(hearingOf(live(0), ids.slice(0, 2), 100_000).blind).toBeNull();
+    expect(hearingOf({ ...live(7), connectedSinceMs: null }, ids, 100_000).blind).toBe("disconnected");
+  });
+
+  it("lasts until those who were cut off together had the time to beat again; deadlines run anew from then", () => {
+    const ids = ["a", "b", "c", "d"].map((id) => HostId.parse(id));
+    const beatsOf = (...returnsMs: readonly (number | null)[]): LiveFleet => {
+      const before = withBeat(undefined, beatAt(5_000));
+      const beats = ids.map((id, index) => {
+        const atMs = returnsMs[index] ?? null;
+        return [id, atMs === null ? before : withBeat(before, beatAt(atMs))] as const;
+      });
+      return { connectedSinceMs: 0, beats: new Map(beats) };
+    };
+    expect(hearingOf(beatsOf(90_000, null, null, null), ids, 90_000).blind).toBe("crowd-silent");
+    const back = beatsOf(90_000, 96_000, 99_000, null);
+    expect(hearingOf(back, ids, 99_000)).toEqual({
+      blind: "crowd-silent",
+      sinceMs: 99_000,
+      untilMs: 100_001,
+    });
+    expect(hearingOf(back, ids, 106_001)).toEqual({ blind: null, sinceMs: 99_000, untilMs: null });
+    expect(hearingOf({ ...back, connectedSinceMs: 80_000 }, ids, 99_000)).toMatchObject({
+      blind: null,
+      sinceMs: 80_000,
+    });
+  });
+
+  it("is not the return of one that was away by itself", () => {
+    const ids = ["a", "b", "c", "d"].map((id) => HostId.parse(id));
+    const beats = ids.map((id, index) => {
+      const before = withBeat(undefined, beatAt(index === 0 ? 5_000 : 80_000));
+      return [id, withBeat(before, beatAt(90_000))] as const;
+    });
+    const hearing = hearingOf({ connectedSinceMs: 0, beats: new Map(beats) }, ids, 90_000);
+    expect(hearing).toEqual({ blind: null, sinceMs: 0, untilMs: null });
   });
 });
 

@@ -1,7 +1,7 @@
 import { defaults } from "@siding/shared/defaults";
 import type { Digest, HostId, Incarnation } from "@siding/shared/ids";
 import type { LoadSample } from "@siding/shared/report";
-import type { LivenessView } from "../rollout/snapshot.ts";
+import type { Blindness, LivenessView } from "../rollout/snapshot.ts";
 
 /** What the beats of one host say. In memory only: heartbeats are no events. Instants on the ledger's clock. */
 export interface BeatRecord {
@@ -14,6 +14,8 @@ export interface BeatRecord {
   readonly previous: Incarnation | null;
   /** How often in a row a replaced incarnation came back, and when last: two that alternate are two agents. */
   readonly returns: { readonly count: number; readonly lastMs: number };
+  /** Its newest silence that a beat has ended; null where it was never silent. */
+  readonly silence: { readonly fromMs: number; readonly toMs: number } | null;
   /** Wall clock of the newest beat, for people. */
   readonly lastSeenAt: string;
   /** What the agent has said since: that it can do nothing, and why. */
@@ -38,16 +40,17 @@ function lostAfterMs(intervalMs: number): number {
  */
 export function livenessOf(live: LiveFleet, hostId: HostId, nowMs: number): LivenessView {
   const { connectedSinceMs } = live;
-  if (connectedSinceMs === null) return { kind: "unknown", sinceMs: live.beats.get(hostId)?.lastBeatMs ?? 0 };
   const beat = live.beats.get(hostId);
+  const lastBeatMs = beat?.lastBeatMs ?? 0;
   const intervalMs = beat?.intervalMs ?? defaults.beatIntervalMs;
-  const heardMs = Math.max(beat?.lastBeatMs ?? 0, connectedSinceMs);
-  if (beat && beat.lastBeatMs >= connectedSinceMs && nowMs - beat.lastBeatMs <= lostAfterMs(intervalMs)) {
-    return { kind: "alive" };
-  }
-  return nowMs - heardMs <= lostAfterMs(intervalMs)
-    ? { kind: "unknown", sinceMs: connectedSinceMs }
-    : { kind: "silent", sinceMs: heardMs };
+  const heardMs = Math.max(lastBeatMs, connectedSinceMs ?? nowMs);
+  const heard = { heardMs, givenUpMs: heardMs + lostAfterMs(intervalMs) + defaults.beatIntervalMs };
+  if (connectedSinceMs === null) return { kind: "unknown", sinceMs: lastBeatMs, ...heard };
+  const isSilent = nowMs - heardMs > lostAfterMs(intervalMs);
+  if (isSilent) return { kind: "silent", sinceMs: heardMs, ...heard };
+  return beat && lastBeatMs >= connectedSinceMs
+    ? { kind: "alive", ...heard }
+    : { kind: "unknown", sinceMs: connectedSinceMs, ...heard };
 }
 
 /** The instant at which the host falls silent if nothing more is heard of it; null where it is so already. */
@@ -68,21 +71,62 @@ export function hasConflict(live: LiveFleet, hostId: HostId, nowMs: number): boo
   return nowMs - beat.returns.lastMs <= lostAfterMs(beat.intervalMs);
 }
 
-/** Over 30 % and at least three agents silent together: then it is we who are blind. */
 const blindShare = 0.3;
 const blindLeast = 3;
 
-export function isBlind(live: LiveFleet, hostIds: readonly HostId[], nowMs: number): boolean {
-  const silent = hostIds.filter((hostId) => livenessOf(live, hostId, nowMs).kind === "silent");
-  return silent.length >= blindLeast && silent.length > hostIds.length * blindShare;
+/** Who were cut off together beat again within this of each other, and say meanwhile what they did. */
+const returnMs = defaults.beatIntervalMs;
+
+/** Whether we hear the fleet. */
+export interface Hearing {
+  readonly blind: Blindness | null;
+  /** Since when: whatever was to be said before, we could not have heard. */
+  readonly sinceMs: number;
+  /** When blindness may be over without anybody saying anything more; null where it is not. */
+  readonly untilMs: number | null;
+}
+
+/** Over 30 % and at least three agents silent together, or only just back from that: then it is we who are blind. */
+export function hearingOf(live: LiveFleet, hostIds: readonly HostId[], nowMs: number): Hearing {
+  const { connectedSinceMs } = live;
+  if (connectedSinceMs === null) return { blind: "disconnected", sinceMs: nowMs, untilMs: null };
+  const crowd = Math.max(blindLeast, Math.floor(hostIds.length * blindShare) + 1);
+  const silent = hostIds.filter((hostId) => livenessOf(live, hostId, nowMs).kind === "silent").length;
+  const returns = hostIds.flatMap((hostId) => returnOf(live, connectedSinceMs, hostId) ?? []);
+  const fresh = returns.filter((toMs) => nowMs - toMs <= returnMs);
+  const isBlind = silent + fresh.length >= crowd;
+  return {
+    blind: isBlind ? "crowd-silent" : null,
+    sinceMs: newestTogether(returns, crowd - silent) ?? connectedSinceMs,
+    untilMs: isBlind && fresh.length > 0 ? Math.min(...fresh) + returnMs + 1 : null,
+  };
+}
+
+/** The newest return that, with others shortly before it, makes a crowd; null where there was none. */
+function newestTogether(returns: readonly number[], crowd: number): number | null {
+  const inOrder = Float64Array.from(returns).sort();
+  for (let last = inOrder.length - 1; last >= 0; last -= 1) {
+    const toMs = inOrder[last] ?? 0;
+    const first = inOrder[Math.max(0, last - Math.max(crowd, 1) + 1)] ?? 0;
+    if (last + 1 >= crowd && toMs - first <= returnMs) return toMs;
+  }
+  return null;
+}
+
+/** When the host's newest silence ended, if it fell silent while we were connected. */
+function returnOf(live: LiveFleet, connectedSinceMs: number, hostId: HostId): number | null {
+  const beat = live.beats.get(hostId);
+  if (!beat?.silence) return null;
+  const { fromMs, toMs } = beat.silence;
+  return toMs - Math.max(fromMs, connectedSinceMs) > lostAfterMs(beat.intervalMs) ? toMs : null;
 }
 
 /** A beat arrives: what is known of its host from now on. */
 export function withBeat(
   before: BeatRecord | undefined,
-  sound: Omit<BeatRecord, "previous" | "returns" | "trouble">,
+  sound: Omit<BeatRecord, "previous" | "returns" | "trouble" | "silence">,
 ): BeatRecord {
-  const beat = { ...sound, trouble: null };
+  const beat = { ...sound, trouble: null, silence: silenceEnded(before, sound.lastBeatMs) };
   const none = { count: 0, lastMs: beat.lastBeatMs };
   if (!before) return { ...beat, previous: null, returns: none };
   const recent = beat.lastBeatMs - before.returns.lastMs <= lostAfterMs(beat.intervalMs);
@@ -94,4 +138,10 @@ export function withBeat(
     previous: before.incarnation,
     returns: { count: returns.count + 1, lastMs: beat.lastBeatMs },
   };
+}
+
+function silenceEnded(before: BeatRecord | undefined, toMs: number): BeatRecord["silence"] {
+  if (!before) return null;
+  const isReturn = toMs - before.lastBeatMs > lostAfterMs(before.intervalMs);
+  return isReturn ? { fromMs: before.lastBeatMs, toMs } : before.silence;
 }

@@ -20,7 +20,7 @@ import type {
   Snapshot,
   UpstreamView,
 } from "../rollout/snapshot.ts";
-import { hasConflict, isBlind, type LiveFleet, livenessOf } from "./live.ts";
+import { hasConflict, hearingOf, type LiveFleet, livenessOf } from "./live.ts";
 
 /** The slot in which instances serve; a second one comes with the strategies that need it. */
 export const servingSlot: Slot = "blue";
@@ -35,6 +35,7 @@ export function snapshotOf(
   const record = state.services.get(service);
   if (!record) return undefined;
   const edges = edgesOf(state, record.spec);
+  const hearing = hearingOf(live, knownHosts(state), nowMs);
   return {
     service,
     spec: record.spec,
@@ -51,7 +52,8 @@ export function snapshotOf(
       })),
     excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
     upstream: upstreamView(state, record.spec),
-    blind: isBlind(live, knownHosts(state), nowMs),
+    blind: hearing.blind,
+    hearingSinceMs: hearing.sinceMs,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RolloutId } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
-import { type LiveFleet, silentAtMs } from "../fleet/live.ts";
+import { hearingOf, type LiveFleet, silentAtMs } from "../fleet/live.ts";
 import { knownHosts, snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
@@ -55,15 +55,22 @@ export function decide(
   const active = [...state.services.values()].flatMap(({ activeRollout }) => activeRollout ?? []);
   const started = [...state.services.values()].flatMap((service) => startQueued(state, live, service, nowMs));
   const decisions = active.map((id) => decideOne(state, live, id, nowMs, core));
-  const silences =
-    active.length > 0 ? knownHosts(state).map((hostId) => silentAtMs(live, hostId, nowMs)) : [];
-  const instants = [...decisions.map((decision) => decision.wakeAtMs), ...silences].filter(
-    (atMs) => atMs !== null,
-  );
+  const instants = [
+    ...decisions.map((decision) => decision.wakeAtMs),
+    ...soundsOf(state, live, nowMs),
+  ].filter((atMs) => atMs !== null);
   return {
     events: [...started, ...decisions.flatMap((decision) => decision.events)],
     wakeAtMs: instants.length > 0 ? Math.min(...instants) : null,
   };
+}
+
+/** When somebody falls silent, or is heard again by us, without saying so. */
+function soundsOf(state: LedgerState, live: LiveFleet, nowMs: number): readonly (number | null)[] {
+  const hosts = knownHosts(state);
+  const { untilMs } = hearingOf(live, hosts, nowMs);
+  const isMoving = [...state.services.values()].some(({ activeRollout }) => activeRollout !== null);
+  return isMoving ? [untilMs, ...hosts.map((hostId) => silentAtMs(live, hostId, nowMs))] : [untilMs];
 }
 
 function decideOne(

@@ -1,6 +1,6 @@
 import { type HostId, type InstanceKey, instanceKey, type TargetId, type Version } from "@siding/shared/ids";
 import type { EdgeDocument, FleetSummary, HostDocument } from "@siding/shared/rest";
-import { isBlind, livenessOf } from "../fleet/live.ts";
+import { hearingOf, livenessOf } from "../fleet/live.ts";
 import { edgesOf, edgeTrouble, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type Behind, emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
@@ -161,7 +161,7 @@ export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostD
       listed: instances.filter(({ listed }) => listed).length,
       states: countOf(instances, ({ state }) => state),
     },
-    blind: isBlind(live, knownHosts(state), nowMs),
+    blind: hearingOf(live, knownHosts(state), nowMs).blind !== null,
     behind: state.behind && behindText(state.behind),
   };
 }

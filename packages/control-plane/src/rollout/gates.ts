@@ -46,10 +46,14 @@ export function restoredGate({ rollout, snapshot }: Survey): ClosedGate | null {
   };
 }
 
-function blindGate(snapshot: Snapshot): ClosedGate | null {
-  if (!snapshot.blind) return null;
-  const message =
-    "so many agents fell silent together that the control plane must be cut off; nothing is counted and nothing moves until they are heard again. Check the control plane's network and its NATS";
+/** Whoever is blind counts nothing and moves nothing; what is in hand is gone on with when the fleet is heard again. */
+export function blindGate({ blind }: Snapshot): ClosedGate | null {
+  if (blind === null) return null;
+  const why = {
+    disconnected: "the control plane has no connection to NATS",
+    "crowd-silent": "so many agents fell silent together that the control plane must be cut off",
+  }[blind];
+  const message = `${why}; nothing is counted and nothing moves until the agents are heard again. Check the control plane's network and its NATS`;
   return { reason: { code: "blind", message }, pause: null };
 }
 

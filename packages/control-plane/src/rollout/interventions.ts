@@ -221,9 +221,10 @@ const hopeless: ReadonlySet<WaitingReason["code"]> = new Set([
   "identity-conflict",
 ]);
 
-export function progressDueMs({ rollout }: Survey): number {
+export function progressDueMs({ rollout, snapshot }: Survey): number {
   const { beforeRollout: hook } = rollout;
   const ended = hook && "atMs" in hook ? [hook.atMs] : [];
   const moves = [...Object.values(rollout.hosts).map((host) => host.phaseSinceMs), ...ended];
-  return Math.max(rollout.createdAtMs, rollout.resumedAtMs, ...moves) + progressDeadlineMs;
+  const { createdAtMs, resumedAtMs } = rollout;
+  return Math.max(createdAtMs, resumedAtMs, snapshot.hearingSinceMs, ...moves) + progressDeadlineMs;
 }

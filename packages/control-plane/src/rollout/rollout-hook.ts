@@ -8,7 +8,7 @@ import type { Action } from "./action.ts";
 import { reportMarginMs } from "./limits.ts";
 import type { RolloutRecord } from "./record.ts";
 import { type CommandView, type HostView, hostIn } from "./snapshot.ts";
-import { type Survey, stillPlanned } from "./survey.ts";
+import { missedMs, type Survey, stillPlanned } from "./survey.ts";
 
 const hookName = "beforeRollout";
 
@@ -141,10 +141,12 @@ function commandOf(survey: Survey): CommandView | null {
 }
 
 /** When its outcome counts as unknown; null while it does not run. */
-export function hookDueMs({ rollout }: Survey): number | null {
+export function hookDueMs(survey: Survey): number | null {
+  const { rollout, snapshot } = survey;
   const hook = rollout.beforeRollout;
   if (hook?.kind !== "running") return null;
-  return Math.max(hook.sinceMs, rollout.resumedAtMs) + hookBudgetMs(specOf(rollout)) + reportMarginMs;
+  const sinceMs = Math.max(hook.sinceMs, rollout.resumedAtMs, snapshot.hearingSinceMs);
+  return missedMs(sinceMs + hookBudgetMs(specOf(rollout)) + reportMarginMs, hostOf(survey));
 }
 
 export function hookReasons(survey: Survey): readonly WaitingReason[] {

@@ -372,21 +372,6 @@ describe("silence", () => {
     expect(stage.rollout().status).toBe("succeeded");
   });
 
-  it("of many at once is our own blindness: nothing moves, nothing is counted", () => {
-    const stage = scene({ hosts: 6 });
-    stage.admit({ version: "v2" });
-    until(stage, "h1 drain v1");
-    for (const id of ["h1", "h2", "h3", "h4"]) stage.behaviours.set(id, { silent: true });
-    stage.pass(3_600_000);
-    expect(stage.snapshot.blind).toBe(true);
-    stage.settle();
-    expect(stage.rollout()).toMatchObject({ intent: "forward", failed: [] });
-    stage.behaviours.clear();
-    stage.pass(10_000);
-    stage.settle();
-    expect(["paused", "succeeded"]).toContain(stage.rollout().status);
-  });
-
   it("of an edge pauses at its deadline and never rolls back", () => {
     const stage = scene({ edges: 2 });
     stage.admit({ version: "v2" });

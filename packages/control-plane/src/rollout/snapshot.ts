@@ -30,15 +30,29 @@ export interface Snapshot {
   /** Matched edges that a person goes on without. */
   readonly excluded: readonly HostId[];
   readonly upstream: UpstreamView;
-  /** So many agents fell silent together that we must be the blind ones (design, "Blindness"). */
-  readonly blind: boolean;
+  /** Why nobody's silence means anything at present; null where we hear (design, "Blindness"). */
+  readonly blind: Blindness | null;
+  /** Since when we hear: the deadlines of those who owe us a report run anew from here. */
+  readonly hearingSinceMs: number;
 }
 
+/** We have no connection to NATS; or so many agents fell silent together that it must be our own. */
+export type Blindness = "disconnected" | "crowd-silent";
+
 /** `unknown` until a beat has come since our own start; silence is not death. */
-export type LivenessView =
-  | { readonly kind: "unknown"; readonly sinceMs: number }
-  | { readonly kind: "alive" }
-  | { readonly kind: "silent"; readonly sinceMs: number };
+export type LivenessView = Heard &
+  (
+    | { readonly kind: "unknown"; readonly sinceMs: number }
+    | { readonly kind: "alive" }
+    | { readonly kind: "silent"; readonly sinceMs: number }
+  );
+
+interface Heard {
+  /** The newest beat, or our own connection. */
+  readonly heardMs: number;
+  /** Silent until then, it is silent by itself: whoever was cut off together with it would be known as silent too. */
+  readonly givenUpMs: number;
+}
 
 /** What an agent says of itself: its release, and the parts of a target that it knows. */
 export interface AgentView {

@@ -5,7 +5,14 @@ import { reportMarginMs } from "./limits.ts";
 import type { PlannedHost } from "./plan.ts";
 import { goalOf, type Position, positionOf } from "./position.ts";
 import type { Course, RolloutRecord } from "./record.ts";
-import { type CommandView, type HostView, hostIn, isActive, type Snapshot } from "./snapshot.ts";
+import {
+  type CommandView,
+  type EdgeView,
+  type HostView,
+  hostIn,
+  isActive,
+  type Snapshot,
+} from "./snapshot.ts";
 
 /** Everything that the steps of `advance` look at, worked out once per decision. */
 export interface Survey {
@@ -25,7 +32,10 @@ export interface HostSurvey {
   readonly due: Due | null;
 }
 
-/** An agent or an edge owes a report at `atMs` on the ledger's clock. */
+/**
+ * An agent or an edge owes a report at `atMs` on the ledger's clock: later than its deadline where it was not heard since,
+ * as it may have been cut off together with others, and then nobody's silence means anything.
+ */
 interface Due {
   readonly atMs: number;
   readonly by: "host" | "edge";
@@ -42,29 +52,32 @@ export function surveyOf(rollout: RolloutRecord, snapshot: Snapshot, nowMs: numb
   return { rollout, snapshot, nowMs, hosts };
 }
 
-/** Deadlines run from the step's start, and anew from a resume: a person who resumes wants to see it tried. */
+/**
+ * Deadlines run from the step's start, and anew from a resume (a person who resumes wants to see it tried) and from when
+ * we hear again.
+ */
 function dueOf(
   rollout: RolloutRecord,
   snapshot: Snapshot,
   position: Position,
   host: HostView | undefined,
 ): Due | null {
-  const from = (startMs: number) => Math.max(startMs, rollout.resumedAtMs);
+  const from = (startMs: number) => Math.max(startMs, rollout.resumedAtMs, snapshot.hearingSinceMs);
   switch (position.kind) {
     case "draining":
     case "updating":
     case "verifying":
-      return { atMs: commandDueMs(position.command, from), by: "host" };
+      return { atMs: missedMs(commandDueMs(position.command, from), host), by: "host" };
     case "idle":
       return stageDue(rollout, host, from);
     case "leaving":
     case "joining":
-      return { atMs: from(snapshot.upstream.revisedAtMs) + defaults.edgeDeadlineMs, by: "edge" };
+      return edgeDue(position.edges, from(snapshot.upstream.revisedAtMs) + defaults.edgeDeadlineMs);
     case "probing":
-      return {
-        atMs: from(position.command.settledAtMs ?? 0) + defaults.edgeDeadlineMs + defaults.health.graceMs,
-        by: "edge",
-      };
+      return edgeDue(
+        position.edges,
+        from(position.command.settledAtMs ?? 0) + defaults.edgeDeadlineMs + defaults.health.graceMs,
+      );
     case "listed":
     case "out":
     case "drained":
@@ -85,7 +98,18 @@ function stageDue(
 ): Due | null {
   const command = host?.instance.command;
   const staging = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
-  return staging ? { atMs: commandDueMs(command, from), by: "host" } : null;
+  return staging ? { atMs: missedMs(commandDueMs(command, from), host), by: "host" } : null;
+}
+
+/** The first edge that owes it. */
+function edgeDue(edges: readonly EdgeView[], dueMs: number): Due {
+  return { atMs: Math.min(...edges.map((edge) => missedMs(dueMs, edge))), by: "edge" };
+}
+
+/** When what was due counts as missed: at once if its agent goes on beating, else when its silence is its own. */
+export function missedMs(dueMs: number, agent: HostView | EdgeView | undefined): number {
+  if (!agent || agent.liveness.heardMs >= dueMs) return dueMs;
+  return Math.max(dueMs, agent.liveness.givenUpMs);
 }
 
 function commandDueMs(command: CommandView, from: (ms: number) => number): number {

@@ -1,6 +1,7 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
+import { blindGate } from "./gates.ts";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
@@ -14,13 +15,15 @@ import { swapDueMs, swapReasons } from "./swap.ts";
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
   const hosts = firstOfEach(survey.hosts.flatMap((host) => hostReason(survey, host) ?? []));
+  const blind = blindGate(survey.snapshot)?.reason;
   return [
     ...intentReasons(survey),
+    ...(blind ? [blind] : []),
     ...edgeReasons(survey),
     ...swapReasons(survey),
     ...hookReasons(survey),
     ...hosts,
-    ...membership,
+    ...membership.filter(({ code }) => code !== "blind"),
   ];
 }
 

@@ -68,11 +68,13 @@ export class Scene {
   readonly log: LedgerEvent[] = [];
   readonly behaviours = new Map<string, Behaviour>();
   nowMs = 1_000;
+  /** Since when the control plane has its connection to NATS; null while it has none. */
+  connectedSinceMs: number | null = 0;
   readonly #beats = new Map<HostId, BeatRecord>();
   #rollouts = 0;
 
   get live(): LiveFleet {
-    return { connectedSinceMs: 0, beats: this.#beats };
+    return { connectedSinceMs: this.connectedSinceMs, beats: this.#beats };
   }
 
   get snapshot(): Snapshot {
