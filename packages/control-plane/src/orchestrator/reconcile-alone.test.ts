@@ -116,7 +116,7 @@ describe("a host that a person has taken out", () => {
     stage.converge();
     for (const id of ["h1", "h2", "h3"]) stage.behaviours.set(id, { silent: true });
     stage.pass(120_000);
-    expect(stage.snapshot.blind).toBe(false);
+    expect(stage.snapshot.blind).toBeNull();
     expect(stage.admit({ version: "v2" }).ok).toBe(true);
     stage.settle();
     expect(stage.rollout()).toMatchObject({ status: "succeeded" });
