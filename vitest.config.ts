@@ -5,7 +5,7 @@ const inFolders = (name: string) => folders.map((folder) => `${folder}/**/${name
 const e2e = inFolders("*.e2e.test.ts");
 /** They look for ports where clients of others take theirs, and pin down what nginx does within milliseconds. */
 const agents = ["packages/agent/**/*.e2e.test.ts"];
-/** Each is seven machines: one after the other. */
+/** Each is seven machines, which wait for each other half of the time: two at once. */
 const labs = ["packages/playground/src/lab/*.e2e.test.ts"];
 
 /** Of real nginx, NATS and services on two cores. */

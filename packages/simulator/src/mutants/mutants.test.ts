@@ -13,7 +13,12 @@ describe("a mistake planted in the core", () => {
   for (const mutant of mutants) {
     it(`is caught: ${mutant.name}`, { timeout: timeoutMs }, async () => {
       using planted = await plant(mutant);
-      const caught = hunt(planted.brain, { checker: false, judges: mutant.judges, seeds });
+      const caught = hunt(planted.brain, {
+        checker: false,
+        judges: mutant.judges,
+        seeds,
+        first: mutant.shownBy,
+      });
       expect(caught, `none of ${mutant.judges.join(", ")} objected`).not.toBeNull();
     });
 
@@ -22,7 +27,12 @@ describe("a mistake planted in the core", () => {
     if (checkerRule === null) continue;
     it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
       using planted = await plant(mutant);
-      const refused = hunt(planted.brain, { checker: true, judges: ["checker"], seeds });
+      const refused = hunt(planted.brain, {
+        checker: true,
+        judges: ["checker"],
+        seeds,
+        first: mutant.shownBy,
+      });
       expect(refused?.verdict.message).toContain(`rule ${checkerRule}:`);
     });
   }

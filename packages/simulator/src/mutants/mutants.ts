@@ -8,6 +8,8 @@ export interface Mutant {
   readonly judges: readonly string[];
   /** The rule that the checker names when it refuses the decision; null where that is not the checker's to see. */
   readonly checkerRule: number | null;
+  /** A seed that showed it once, tried first. */
+  readonly shownBy?: number;
 }
 
 /** What a person could get wrong on a bad day. Each must be caught by a judge, and where it can see it by the production checker. */
@@ -19,6 +21,7 @@ export const mutants: readonly Mutant[] = [
     to: "return serving + 1 >= Math.max(minServing, 1)",
     judges: ["minimum"],
     checkerRule: 1,
+    shownBy: 5,
   },
   {
     name: "a percentage is rounded down",
@@ -27,6 +30,7 @@ export const mutants: readonly Mutant[] = [
     to: "const wanted = Math.floor((amount.percent / 100) * base - rounding);",
     judges: ["minimum"],
     checkerRule: 1,
+    shownBy: 12,
   },
   {
     name: "capacity forgets what the edges serve by",
@@ -35,6 +39,7 @@ export const mutants: readonly Mutant[] = [
     to: "const serving = snapshot.hosts.length;",
     judges: ["minimum"],
     checkerRule: 1,
+    shownBy: 5,
   },
   {
     name: "a host is drained before the edges confirm that it has left",
@@ -67,6 +72,7 @@ export const mutants: readonly Mutant[] = [
     to: 'return edges.length >= 0 ? { kind: "ready", command } : { kind: "probing", command, edges };',
     judges: ["verified", "lost-request"],
     checkerRule: 2,
+    shownBy: 6,
   },
   {
     name: "a host joins as soon as it is told to verify",
@@ -83,6 +89,7 @@ export const mutants: readonly Mutant[] = [
     to: "",
     judges: ["budget"],
     checkerRule: 11,
+    shownBy: 7,
   },
   {
     name: "silence does not stop the next batch",
@@ -91,6 +98,7 @@ export const mutants: readonly Mutant[] = [
     to: "forward ? [bakeGate(survey)] : []",
     judges: ["silence"],
     checkerRule: 6,
+    shownBy: 12,
   },
   {
     name: "silence is a failure",
@@ -99,6 +107,7 @@ export const mutants: readonly Mutant[] = [
     to: 'if (rollout.intent === "forward") return setIntent(survey, "rollback", overdueCause(survey, first));',
     judges: ["silence"],
     checkerRule: 6,
+    shownBy: 8,
   },
   {
     name: "a rollback says that it is complete, whatever is left",
@@ -107,6 +116,7 @@ export const mutants: readonly Mutant[] = [
     to: "if (lost.length >= 0) return finish",
     judges: ["rolled-back"],
     checkerRule: 9,
+    shownBy: 9,
   },
   {
     name: "a rollout ends while hosts are out",
@@ -123,6 +133,7 @@ export const mutants: readonly Mutant[] = [
     to: "const remaining = new Set(servingOn(snapshot, edge, [...next, ...before]));",
     judges: ["minimum"],
     checkerRule: 1,
+    shownBy: 5,
   },
   {
     name: "a hold is ignored",
@@ -131,6 +142,7 @@ export const mutants: readonly Mutant[] = [
     to: "!skip.includes(host.hostId) && !isOnTarget",
     judges: ["holds", "one-rollout"],
     checkerRule: null,
+    shownBy: 106,
   },
   {
     name: "a second rollout begins beside the first",
@@ -155,6 +167,7 @@ export const mutants: readonly Mutant[] = [
     to: "const intent = wanted;",
     judges: ["liveness"],
     checkerRule: null,
+    shownBy: 31,
   },
   {
     name: "a restored ledger takes over nothing",
@@ -163,6 +176,7 @@ export const mutants: readonly Mutant[] = [
     to: "...(isBehind ? observedIn(state, report).slice(0, 0) : [])",
     judges: ["behind-fleet"],
     checkerRule: null,
+    shownBy: 14,
   },
   {
     name: "a restored ledger does not notice it",
@@ -171,5 +185,6 @@ export const mutants: readonly Mutant[] = [
     to: "if (!seen || state.epoch > 0) return [];",
     judges: ["behind-fleet"],
     checkerRule: null,
+    shownBy: 14,
   },
 ];
