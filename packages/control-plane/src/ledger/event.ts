@@ -130,6 +130,18 @@ export interface LedgerEvent {
   readonly body: EventBody;
 }
 
+/** What agents say again by themselves, and what follows from that alone: a power cut may take it. */
+const foundOutAgain: ReadonlySet<EventBody["type"]> = new Set([
+  "host-reported",
+  "phase-changed",
+  "status-changed",
+]);
+
+/** Whether an event need not be durable before something is said or done because of it. */
+export function isFoundOutAgain({ body }: LedgerEvent): boolean {
+  return foundOutAgain.has(body.type);
+}
+
 /** Where the next events begin: one after the other, but above every revision that the fleet has seen elsewhere. */
 export function firstSequence(expected: number, [first]: readonly EventBody[]): number {
   return Math.max(expected, first?.type === "fleet-ahead" ? first.revisionSeen : 0) + 1;

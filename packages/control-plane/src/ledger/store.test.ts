@@ -2,11 +2,13 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Report } from "@siding/shared/report";
+import { ok } from "@siding/shared/result";
 import { SpecInput } from "@siding/shared/spec";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { TimeSource } from "./clock.ts";
 import { EventBody } from "./event.ts";
+import { LogSync } from "./log-sync.ts";
 import { type Ledger, openLedger } from "./store.ts";
 import { rebuild } from "./store-rebuild.ts";
 
@@ -124,6 +126,37 @@ test("what was committed is there after a restart, and the clock goes on from it
   expect(ledger.clock.nowMs()).toBe(2_500);
   time.monotonic += 100;
   expect(ledger.clock.nowMs()).toBe(2_600);
+});
+
+/** Counts how often the disk is waited for. */
+function watchDisk() {
+  const sync = vi.spyOn(LogSync.prototype, "sync");
+  onTestFinished(() => sync.mockRestore());
+  return sync;
+}
+
+test("the disk is waited for before anything is said, and not for what agents say again", () => {
+  const sync = watchDisk();
+  commit(started(1), declared);
+  expect(sync).toHaveBeenCalledTimes(1);
+  commit(reported("h1"));
+  expect(sync).toHaveBeenCalledTimes(1);
+  ledger.together(() => {
+    commit(reported("h2"));
+    commit(release);
+    return ok(undefined);
+  });
+  expect(sync).toHaveBeenCalledTimes(2);
+  expect(ledger.probe().ok).toBe(true);
+  expect(sync).toHaveBeenCalledTimes(3);
+});
+
+test("where the disk can't say that it is durable, nothing goes on as if it was", () => {
+  const sync = watchDisk();
+  sync.mockImplementation(() => {
+    throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+  });
+  expect(() => commit(started(1))).toThrow("EIO");
 });
 
 test("each event carries its sequence, who, when, and its rollout's page holds it", () => {

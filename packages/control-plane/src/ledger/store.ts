@@ -4,8 +4,9 @@ import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/
 import Database from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { LedgerClock, type TimeSource } from "./clock.ts";
-import { type EventBody, firstSequence, type LedgerEvent } from "./event.ts";
+import { type EventBody, firstSequence, isFoundOutAgain, type LedgerEvent } from "./event.ts";
 import { fold } from "./fold.ts";
+import { LogSync } from "./log-sync.ts";
 import { migrate } from "./migrations.ts";
 import type { LedgerState } from "./state.ts";
 import { type EventQuery, type LedgerDatabase, loadState, RowWriter, readEvents } from "./store-rows.ts";
@@ -16,13 +17,15 @@ const busyTimeoutMs = 1_000;
 type CommitListener = (events: readonly LedgerEvent[], durationMs: number) => void;
 
 /**
- * The one place where anything changes: {@link Ledger.commit}. The state in memory is always what the log on the disk
- * says; nothing leaves this process (a command, an answer) before its commit is durable.
+ * The one place where anything changes: {@link Ledger.commit}. The state in memory is always what the log says; nothing
+ * leaves this process (a command, an answer) before its commit is durable. A commit that only says what agents would
+ * say again after a power cut is written and no more: the next one makes it durable, too.
  */
 export class Ledger {
   readonly clock: LedgerClock;
   readonly #database: LedgerDatabase;
   readonly #writer: RowWriter;
+  readonly #log: LogSync;
   readonly #listeners = new Set<CommitListener>();
   readonly #time: TimeSource;
   #state: LedgerState;
@@ -32,6 +35,7 @@ export class Ledger {
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
     this.#writer = new RowWriter(database);
+    this.#log = new LogSync(database.$client);
     this.#time = time;
     this.#state = state;
     this.clock = new LedgerClock(time, state.elapsedMs);
@@ -104,6 +108,8 @@ export class Ledger {
   #flush(events: readonly LedgerEvent[]): void {
     const startedMs = this.#time.monotonicMs();
     this.#database.$client.exec("COMMIT");
+    const needsNoSync = events.length > 0 && events.every(isFoundOutAgain);
+    if (!needsNoSync) this.#log.sync();
     const durationMs = this.#time.monotonicMs() - startedMs;
     if (events.length === 0) return;
     for (const listener of this.#listeners) listener(events, durationMs);
@@ -134,6 +140,7 @@ export class Ledger {
   }
 
   close(): void {
+    this.#log.close();
     this.#database.$client.close();
   }
 }
