@@ -64,7 +64,9 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   }
   const trouble = host.host?.trouble;
   const message = trouble ? `${reason.message}, but its agent can do nothing: ${trouble}` : reason.message;
-  return { ...(host.due ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
+  // Deadlines begin anew when the fleet is heard again: until then nobody can say how long.
+  const isCounted = host.due !== null && survey.snapshot.blind === null;
+  return { ...(isCounted ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {

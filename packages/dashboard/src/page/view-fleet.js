@@ -48,9 +48,13 @@ function isNoMereEdge({ roles }) {
 function warnings({ troubles, isBlind, behind }) {
   const texts = troubles.map(({ what, message }) => [`trouble-${what}`, message]);
   if (isBlind) {
+    const isCutOff = troubles.some(({ what }) => what === "nats");
+    const why = isCutOff
+      ? "The control plane hears nobody"
+      : "So many agents are silent at once that it is probably our own connection";
     texts.push([
       "blind",
-      "So many agents are silent at once that it is probably our own connection: nothing is counted against hosts, and nothing new begins until they are heard.",
+      `${why}: nothing is counted against hosts, and nothing moves until they are heard. What serves goes on serving.`,
     ]);
   }
   if (behind) texts.push(["behind", behind]);
