@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const folders = ["packages", "scripts", "checks", "bench"];
 const inFolders = (name: string) => folders.map((folder) => `${folder}/**/${name}`);
@@ -7,6 +8,21 @@ const e2e = inFolders("*.e2e.test.ts");
 const agents = ["packages/agent/**/*.e2e.test.ts"];
 /** Each is seven machines, which wait for each other half of the time: two at once. */
 const labs = ["packages/playground/src/lab/*.e2e.test.ts"];
+
+/** It waits for a minute: begun last, everybody would wait with it. */
+const waiting = "nats-gone.e2e.test.ts";
+
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const [first, others] = [sorted.filter(waits), sorted.filter((file) => !waits(file))];
+    return [...first, ...others];
+  }
+}
+
+function waits({ moduleId }: TestSpecification): boolean {
+  return moduleId.endsWith(waiting);
+}
 
 /** Of real nginx, NATS and services on two cores. */
 const realProcesses = {
@@ -18,6 +34,7 @@ const realProcesses = {
 export default defineConfig({
   test: {
     globalSetup: "scripts/vitest-folder.ts",
+    sequence: { sequencer: WaitingFirst },
     projects: [
       {
         test: {
