@@ -44,7 +44,7 @@ export function livenessOf(live: LiveFleet, hostId: HostId, nowMs: number): Live
   const lastBeatMs = beat?.lastBeatMs ?? 0;
   const intervalMs = beat?.intervalMs ?? defaults.beatIntervalMs;
   const heardMs = Math.max(lastBeatMs, connectedSinceMs ?? nowMs);
-  const heard = { heardMs, givenUpMs: heardMs + lostAfterMs(intervalMs) + defaults.beatIntervalMs };
+  const heard = { heardMs, givenUpMs: heardMs + lostAfterMs(intervalMs) + intervalMs };
   if (connectedSinceMs === null) return { kind: "unknown", sinceMs: lastBeatMs, ...heard };
   const isSilent = nowMs - heardMs > lostAfterMs(intervalMs);
   if (isSilent) return { kind: "silent", sinceMs: heardMs, ...heard };
@@ -74,9 +74,6 @@ export function hasConflict(live: LiveFleet, hostId: HostId, nowMs: number): boo
 const blindShare = 0.3;
 const blindLeast = 3;
 
-/** Who were cut off together beat again within this of each other, and say meanwhile what they did. */
-const returnMs = defaults.beatIntervalMs;
-
 /** Whether we hear the fleet. */
 export interface Hearing {
   readonly blind: Blindness | null;
@@ -86,39 +83,51 @@ export interface Hearing {
   readonly untilMs: number | null;
 }
 
-/** Over 30 % and at least three agents silent together, or only just back from that: then it is we who are blind. */
+/**
+ * Over 30 % and at least three agents silent together, or only just back from that: then it is we who are blind. Who were
+ * cut off together beat again within one interval of each other, and say meanwhile what they did.
+ */
 export function hearingOf(live: LiveFleet, hostIds: readonly HostId[], nowMs: number): Hearing {
   const { connectedSinceMs } = live;
   if (connectedSinceMs === null) return { blind: "disconnected", sinceMs: nowMs, untilMs: null };
   const crowd = Math.max(blindLeast, Math.floor(hostIds.length * blindShare) + 1);
   const silent = hostIds.filter((hostId) => livenessOf(live, hostId, nowMs).kind === "silent").length;
   const returns = hostIds.flatMap((hostId) => returnOf(live, connectedSinceMs, hostId) ?? []);
-  const fresh = returns.filter((toMs) => nowMs - toMs <= returnMs);
+  const fresh = returns.filter(({ toMs, intervalMs }) => nowMs - toMs <= intervalMs);
   const isBlind = silent + fresh.length >= crowd;
+  const freshUntilMs = fresh.map(({ toMs, intervalMs }) => toMs + intervalMs + 1);
   return {
     blind: isBlind ? "crowd-silent" : null,
     sinceMs: newestTogether(returns, crowd - silent) ?? connectedSinceMs,
-    untilMs: isBlind && fresh.length > 0 ? Math.min(...fresh) + returnMs + 1 : null,
+    untilMs: isBlind && fresh.length > 0 ? Math.min(...freshUntilMs) : null,
   };
 }
 
+/** The end of a host's newest silence. */
+interface Return {
+  readonly toMs: number;
+  readonly intervalMs: number;
+}
+
 /** The newest return that, with others shortly before it, makes a crowd; null where there was none. */
-function newestTogether(returns: readonly number[], crowd: number): number | null {
-  const inOrder = Float64Array.from(returns).sort();
+function newestTogether(returns: readonly Return[], crowd: number): number | null {
+  const inOrder = Float64Array.from(returns, ({ toMs }) => toMs).sort();
+  const withinMs = returns.reduce((longest, { intervalMs }) => Math.max(longest, intervalMs), 0);
   for (let last = inOrder.length - 1; last >= 0; last -= 1) {
     const toMs = inOrder[last] ?? 0;
     const first = inOrder[Math.max(0, last - Math.max(crowd, 1) + 1)] ?? 0;
-    if (last + 1 >= crowd && toMs - first <= returnMs) return toMs;
+    if (last + 1 >= crowd && toMs - first <= withinMs) return toMs;
   }
   return null;
 }
 
-/** When the host's newest silence ended, if it fell silent while we were connected. */
-function returnOf(live: LiveFleet, connectedSinceMs: number, hostId: HostId): number | null {
+/** Null unless the host fell silent while we were connected. */
+function returnOf(live: LiveFleet, connectedSinceMs: number, hostId: HostId): Return | null {
   const beat = live.beats.get(hostId);
   if (!beat?.silence) return null;
+  const { intervalMs } = beat;
   const { fromMs, toMs } = beat.silence;
-  return toMs - Math.max(fromMs, connectedSinceMs) > lostAfterMs(beat.intervalMs) ? toMs : null;
+  return toMs - Math.max(fromMs, connectedSinceMs) > lostAfterMs(intervalMs) ? { toMs, intervalMs } : null;
 }
 
 /** A beat arrives: what is known of its host from now on. */
