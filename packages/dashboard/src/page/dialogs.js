@@ -1,11 +1,9 @@
 import { morphChildren } from "./dom.js";
 import { hostDetails } from "./view-hosts.js";
 import { reasonsOf } from "./view-rollout.js";
-import { title, verbs } from "./words.js";
 
-/** @import { RolloutDocument } from "@siding/shared/rest" */
 /** @import { Fleet } from "./fleet.js" */
-/** @import { Verb } from "./words.js" */
+/** @import { Question } from "./words.js" */
 
 /**
  * @template {HTMLElement} T
@@ -19,13 +17,13 @@ export function byId(id, type) {
   throw new Error(`the page has no ${type.name} '${id}'`);
 }
 
-/** Asks before anything is done to a rollout, and says what came of it. */
+/** Asks before anything is done, and says what came of it. */
 export class Confirmation {
   #dialog = byId("confirm", HTMLDialogElement);
   #comment = byId("comment", HTMLInputElement);
   #refused = byId("confirm-refused", HTMLElement);
   #yes = byId("confirm-yes", HTMLButtonElement);
-  /** @type {{ id: string, verb: Verb } | null} */
+  /** @type {Question | null} */
   #asked = null;
 
   /** @param {() => string | null} token */
@@ -37,18 +35,12 @@ export class Confirmation {
     });
   }
 
-  /**
-   * @param {RolloutDocument} rollout
-   * @param {Verb} verb
-   */
-  ask(rollout, verb) {
-    const { label, means } = verbs[verb];
-    const isNew = rollout.finishedAt !== undefined;
-    this.#asked = { id: rollout.id, verb };
-    byId("confirm-title", HTMLElement).textContent = `${label}: ${title(rollout)}?`;
-    byId("confirm-text", HTMLElement).textContent = isNew
-      ? "A new rollout brings every host that this one moved back to where it came from, by the same strategy."
-      : means;
+  /** @param {Question} question */
+  ask(question) {
+    const { label, asked, means } = question;
+    this.#asked = question;
+    byId("confirm-title", HTMLElement).textContent = asked;
+    byId("confirm-text", HTMLElement).textContent = means;
     this.#comment.value = "";
     this.#refused.textContent = "";
     this.#yes.textContent = label;
@@ -59,15 +51,11 @@ export class Confirmation {
   /** @param {string} token */
   async #send(token) {
     if (!this.#asked) return;
-    const { id, verb } = this.#asked;
+    const { path } = this.#asked;
     this.#yes.disabled = true;
     this.#refused.textContent = "";
     const comment = this.#comment.value.trim();
-    const refusal = await tell(
-      token,
-      `/v1/rollouts/${encodeURIComponent(id)}/${verb}`,
-      comment ? { comment } : {},
-    );
+    const refusal = await tell(token, path, comment ? { comment } : {});
     this.#yes.disabled = false;
     if (refusal === null) this.#dialog.close();
     else this.#refused.textContent = refusal;

@@ -6,7 +6,7 @@ import { forgetToken, keepToken, tokenOfTab } from "./session.js";
 import { follow } from "./stream.js";
 import { fleetView } from "./view-fleet.js";
 import { HostFilter } from "./view-hosts.js";
-import { title } from "./words.js";
+import { questionOf, resumeFleet, title } from "./words.js";
 
 /** @import { Fleet } from "./fleet.js" */
 /** @import { Connection } from "./stream.js" */
@@ -124,7 +124,10 @@ function clicked({ target }) {
   if (!(target instanceof Element) || !fleet) return;
   const verb = target.closest("[data-verb]");
   const rollout = fleet.rollouts.get(verb?.closest("[data-rollout]")?.getAttribute("data-rollout") ?? "");
-  if (verb && rollout) return confirmation.ask(rollout, /** @type {Verb} */ (verb.getAttribute("data-verb")));
+  if (verb && rollout) {
+    return confirmation.ask(questionOf(rollout, /** @type {Verb} */ (verb.getAttribute("data-verb"))));
+  }
+  if (target.closest("#resume-fleet")) return confirmation.ask(resumeFleet);
   const host = target.closest("button[data-host]");
   if (host) return hostDialog.show(host.getAttribute("data-host") ?? "", fleet);
   const standing = target.closest("button[data-standing]")?.getAttribute("data-standing");

@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { hostsSection, load } from "./view-hosts.js";
 import { activeRollout, recentRollouts } from "./view-rollout.js";
-import { ago, counted, goalsOf, title } from "./words.js";
+import { ago, counted, goalsOf, resumeFleet, title } from "./words.js";
 
 /** @import { EdgeDocument, HostDocument, RolloutDocument, ServiceDocument } from "@siding/shared/rest" */
 /** @import { Fleet } from "./fleet.js" */
@@ -26,7 +26,7 @@ export function fleetView(fleet, filter) {
     ...active.map((rollout) => activeRollout(rollout, nowMs)),
     ...fleet.services
       .filter(({ rollout }) => rollout === null)
-      .map((service) => restingService(service, ended)),
+      .map((service) => restingService(service, ended, fleet.behind !== null)),
     fleet.services.length === 0 ? noService() : null,
     hostsSection(fleet.sortedHosts().filter(isNoMereEdge), goalsOf(rollouts), filter, nowMs),
     edgesSection(fleet, nowMs),
@@ -57,8 +57,24 @@ function warnings({ troubles, isBlind, behind }) {
       `${why}: nothing is counted against hosts, and nothing moves until they are heard. What serves goes on serving.`,
     ]);
   }
-  if (behind) texts.push(["behind", behind]);
-  return texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text));
+  return [
+    ...texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text)),
+    behind ? behindNotice(behind) : null,
+  ];
+}
+
+/** @param {string} behind */
+function behindNotice(behind) {
+  return h(
+    "div",
+    { class: "notice", "data-key": "behind" },
+    h("p", { role: "alert" }, behind),
+    h(
+      "div",
+      { class: "buttons" },
+      h("button", { type: "button", id: "resume-fleet", class: "primary" }, resumeFleet.label),
+    ),
+  );
 }
 
 /** @param {Fleet} fleet */
@@ -99,11 +115,13 @@ function summary({ summary, services, edges }) {
  *
  * @param {ServiceDocument} service
  * @param {readonly RolloutDocument[]} ended
+ * @param {boolean} isBehind the ledger may be wrong about what serves
  */
-function restingService({ name, serving, hosts, edges, releases }, ended) {
+function restingService({ name, serving, hosts, edges, releases }, ended, isBehind) {
   const last = ended.find(({ service }) => service === name);
   const versions = serving.map(({ version, hosts: count }) => `${version} on ${counted(count, "host")}`);
-  const what = versions.length > 0 ? `It serves ${versions.join(" and ")}.` : "Nothing of it serves yet.";
+  const source = isBehind ? "By this ledger it serves" : "It serves";
+  const what = versions.length > 0 ? `${source} ${versions.join(" and ")}.` : "Nothing of it serves yet.";
   const next =
     hosts.length === 0
       ? "No host matches it."
@@ -199,7 +217,7 @@ function edgeRows(edge, host, nowMs) {
         "td",
         { "data-label": "Upstream" },
         upstream.upstream,
-        h("span", { class: "hint" }, ` ${counted(upstream.members.length, "member")}`),
+        h("span", { class: "hint" }, ` ${membersText(upstream)}`),
       ),
       h("td", { "data-label": "Serves" }, served(upstream)),
       h("td", { "data-label": "Reloads" }, upstream.reloads),
@@ -214,9 +232,25 @@ function edgeStanding({ liveness, counted: isCounted, excluded }) {
   return isCounted ? liveness : `${liveness}, not counted yet`;
 }
 
+/**
+ * An edge that serves a revision which a restored ledger never said.
+ *
+ * @param {EdgeDocument["upstreams"][number]} upstream
+ */
+function isAhead({ wanted, serving }) {
+  return (serving ?? 0) > wanted;
+}
+
 /** @param {EdgeDocument["upstreams"][number]} upstream */
-function served({ wanted, serving, refused, trouble }) {
+function membersText(upstream) {
+  return isAhead(upstream) ? "members not known here" : counted(upstream.members.length, "member");
+}
+
+/** @param {EdgeDocument["upstreams"][number]} upstream */
+function served(upstream) {
+  const { wanted, serving, refused, trouble } = upstream;
   const isCurrent = serving === wanted;
+  const standing = isAhead(upstream) ? "ahead" : "behind";
   const what = isCurrent
     ? `revision ${wanted}, as wanted`
     : `revision ${serving ?? "none"}; wanted is ${wanted}`;
@@ -224,7 +258,7 @@ function served({ wanted, serving, refused, trouble }) {
   return h(
     "span",
     {},
-    h("span", { class: `pill tone-${isCurrent ? "good" : "leaving"}` }, isCurrent ? "current" : "behind"),
+    h("span", { class: `pill tone-${isCurrent ? "good" : "leaving"}` }, isCurrent ? "current" : standing),
     ` ${what}`,
     complaint && h("span", { class: "refused" }, ` ${complaint}`),
   );

@@ -111,6 +111,39 @@ export const verbs = {
 /** @typedef {keyof typeof verbs} Verb */
 
 /**
+ * What a person is asked before it is done: by `label`, with a POST to `path`.
+ *
+ * @typedef {{ readonly label: string, readonly asked: string, readonly means: string, readonly path: string }} Question
+ */
+
+/**
+ * @param {RolloutDocument} rollout
+ * @param {Verb} verb
+ * @returns {Question}
+ */
+export function questionOf(rollout, verb) {
+  const { label, means } = verbs[verb];
+  const isNew = rollout.finishedAt !== undefined;
+  return {
+    label,
+    asked: `${label}: ${title(rollout)}?`,
+    means: isNew
+      ? "A new rollout brings every host that this one moved back to where it came from, by the same strategy."
+      : means,
+    path: `/v1/rollouts/${encodeURIComponent(rollout.id)}/${verb}`,
+  };
+}
+
+/** @type {Question} */
+export const resumeFleet = {
+  label: "Go on with the fleet as it is",
+  asked: "Go on with the fleet as it is?",
+  means:
+    "What serves now counts as right: hosts that were away are brought in again, and edges are told anew what they serve. Rollouts that are paused stay so.",
+  path: "/v1/fleet/resume",
+};
+
+/**
  * The verbs that make sense at present, the likeliest first.
  *
  * @param {RolloutDocument} rollout

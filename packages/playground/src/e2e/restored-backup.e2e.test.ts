@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { until } from "../until.ts";
+import { hasBrowser, usePage } from "./browser.ts";
 import { expectRolled, servingVersions, useFleet } from "./scene.ts";
 
 const fleet = useFleet({
@@ -11,7 +12,25 @@ const fleet = useFleet({
   ],
 });
 
+const page = hasBrowser() ? usePage(fleet) : null;
+
 const NOTICED_MS = 30_000;
+
+/** As a person would, by the page; where there is no browser, by REST. */
+async function resumeFleet(comment: string): Promise<void> {
+  const { api } = fleet();
+  if (page === null) {
+    await api.resumeFleet(comment);
+    return;
+  }
+  await page().goto(`${api.url}/#token=${api.token}`);
+  await page().getByRole("alert").getByText("older than its fleet").waitFor();
+  await page().locator('[data-edge="e1"]').getByText("ahead", { exact: true }).waitFor();
+  await page().getByRole("button", { name: "Go on with the fleet as it is" }).click();
+  await page().getByLabel("Why?").fill(comment);
+  await page().locator("#confirm-yes").click();
+  await page().getByRole("alert").waitFor({ state: "hidden" });
+}
 
 test("an old backup is restored: the fleet goes on, what it runs is taken over, and rolls on without loss", async () => {
   const { controlPlane, api } = fleet();
@@ -28,7 +47,8 @@ test("an old backup is restored: the fleet goes on, what it runs is taken over, 
   };
   await until("what runs to be taken over", allObserved, NOTICED_MS);
 
-  expect((await api.resumeFleet("everybody serves v2")).behind).toBeNull();
+  await resumeFleet("everybody serves v2");
+  expect((await api.fleet()).behind).toBeNull();
   const isTold = async () => {
     const [edge] = await api.edges();
     return edge?.upstreams.every(
