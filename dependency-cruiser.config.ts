@@ -119,7 +119,7 @@ const config = {
       comment: "Deciding and folding work on values; reading and writing is their caller's part.",
       severity: "error",
       from: {
-        path: `${CONTROL_PLANE}(ledger/(fold|event|state)|fleet/(live|snapshot)|orchestrator/(decide|admit|behind|control|declare|edges|holds|reconcile|restate)|messaging/(intake|outbox))`,
+        path: `${CONTROL_PLANE}(ledger/(fold|event|state)|fleet/(live|snapshot)|orchestrator/(decide|admit|wish|new-rollout|plan-refusals|queue|refusal|behind|control|declare|edges|holds|reconcile|restate)|messaging/(intake|outbox))`,
         pathNot: TESTS,
       },
       to: { dependencyTypes: ["core"] },

@@ -9,8 +9,8 @@ import { advance as advanceCore } from "../rollout/advance.ts";
 import { check as checkCore, type Violation } from "../rollout/check.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
-import { startQueued } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
+import { startQueued } from "./queue.ts";
 import { reconcile } from "./reconcile.ts";
 import { restate } from "./restate.ts";
 

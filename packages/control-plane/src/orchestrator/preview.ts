@@ -10,8 +10,11 @@ import { baseOf, servingNow } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
-import { dueHook, inProgress, refusalsOf, unknownService, wishOf } from "./admit.ts";
-import type { Refusal } from "./refusal.ts";
+import { dueHook } from "./new-rollout.ts";
+import { refusalsOf } from "./plan-refusals.ts";
+import { inProgress } from "./queue.ts";
+import { type Refusal, unknownService } from "./refusal.ts";
+import { wishOf } from "./wish.ts";
 
 /**
  * What a rollout would do, without doing it: the plan is made by the code that makes the real one, on the fleet as it is

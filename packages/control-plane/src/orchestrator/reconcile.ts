@@ -10,9 +10,9 @@ import { entryOf, isNamedIn } from "../rollout/by-host.ts";
 import { oneByOne, singlePlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import { countedEdges, type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
-import { edgeReloads, newRollout } from "./admit.ts";
 import type { Deliberation } from "./deliberation.ts";
 import { givesWay } from "./holds.ts";
+import { edgeReloads, newRollout } from "./new-rollout.ts";
 
 /**
  * Between rollouts the fleet converges by the same steps, one host at a time: a new matching host, one that was away,

@@ -10,8 +10,9 @@ import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
 import { oneByOne, restartPlan } from "../rollout/planning.ts";
 import { type HostView, hostIn, labelsText, type Snapshot } from "../rollout/snapshot.ts";
-import { type AdmitContext, admitPlan, busyWith, unknownService } from "./admit.ts";
-import type { Refusal } from "./refusal.ts";
+import { admitPlan } from "./admit.ts";
+import { busyWith } from "./queue.ts";
+import { type AdmitContext, type Refusal, unknownService } from "./refusal.ts";
 
 /**
  * Restarts a service on some hosts, or on all that serve it: a rollout of each to what it runs, by the same steps and
