@@ -1,5 +1,4 @@
 import { features } from "@siding/shared/features";
-import type { HookName } from "@siding/shared/hooks";
 import {
   type Address,
   Digest,
@@ -10,14 +9,7 @@ import {
   ServiceName,
   Version,
 } from "@siding/shared/ids";
-import type {
-  Beat,
-  HostFacts,
-  InstanceReport,
-  ProbeReport,
-  StepFailure,
-  UpstreamReport,
-} from "@siding/shared/report";
+import type { Beat, HostFacts, InstanceReport, UpstreamReport } from "@siding/shared/report";
 import { type RestartBody, RolloutBody } from "@siding/shared/rest";
 import { type ServiceSpec, SpecInput } from "@siding/shared/spec";
 import type { z } from "zod";
@@ -26,14 +18,7 @@ import { withBeat } from "../fleet/live.ts";
 import { snapshotOf } from "../fleet/snapshot.ts";
 import { type EventBody, firstSequence, type LedgerEvent } from "../ledger/event.ts";
 import { fold } from "../ledger/fold.ts";
-import {
-  type CommandRecord,
-  emptyState,
-  type HostRecord,
-  type InstanceRecord,
-  type LedgerState,
-  type UpstreamRecord,
-} from "../ledger/state.ts";
+import { emptyState, type HostRecord, type LedgerState } from "../ledger/state.ts";
 import { admitRollback, admitRollout } from "../orchestrator/admit.ts";
 import { type ControlVerb, controlRollout } from "../orchestrator/control.ts";
 import { decide, decideAll } from "../orchestrator/decide.ts";
@@ -43,20 +28,7 @@ import { holdHost, releaseHost } from "../orchestrator/holds.ts";
 import { admitRestart } from "../orchestrator/restart.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
-
-/** How one host of a scene behaves; left out, everything goes well at once. */
-export interface Behaviour {
-  /** The step that fails, and why. */
-  readonly fails?: { readonly kind: string; readonly failure: StepFailure };
-  /** The hook that this command never gets past. */
-  readonly hangs?: { readonly kind: string; readonly hook: HookName };
-  /** The agent answers nothing. */
-  readonly silent?: boolean;
-  /** What nginx says of the swap of in-place when the edge prepares it. */
-  readonly refusesSwap?: string;
-  /** The edge prepares the swap and never carries it out. */
-  readonly neverSwaps?: boolean;
-}
+import { type Behaviour, edgeAnswer, hostAnswers } from "./agents.ts";
 
 /**
  * A fleet for tests of the pure parts: a real ledger state, changed only by events, and agents that do at once what
@@ -306,86 +278,19 @@ export class Scene {
   answer(): boolean {
     const before = this.state.sequence;
     for (const host of [...this.state.hosts.values()]) {
-      if (this.behaviours.get(host.hostId)?.silent) continue;
+      const behaviour = this.behaviours.get(host.hostId) ?? {};
+      if (behaviour.silent) continue;
       if (host.facts?.roles.includes("edge")) this.#answerEdge(host);
-      else this.#answerHost(host);
+      else for (const report of hostAnswers(host, behaviour)) this.#report(host, [report], []);
     }
     return this.state.sequence > before;
   }
 
-  #answerHost(host: HostRecord): void {
-    for (const instance of Object.values(host.instances)) {
-      const { command } = instance;
-      const { fails, hangs } = this.behaviours.get(host.hostId) ?? {};
-      const isDone = command?.status === "running" && !hangs;
-      if (!command || (command.status !== "issued" && !isDone)) continue;
-      const failure = fails?.kind === command.body.kind ? fails.failure : null;
-      const report = answered(instance, command, failure);
-      const hook = hangs?.kind === command.body.kind ? hangs.hook : null;
-      this.#report(host, [hook === null ? report : inHook(report, instance, hook)], []);
-    }
-  }
-
   #answerEdge(edge: HostRecord): void {
     for (const upstream of this.state.upstreams.values()) {
-      const { revision, digest, content } = upstream;
-      const before = edge.upstreams[content.upstream];
-      if (before?.serving?.revision === revision) continue;
-      const behaviour = this.behaviours.get(edge.hostId) ?? {};
-      if (upstream.swap?.committedAtMs === null) {
-        this.#prepareSwap(edge, upstream, before, behaviour);
-        continue;
-      }
-      if (upstream.swap && behaviour.neverSwaps) continue;
-      const probes = content.watch.map(
-        (watched): ProbeReport => ({
-          hostId: watched.hostId,
-          slot: watched.slot,
-          attempt: watched.attempt,
-          state: this.#isBad(watched.hostId) ? "bad" : "good",
-        }),
-      );
-      const report: UpstreamReport = {
-        upstream: content.upstream,
-        revision,
-        serving: { revision, digest },
-        refused: null,
-        trouble: null,
-        generation: revision,
-        reloads: (before?.reloads ?? 0) + (this.#sameMembers(upstream) ? 0 : 1),
-        turnoverMs: 0,
-        prepared: null,
-        ejections: 0,
-        ejected: [],
-        panic: null,
-        probes,
-      };
-      this.#report(edge, [], [report]);
+      const answer = edgeAnswer(edge, upstream, this.behaviours);
+      if (answer) this.#report(edge, [], [answer]);
     }
-  }
-
-  #prepareSwap(
-    edge: HostRecord,
-    { revision, digest }: UpstreamRecord,
-    before: UpstreamReport | undefined,
-    { refusesSwap }: Behaviour,
-  ): void {
-    if (before === undefined || before.prepared?.revision === revision) return;
-    if (before.refused?.revision === revision) return;
-    const answer = refusesSwap
-      ? { refused: { revision, message: refusesSwap } }
-      : { prepared: { revision, digest } };
-    this.#report(edge, [], [{ ...before, ...answer }]);
-  }
-
-  #isBad(hostId: HostId): boolean {
-    return this.behaviours.get(hostId)?.fails?.kind === "probe";
-  }
-
-  /** Only a changed list costs a reload. */
-  #sameMembers({ history }: { readonly history: readonly { readonly members: unknown }[] }): boolean {
-    const [last, newest] = history.slice(-2);
-    return newest !== undefined && JSON.stringify(last?.members) === JSON.stringify(newest.members);
   }
 
   #report(host: HostRecord, instances: InstanceReport[], upstreams: UpstreamReport[]): void {
@@ -395,49 +300,6 @@ export class Scene {
       [{ type: "host-reported", hostId, incarnation, full: false, facts, instances, upstreams, voided: [] }],
       hostId,
     );
-  }
-}
-
-/** The command is under way: the agent runs this hook for it, and nothing else has changed. */
-function inHook(
-  { command, ...report }: InstanceReport,
-  before: InstanceRecord,
-  hook: HookName,
-): InstanceReport {
-  const { running = null, health = "unknown" } = before.report ?? {};
-  return { ...report, running, health, command: command && { ...command, status: "running", hook } };
-}
-
-/** The report of an agent that has done, or failed to do, what it was told. */
-function answered(
-  instance: InstanceRecord,
-  command: CommandRecord,
-  failure: StepFailure | null,
-): InstanceReport {
-  const { kind, target } = command.body;
-  const { service, slot } = instance;
-  const unheard = { staged: [], running: null, health: "unknown" as const, trouble: null };
-  const before = instance.report ?? { service, slot, revision: 0, command: null, ...unheard };
-  const { commandId, revision } = command;
-  const progress = { commandId, kind, targetId: target.id, timings: {} };
-  if (failure) {
-    const health = kind === "verify" ? "bad" : before.health;
-    return { ...before, revision, health, command: { ...progress, status: "failed", failure } };
-  }
-  const done = { ...before, revision, command: { ...progress, status: "done" as const } };
-  switch (kind) {
-    case "stage":
-      return { ...done, staged: [...new Set([...before.staged, target.id])] };
-    case "update":
-    case "revert":
-    case "restart":
-      return { ...done, running: target.id, health: "unknown" };
-    case "verify":
-      return { ...done, health: "good" };
-    case "drain":
-    case "rejoin":
-    case "hook":
-      return done;
   }
 }
 
