@@ -1,6 +1,7 @@
 import { RolloutId, ServiceName, Version } from "@siding/shared/ids";
 import { RolloutBody } from "@siding/shared/rest";
 import { describe, expect, it } from "vitest";
+import { broken } from "../scene/play.ts";
 import { type Scene, scene } from "../scene/scene.ts";
 import { admitRollout } from "./admit.ts";
 import { registerRelease } from "./declare.ts";
@@ -9,8 +10,6 @@ import { registerRelease } from "./declare.ts";
 function converging(stage: Scene) {
   return [...stage.state.rollouts.values()].filter((rollout) => rollout.origin === "reconciler");
 }
-
-const broken = { code: "health-grace", message: "GET /healthz answered 500" };
 
 describe("between rollouts", () => {
   it("a fleet that is as it should be is left alone", () => {

@@ -2,9 +2,8 @@ import { HostId } from "@siding/shared/ids";
 import type { RestartBody } from "@siding/shared/rest";
 import { describe, expect, it } from "vitest";
 import { explain } from "../rollout/explain.ts";
+import { broken } from "../scene/play.ts";
 import { type Scene, scene } from "../scene/scene.ts";
-
-const broken = { code: "health-grace", message: "GET /healthz answered 500" };
 
 function commandsSince(stage: Scene, from: number): readonly string[] {
   return stage.log

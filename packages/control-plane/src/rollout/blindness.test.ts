@@ -1,5 +1,6 @@
 import type { HostId } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
+import { until } from "../scene/play.ts";
 import { type Scene, scene } from "../scene/scene.ts";
 import { transcript } from "../scene/transcript.ts";
 
@@ -40,15 +41,6 @@ function cutOff(cut: Cut, line: string, seconds: number, fromSecond = 0): Scene 
   if (stage.connectedSinceMs === null) stage.connectedSinceMs = stage.nowMs;
   live(stage, 60, false);
   return stage;
-}
-
-function until(stage: Scene, line: string): void {
-  for (let round = 0; round < 200; round += 1) {
-    stage.decide();
-    if (transcript(stage.log.slice(-12)).includes(line)) return;
-    stage.answer();
-  }
-  throw new Error(`never came: ${line}`);
 }
 
 const steps = ["h1 stage v2", "batch h2", "h2 drain v1", "h2 update v2", "h2 verify v2"];

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { broken } from "../scene/play.ts";
 import { scene } from "../scene/scene.ts";
 import { explain } from "./explain.ts";
 import type { RolloutRecord } from "./record.ts";
-
-const broken = { code: "health-grace", message: "GET /healthz answered 500" };
 
 describe("an explanation", () => {
   it("says what it is doing, why it waits and what happens next", () => {
