@@ -151,6 +151,14 @@ test("the disk is waited for before anything is said, and not for what agents sa
   expect(sync).toHaveBeenCalledTimes(3);
 });
 
+test("a place that can't hold a write-ahead log is refused by name", () => {
+  const opened = openLedger(":memory:", source);
+  expect(opened).toMatchObject({ ok: false, error: { code: "ledger-unreadable" } });
+  expect(opened).toMatchObject({
+    error: { message: like(/write-ahead log \(SQLite stays with 'memory'\)/) },
+  });
+});
+
 test("where the disk can't say that it is durable, nothing goes on as if it was", () => {
   const sync = watchDisk();
   sync.mockImplementation(() => {

@@ -168,10 +168,13 @@ export function openDatabase(file: string): Result<LedgerDatabase> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     client = new Database(file, { timeout: busyTimeoutMs });
-    // FULL: what was published survives a power cut. WAL: reading a backup off it does not stop us.
-    for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]) {
-      client.pragma(pragma);
+    // Reading a backup off it does not stop us.
+    const mode = String(client.pragma("journal_mode = WAL", { simple: true }));
+    if (mode !== "wal") {
+      throw new Error(`its file system can't hold a write-ahead log (SQLite stays with '${mode}')`);
     }
+    // FULL: what was written survives a power cut.
+    for (const pragma of ["synchronous = FULL", "foreign_keys = ON"]) client.pragma(pragma);
     const migrated = migrate(client, file);
     if (migrated.ok) return ok(drizzle({ client }));
     client.close();
