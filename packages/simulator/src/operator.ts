@@ -1,4 +1,5 @@
 import type { EventBody } from "@siding/control-plane/ledger/event";
+import { listedHosts } from "@siding/control-plane/orchestrator/holds";
 import type { Refusal } from "@siding/control-plane/orchestrator/refusal";
 import type { HostId } from "@siding/shared/ids";
 import type { Result } from "@siding/shared/result";
@@ -115,9 +116,7 @@ export class Operator {
   /** Only a machine that is held, out of every list, and that nobody is at. */
   #switchOff({ state }: Desk, hostId: HostId, forGood: boolean): boolean {
     const host = state.hosts.get(hostId);
-    const isListed = [...state.upstreams.values()].some(({ content }) =>
-      content.members.some((member) => member.hostId === hostId),
-    );
+    const isListed = listedHosts(state)?.has(hostId) ?? true;
     const isBusy = Object.values(host?.instances ?? {}).some(
       ({ command }) => command?.status === "issued" || command?.status === "running",
     );

@@ -13,7 +13,7 @@ import type { Context } from "hono";
 import { resumeFleet } from "../orchestrator/behind.ts";
 import { edgeDocuments, fleetSummary, hostDocument } from "../orchestrator/document-fleet.ts";
 import { excludeEdge, includeEdge } from "../orchestrator/edges.ts";
-import { holdHost, isGone, releaseHost } from "../orchestrator/holds.ts";
+import { goneHosts, holdHost, releaseHost } from "../orchestrator/holds.ts";
 import type { HttpEnv } from "./auth.ts";
 import { bodyOf } from "./body.ts";
 import { conditionalJson } from "./conditional.ts";
@@ -103,8 +103,7 @@ export function fleetEndpoints(desk: Desk): readonly Endpoint[] {
 function answerHost(desk: Desk, context: Context<HttpEnv>): Response {
   const id = context.req.param("id") as HostId;
   const view = viewOf(desk);
-  const record = view.state.hosts.get(id);
-  const hold = record && isGone(view.state, record) ? record.hold : null;
+  const hold = goneHosts(view.state).has(id) ? view.state.hosts.get(id)?.hold : null;
   const document = hold ? undefined : hostDocument(view, id);
   if (document) return context.json(document);
   const message = hold

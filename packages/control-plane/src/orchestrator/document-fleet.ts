@@ -14,11 +14,13 @@ export function hostDocument(view: View, id: HostId): HostDocument | undefined {
   return host && hostDocumentOf(view, id, host, listedInstances(view));
 }
 
-/** What some upstream lists at present, collected once for the whole fleet. */
+/** What some upstream lists at present, here or by a list that only its edges know; collected once for the whole fleet. */
 export function listedInstances({ state }: View): ListedInstances {
   return new Set(
-    [...state.upstreams.values()].flatMap(({ service, content }) =>
-      content.members.map(({ hostId, slot }) => instanceKey(service, hostId, slot)),
+    [...state.upstreams.values()].flatMap(({ service, content, observed }) =>
+      [...content.members, ...(observed?.members ?? [])].map(({ hostId, slot }) =>
+        instanceKey(service, hostId, slot),
+      ),
     ),
   );
 }

@@ -2,7 +2,7 @@ import type { HostId } from "@siding/shared/ids";
 import type { LiveFleet } from "../fleet/live.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import type { LedgerState } from "../ledger/state.ts";
-import { isGone } from "./holds.ts";
+import { goneHosts } from "./holds.ts";
 
 /** What the documents of the REST API are made from, at one instant. */
 export interface View {
@@ -20,10 +20,8 @@ const inNumericOrder = new Intl.Collator("en", { numeric: true });
 /** Every host that is declared or has reported, less those that are gone; in no order. */
 export function shownHosts({ state, declared }: View): readonly HostId[] {
   const ids = new Set([...declared, ...state.hosts.keys()]);
-  return [...ids].filter((id) => {
-    const host = state.hosts.get(id);
-    return host === undefined || !isGone(state, host);
-  });
+  const gone = goneHosts(state);
+  return [...ids].filter((id) => !gone.has(id));
 }
 
 /** The same in the order of the ids. */

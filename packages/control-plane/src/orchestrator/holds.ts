@@ -1,9 +1,10 @@
 import type { HostId } from "@siding/shared/ids";
 import { err, ok, type Result } from "@siding/shared/result";
 import type { EventBody } from "../ledger/event.ts";
-import type { HostRecord, LedgerState } from "../ledger/state.ts";
+import type { LedgerState } from "../ledger/state.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import type { Refusal } from "./refusal.ts";
+import { isListLost } from "./restate.ts";
 
 /**
  * Takes a host out of traffic by hand, or out of the fleet. The hold is on record at once; the reconciler drains the
@@ -60,12 +61,19 @@ function endConverging(
   return [{ type: "intent-set", rolloutId: id, intent: "abort", cause }];
 }
 
-/** Out of the fleet, and out of every list: shown no more. */
-export function isGone(state: LedgerState, host: HostRecord): boolean {
-  if (host.hold?.kind !== "removed") return false;
-  return [...state.upstreams.values()].every(({ content }) =>
-    content.members.every((member) => member.hostId !== host.hostId),
-  );
+/** Out of the fleet, and out of every list: shown no more, and may be switched off. */
+export function goneHosts(state: LedgerState): ReadonlySet<HostId> {
+  const removed = [...state.hosts.values()].filter(({ hold }) => hold?.kind === "removed");
+  const listed = removed.length > 0 ? listedHosts(state) : null;
+  if (listed === null) return new Set();
+  return new Set(removed.map(({ hostId }) => hostId).filter((hostId) => !listed.has(hostId)));
+}
+
+/** Who is in some list; null as long as edges may serve lists that this ledger, restored from a backup, has never said. */
+export function listedHosts(state: LedgerState): ReadonlySet<HostId> | null {
+  if ([...state.services.values()].some((service) => isListLost(state, service))) return null;
+  const lists = [...state.upstreams.values()].map(({ content }) => content.members);
+  return new Set(lists.flatMap((members) => members.map(({ hostId }) => hostId)));
 }
 
 function unknownHost(hostId: HostId): Refusal {

@@ -8,6 +8,7 @@ import { transcript } from "../scene/transcript.ts";
 import { resumeFleet } from "./behind.ts";
 import { decideAll } from "./decide.ts";
 import { releaseOf } from "./declare.ts";
+import { goneHosts } from "./holds.ts";
 
 /** What an agent says after the ledger was put back to an earlier state: all that it knows, from a later revision. */
 function afterRestore(stage: Scene, id: string, change: Readonly<Record<string, unknown>> = {}): StateReport {
@@ -146,6 +147,25 @@ describe("a ledger that was restored from a backup", () => {
     stage.converge();
     expect(addresses()).toContain("10.9.9.2");
     expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");
+  });
+
+  it("calls a removed host gone when it is out of the lists that only edges know, too", () => {
+    const stage = scene();
+    const { members, upstream } = stage.snapshot.upstream.content;
+    const lists = [{ upstream, revision: 900, members: [...members] }];
+    stage.hold("h4", "removed");
+    stage.converge();
+    expect([...goneHosts(stage.state)]).toEqual(["h4"]);
+    hear(stage, { ...afterRestore(stage, "e1"), lists });
+    for (const id of ["h1", "h2", "h3", "h4"]) hear(stage, afterRestore(stage, id));
+    expect([...goneHosts(stage.state)]).toEqual([]);
+    goOn(stage);
+    stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
+    expect(stage.listed).toContain("h4=v1");
+    expect([...goneHosts(stage.state)]).toEqual([]);
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1"]);
+    expect([...goneHosts(stage.state)]).toEqual(["h4"]);
   });
 
   it("takes nobody into traffic whom it does not know, or who runs something else than an edge's list says", () => {
