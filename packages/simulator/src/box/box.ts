@@ -191,6 +191,8 @@ export class Box {
       sickUntilMs: 0,
     };
     this.processes.set(process.ref, process);
+    // What edges left behind while nothing listened here has failed there: no request is older than its process.
+    this.around.traffic.cut(this.address, service);
     this.trace(() => `runs ${target.id} as ${process.ref} (${conduct.kind})`);
     this.around.record({ kind: "process-started", hostId, process });
     return process;
