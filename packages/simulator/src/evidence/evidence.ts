@@ -29,7 +29,9 @@ export class Evidence {
     if (body.type === "upstream-observed") this.#observed(body);
     if (body.type === "command-issued") this.host(body.hostId).of(body.service).issued(sequence, body);
     if (body.type === "instance-observed") {
-      this.services.get(body.service)?.served.set(body.hostId, body.target.id);
+      const service = this.services.get(body.service);
+      service?.served.set(body.hostId, body.target.id);
+      service?.imported.set(body.hostId, body.target.id);
     }
   }
 
@@ -88,7 +90,10 @@ export class Evidence {
 
   #course(body: OfRollout, rollout: RolloutEvidence): void {
     const service = this.services.get(rollout.service);
-    if (body.type === "rollout-planned") this.#leaves(service, body.plan.absent);
+    if (body.type === "rollout-planned") {
+      this.#leaves(service, body.plan.absent);
+      service?.planned(rollout);
+    }
     if (body.type === "host-settled" && body.on) service?.served.set(body.hostId, body.on.id);
     if (givesUp(body)) this.#leaves(service, [body.hostId]);
     if (body.type === "rollout-finished") service?.finished(rollout);

@@ -22,6 +22,8 @@ export class ServiceEvidence {
   readonly restated = new Set<number>();
   #observed: readonly Member[] | null = null;
   readonly edges = new Map<HostId, EdgeEvidence>();
+  /** What a restored ledger was told that hosts serve, since a person's rollout last succeeded. */
+  readonly imported = new Map<HostId, TargetId>();
   /** The target that each host last joined with. */
   readonly served = new Map<HostId, TargetId>();
   /** What it came to by a person's rollout that succeeded. */
@@ -132,13 +134,20 @@ export class ServiceEvidence {
     }
     if (this.queued?.id === rollout.id) this.queued = null;
     this.rollout = rollout;
-    for (const hostId of rollout.goals.keys()) this.newestWith.set(hostId, rollout);
+    this.planned(rollout);
     if (rollout.origin === "person") this.newestWish = rollout;
+  }
+
+  /** Its plan is there, the first or another one: that may name hosts which came later. */
+  planned(rollout: RolloutEvidence): void {
+    for (const hostId of rollout.goals.keys()) this.newestWith.set(hostId, rollout);
   }
 
   finished(rollout: RolloutEvidence): void {
     if (this.queued?.id === rollout.id) this.queued = null;
-    if (rollout.status === "succeeded" && rollout.origin === "person") this.target = rollout.to;
+    if (rollout.status !== "succeeded" || rollout.origin !== "person") return;
+    this.target = rollout.to;
+    this.imported.clear();
   }
 }
 

@@ -58,6 +58,8 @@ function behindTheOthers(
     wish.unreachable.has(hostId) ||
     // Whom the plan of a restored rollout did not know serves what it knows as little.
     ((wish.isUndo || wish.isFromBackup) && !wish.goals.has(hostId)) ||
+    // Where rollouts that the backup does not know have left it: a person goes on with the fleet as it is.
+    service.imported.get(hostId) === targetId ||
     !canRun(world, service, hostId, wish.to);
   return excused ? null : `is listed on ${targetId} and should be on ${wish.to}`;
 }
