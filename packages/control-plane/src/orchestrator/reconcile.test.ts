@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { broken } from "../scene/play.ts";
 import { type Scene, scene } from "../scene/scene.ts";
 import { admitRollout } from "./admit.ts";
+import { decideAll } from "./decide.ts";
 import { registerRelease } from "./declare.ts";
 
 /** The rollouts that the fleet began of itself. */
@@ -166,6 +167,28 @@ describe("a hand drain", () => {
     stage.converge();
     expect(stage.rollout("r2").status).toBe("succeeded");
     expect(stage.listed).toEqual(["h1=v2", "h3=v2", "h6=v2", "h7=v2", "h8=v2"]);
+  });
+
+  it("keeps out who was on the way back in, also where that had begun to give way to a rollout", () => {
+    const stage = scene();
+    stage.hold("h4");
+    stage.converge();
+    stage.letGo("h4");
+    const told = () => stage.snapshot.hosts[3]?.instance.command?.kind;
+    while (told() !== "verify") {
+      const { events } = decideAll(stage.state, stage.live, stage.nowMs);
+      stage.commit(events, "orchestrator");
+      if (events.length === 0) stage.answer();
+    }
+    stage.behaviours.set("h4", { silent: true });
+    stage.admit({ version: "v2" });
+    stage.converge();
+    expect(stage.hold("h4", "removed").ok).toBe(true);
+    stage.behaviours.clear();
+    stage.converge();
+    expect(stage.rollout().status).toBe("succeeded");
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2"]);
+    expect(stage.snapshot.hosts[3]?.instance.drained).toBe(true);
   });
 
   it("takes the host out of every service, each by a rollout of its own", () => {

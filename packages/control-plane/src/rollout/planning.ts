@@ -201,8 +201,6 @@ function returnGoal(survey: Survey, host: HostSurvey, mixes: boolean): Target | 
   const { rollout } = survey;
   const { position, planned, goal } = host;
   if (position.kind === "listed") return listedTarget(survey, host);
-  // Whom a person holds by now stays out; one that is listed already leaves like any other.
-  if (host.host?.hold && position.kind !== "joining") return null;
   const running = host.host?.instance.running;
   const verified = position.kind === "ready" || position.kind === "probing" || position.kind === "joining";
   if (verified && goal && !(mixes && goal.id === rollout.to.id)) return goal;

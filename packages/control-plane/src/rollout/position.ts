@@ -52,8 +52,15 @@ export type Position =
   /** Nothing more is done to it. */
   | { readonly kind: "settled" };
 
-/** Where a host is to go now: after a failure, back. */
-export function goalOf(planned: PlannedHost, course: Course): Target | null {
+/** Where a host is to go now: after a failure, back; out of traffic and held by a person since, nowhere. */
+export function goalOf(
+  snapshot: Snapshot,
+  planned: PlannedHost,
+  course: Course,
+  host: HostView | undefined,
+): Target | null {
+  const isHeldOut = host?.hold && !isNamedIn(snapshot.upstream.content.members, planned.hostId);
+  if (isHeldOut) return null;
   return course.kind === "going" && course.failure !== null ? course.back : planned.goal;
 }
 
@@ -78,7 +85,7 @@ export function positionOf(
   const course = rollout.hosts[planned.hostId]?.course ?? { kind: "planned" };
   if (course.kind === "settled") return { kind: "settled" };
   if (course.kind === "planned") return idlePosition(rollout, planned, host);
-  const goal = goalOf(planned, course);
+  const goal = goalOf(snapshot, planned, course, host);
   if (!host) return { kind: "stranded" };
   if (!goal) return departure(snapshot, host);
   const way = { goal, sinceRevision: course.sinceRevision, restarts: isRestarting(planned, course) };

@@ -47,7 +47,7 @@ export function surveyOf(rollout: RolloutRecord, snapshot: Snapshot, nowMs: numb
     const course = rollout.hosts[planned.hostId]?.course ?? { kind: "planned" };
     const position = positionOf(rollout, snapshot, planned, host);
     const due = dueOf(rollout, snapshot, position, host);
-    return { planned, course, host, goal: goalOf(planned, course), position, due };
+    return { planned, course, host, goal: goalOf(snapshot, planned, course, host), position, due };
   });
   return { rollout, snapshot, nowMs, hosts };
 }
