@@ -22,7 +22,7 @@ export class ServiceEvidence {
   readonly restated = new Set<number>();
   #observed: readonly Member[] | null = null;
   readonly edges = new Map<HostId, EdgeEvidence>();
-  /** What a restored ledger was told that hosts serve, since a person's rollout last succeeded. */
+  /** What a restored ledger was told that hosts serve, by them or by an edge, since a person's rollout last succeeded. */
   readonly imported = new Map<HostId, TargetId>();
   /** The target that each host last joined with. */
   readonly served = new Map<HostId, TargetId>();
@@ -119,6 +119,7 @@ export class ServiceEvidence {
   /** An edge has a newer list than a restored ledger. */
   observed({ members }: BodyOf<"upstream-observed">): void {
     this.#observed = members;
+    for (const { hostId, targetId } of members) this.imported.set(hostId, targetId);
   }
 
   /** A list that an edge has accepted before, and that the next revision hands to the others. */
