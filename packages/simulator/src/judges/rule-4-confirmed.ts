@@ -47,10 +47,15 @@ function stillRouting(hostId: HostId, truth: Truth, service: ServiceEvidence): H
 function notYetIn(truth: Truth, service: ServiceEvidence): string | null {
   for (const edgeId of service.countedEdges()) {
     // Whom an edge has ejected it leaves out of a list that names it, also of one that a restored ledger never said.
-    const { ejected } = service.edge(edgeId);
-    const lists = truth
-      .listsOf(edgeId, service.name)
-      .map((list) => service.lists.get(list.revision) ?? [...list.members, ...ejected]);
+    const { ejected, confirmed } = service.edge(edgeId);
+    // A list that differs by that alone from what is routed is confirmed without a reload: its number is not the routed one.
+    const leftOut = ejected.filter(({ hostId }) =>
+      service.lists.get(confirmed)?.some((each) => each.hostId === hostId),
+    );
+    const lists = truth.listsOf(edgeId, service.name).map((list) => {
+      const said = service.lists.get(list.revision);
+      return said ? [...said, ...leftOut] : [...list.members, ...ejected];
+    });
     for (const { hostId } of service.wanted.members) {
       const missing = lists.some((members) => !members.some((each) => each.hostId === hostId));
       if (missing) return `workers of edge ${edgeId} do not route to ${hostId} yet, which is listed`;
