@@ -45,7 +45,10 @@ export function carryOnDrain(instance: Instance, moment: Moment): Move {
   if (command.begunAtMs !== null) return drainOn(instance, moment);
   const { nowMs } = moment;
   const begun = () => withCommand(beginDrain(instance, nowMs), { begunAtMs: nowMs });
-  return awaitHook(instance, "beforeDrain", moment) ?? drainOn(begun(), moment);
+  // Where nothing runs there is nothing to prepare for, and no hook that fails keeps a dead service from its repair.
+  const isEmpty = instance.process.kind === "absent" && command.hooks.length === 0;
+  const hook = isEmpty ? null : awaitHook(instance, "beforeDrain", moment);
+  return hook ?? drainOn(begun(), moment);
 }
 
 function drainOn(instance: Instance, { nowMs }: Moment): Move {

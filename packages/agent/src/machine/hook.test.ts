@@ -56,6 +56,16 @@ describe("a hook", () => {
     expect(world.said().command?.timings).toEqual({ beforeDrainMs: 40_000, drainMs: 43 });
   });
 
+  it("does not come before the drain of a service that has crashed: its repair waits for nothing", () => {
+    const { world, v1 } = serving({ beforeDrain: hook });
+    world.crash(1);
+    world.run(10);
+    world.tell(11, { kind: "drain", target: v1, edges: [] });
+    world.run(10);
+    expect(world.said().command).toMatchObject({ kind: "drain", status: "done" });
+    expect(hooksOf(world)).toEqual([]);
+  });
+
   it("comes before anything is stopped, and after the new process is started", () => {
     const { world, v2 } = serving({}, { beforeUpdate: hook, afterUpdate: hook });
     world.tell(11, { kind: "update", target: v2 });

@@ -52,6 +52,21 @@ describe("the checker", () => {
     expect(rulesBroken(stage, [revised(stage, () => false)])).toEqual([1]);
   });
 
+  it("refuses to update undrained what has served, also where nothing runs at the moment (3)", () => {
+    const stage = scene();
+    stage.admit({ version: "v2" });
+    const isOut = () => stage.snapshot.hosts[0]?.instance.command?.kind === "drain";
+    while (!isOut()) if (stage.decide().length === 0) stage.answer();
+    stage.say("h1", { running: null });
+    const { to: target, id: rolloutId } = stage.rollout();
+    const h1 = stage.rollout().plan.hosts.find(({ hostId }) => hostId === "h1");
+    if (!h1) throw new Error("h1 is not planned");
+    const { hostId, slot } = h1;
+    const body = { kind: "update" as const, target };
+    const told = { rolloutId, hostId, slot, service: stage.service, body, deadlineMs: 1_000 };
+    expect(rulesBroken(stage, [{ type: "command-issued", ...told }])).toEqual([3]);
+  });
+
   it("refuses to list what nobody verified (2)", () => {
     const stage = underway();
     const { content } = stage.snapshot.upstream;

@@ -224,7 +224,9 @@ function checkStop(
     return [{ rule: 3, message: `${kind} of ${hostId} while edge ${edge.hostId} may still route to it` }];
   if (names(wanted, hostId)) return [{ rule: 3, message: `${kind} of ${hostId} while it is listed` }];
   const host = entryOf(snapshot.hosts, hostId);
-  const stops = kind !== "drain" && host?.instance.running !== null;
+  // What has served is started again by its agent: that nothing runs now is not for long.
+  const mayRun = host?.instance.running !== null || host.instance.target !== null;
+  const stops = kind !== "drain" && mayRun;
   return stops && !host?.instance.drained
     ? [{ rule: 3, message: `${kind} of ${hostId}, which is not drained` }]
     : [];

@@ -12,6 +12,7 @@ import {
   countedEdges,
   type EdgeView,
   type HostView,
+  type InstanceView,
   isActive,
   isListKnown,
   possibleLists,
@@ -190,7 +191,16 @@ function outPosition(rollout: RolloutRecord, snapshot: Snapshot, host: HostView,
     if (position) return position;
   }
   if (!restarts && instance.running === goal.id) return { kind: "started", attempt };
-  return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };
+  const isEmpty = instance.running === null && !mayComeBack(instance);
+  return instance.drained || isEmpty ? { kind: "drained" } : { kind: "out" };
+}
+
+/**
+ * What was verified once its agent starts again by itself, at any instant: that nothing runs says nothing of the requests
+ * which are on it when a command arrives. Its drain ends at once where nothing runs then, either.
+ */
+function mayComeBack({ target, command }: InstanceView): boolean {
+  return target !== null || command?.kind === "verify";
 }
 
 /**

@@ -97,6 +97,19 @@ describe("who goes when", () => {
     expect(plan(scene({ hosts: 11 }), { kind: "rolling" }).slice(-2)).toEqual(["h10", "h11"]);
   });
 
+  it("one whose service has crashed is drained like any other: its agent may be starting it again just now", () => {
+    const stage = scene();
+    stage.say("h2", { running: null, health: "unknown" });
+    const from = stage.log.length;
+    play(stage, () => admit(stage, { version: "v2" }));
+    const told = stage.log
+      .slice(from)
+      .flatMap(({ body }) =>
+        body.type === "command-issued" && body.hostId === "h2" ? [body.body.kind] : [],
+      );
+    expect(told).toEqual(["stage", "drain", "update", "verify", "rejoin"]);
+  });
+
   it("the sick first, since they cost nothing", () => {
     const stage = scene();
     const host = stage.state.hosts.get("h3" as never);

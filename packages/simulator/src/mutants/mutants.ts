@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a host is stopped without a drain",
     file: "rollout/position.ts",
-    from: 'return instance.drained || instance.running === null ? { kind: "drained" } : { kind: "out" };',
+    from: 'return instance.drained || isEmpty ? { kind: "drained" } : { kind: "out" };',
     to: 'return { kind: "drained" };',
     judges: ["drained"],
     checkerRule: 3,
