@@ -201,6 +201,7 @@ function edgeView(
     liveness: livenessOf(live, edge.hostId, nowMs),
     agent: agentView(edge),
     counted: edge.counted.includes(spec.edge.upstream),
+    countedSince: edge.countedSince[spec.edge.upstream] ?? 0,
     confirmed: confirmedRevision(edge, spec.edge.upstream),
     refused: report?.refused ?? null,
     trouble: edgeTrouble(live, edge, spec.edge.upstream),

@@ -2,7 +2,7 @@ import type { CommandProgress, InstanceReport, UpstreamReport } from "@siding/sh
 import type { ActionOf } from "../rollout/action.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import { noteTimings } from "./fold-timings.ts";
-import { foldSwap, withoutForgotten } from "./fold-upstream.ts";
+import { foldSwap, sinceNow, withoutForgotten } from "./fold-upstream.ts";
 import {
   type CommandRecord,
   emptyHost,
@@ -122,6 +122,7 @@ export function foldHostReported(
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],
+    countedSince: { ...before.countedSince, ...sinceNow(newlyCounted, event) },
     reportedAtMs: event.elapsedMs,
   });
   for (const report of body.upstreams) {

@@ -100,17 +100,26 @@ export function foldEdgeExcluded(
 ): readonly Touched[] {
   const host = state.hosts.get(hostId);
   if (!host) return [];
-  state.hosts.set(hostId, { ...host, counted: [], excluded: { by: event.by, at: event.at, comment } });
+  const excluded = { by: event.by, at: event.at, comment };
+  state.hosts.set(hostId, { ...host, counted: [], countedSince: {}, excluded });
   return [{ table: "hosts", key: hostId }];
 }
 
 /** Counted at once for what it serves as it is wanted now; for the rest, when it has confirmed that. */
-export function foldEdgeIncluded(state: LedgerState, hostId: HostId): readonly Touched[] {
+export function foldEdgeIncluded(state: LedgerState, event: LedgerEvent, hostId: HostId): readonly Touched[] {
   const host = state.hosts.get(hostId);
   if (!host) return [];
   const isCurrent = ({ content, revision }: UpstreamRecord) =>
     state.behind === null && confirmedRevision(host, content.upstream) === revision;
   const counted = [...state.upstreams.values()].filter(isCurrent).map(({ content }) => content.upstream);
-  state.hosts.set(hostId, { ...host, counted, excluded: null });
+  state.hosts.set(hostId, { ...host, counted, countedSince: sinceNow(counted, event), excluded: null });
   return [{ table: "hosts", key: hostId }];
+}
+
+/** The edge counts for these from this event on. */
+export function sinceNow(
+  upstreams: readonly UpstreamName[],
+  { sequence }: LedgerEvent,
+): HostRecord["countedSince"] {
+  return Object.fromEntries(upstreams.map((upstream) => [upstream, sequence]));
 }

@@ -104,7 +104,7 @@ function foldBody(state: LedgerState, event: LedgerEvent): readonly Touched[] {
     case "edge-excluded":
       return foldEdgeExcluded(state, event, body);
     case "edge-included":
-      return foldEdgeIncluded(state, body.hostId);
+      return foldEdgeIncluded(state, event, body.hostId);
     case "command-refused":
       return foldCommandRefused(state, event, body);
     case "fleet-ahead":

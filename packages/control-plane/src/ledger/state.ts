@@ -57,6 +57,8 @@ export const HostRecord = z.object({
   upstreams: z.record(z.string(), UpstreamReport),
   /** Upstreams that this edge has confirmed at least once: from then on it counts. */
   counted: z.array(UpstreamName),
+  /** By upstream, the event from which on it counts: whoever was out then it may never have routed to. */
+  countedSince: z.record(z.string(), z.int()).default({}),
   /** A person holds this host out of traffic; `removed`: out of the fleet. */
   hold: z
     .object({
@@ -188,6 +190,7 @@ export function emptyHost(hostId: HostId): HostRecord {
     instances: {},
     upstreams: {},
     counted: [],
+    countedSince: {},
     excluded: null,
     hold: null,
     reportedAtMs: 0,

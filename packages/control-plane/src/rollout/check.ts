@@ -190,7 +190,15 @@ function neverLeft(snapshot: Snapshot, member: Member): boolean {
       ),
     ),
   );
-  return routed && runs(snapshot, member) && host?.instance.drained === false;
+  const seen = edgesThatCount(snapshot).every((edge) => !cameSince(snapshot, edge, member));
+  return routed && seen && runs(snapshot, member) && host?.instance.drained === false;
+}
+
+/** The edge counts only since the newest list that names the member was replaced. */
+function cameSince({ upstream }: Snapshot, edge: EdgeView, { hostId }: Member): boolean {
+  const newest = upstream.history.findLastIndex((list) => names(list.members, hostId));
+  const after = upstream.history[newest + 1];
+  return after !== undefined && edge.countedSince > after.revision;
 }
 
 /** After a backup was restored an edge serves by a list that nobody here knows. */

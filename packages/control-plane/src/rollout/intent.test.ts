@@ -24,6 +24,27 @@ describe("a person's word", () => {
     await expect(log).toMatchFileSnapshot("golden/abort-while-leaving.txt");
   });
 
+  it("abort while hosts are only delisted verifies them anew from an edge that counts only since then", () => {
+    const stage = scene();
+    admit(stage, { version: "v2" });
+    const isListed = () => stage.listed.includes("h1=v1");
+    while (isListed()) if (stage.decide().length === 0) stage.answer();
+    stage.behaviours.set("e1", { silent: true });
+    stage.join("e2", "edge");
+    stage.answer();
+    expect(stage.snapshot.edges.map(({ counted }) => counted)).toEqual([true, true]);
+    stage.control("abort");
+    stage.settle();
+    expect(isListed()).toBe(false);
+    expect(stage.snapshot.upstream.content.watch).toMatchObject([{ hostId: "h1" }]);
+    stage.behaviours.clear();
+    stage.settle();
+    expect(stage.rollout().status).toBe("aborted");
+    expect(stage.listed).toEqual(["h1=v1", "h2=v1", "h3=v1", "h4=v1"]);
+    const told = stage.log.flatMap(({ body }) => (body.type === "command-issued" ? [body] : []));
+    expect(told.filter(({ hostId }) => hostId === "h1").map(({ body }) => body.kind)).not.toContain("drain");
+  });
+
   it("abort while staging is a cancel", () => {
     const stage = scene();
     admit(stage, { version: "v2" });

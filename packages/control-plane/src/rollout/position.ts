@@ -127,7 +127,8 @@ function idlePosition(rollout: RolloutRecord, planned: PlannedHost, host: HostVi
  * As long as some list names the host, that is where it stands. One that was delisted on paper only, and goes back to
  * what it still runs, needs no verification anew.
  */
-function listingPosition(snapshot: Snapshot, host: HostView, { goal, restarts }: Way): Position | null {
+function listingPosition(snapshot: Snapshot, host: HostView, way: Way): Position | null {
+  const { goal, restarts } = way;
   const { hostId } = host;
   const { slot, running, health } = host.instance;
   const wanted = entriesOf(snapshot.upstream.content.members, hostId).find((member) => member.slot === slot);
@@ -139,9 +140,10 @@ function listingPosition(snapshot: Snapshot, host: HostView, { goal, restarts }:
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length === 0) return null;
   const unstopped = !restarts && running === goal.id && health !== "bad" && !host.instance.drained;
-  return unstopped && isRoutedAt(snapshot, edges, host)
-    ? { kind: "ready", command: null }
-    : { kind: "leaving", edges };
+  if (!unstopped || !isRoutedAt(snapshot, edges, host)) return { kind: "leaving", edges };
+  // An edge that counts only since then has never seen it: from there it is verified as if it came from outside.
+  const isNew = countedEdges(snapshot).some((edge) => edge.countedSince > way.sinceRevision);
+  return isNew ? null : { kind: "ready", command: null };
 }
 
 /**

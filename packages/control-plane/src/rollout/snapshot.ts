@@ -133,6 +133,8 @@ export interface EdgeView {
   readonly agent: AgentView;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;
+  /** The revision after which it began to count: whoever was out by then it may never have routed to. */
+  readonly countedSince: number;
   /** The newest revision that it serves for certain, every older worker gone; 0 before the first. */
   readonly confirmed: number;
   /** The newest revision that it could not serve, with nginx's own words. */
