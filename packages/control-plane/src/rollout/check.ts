@@ -362,7 +362,7 @@ function checkRolledBack(
   const touched = Object.entries(rollout.hosts).filter(([, progress]) => progress.batch !== null);
   return touched.flatMap(([hostId, progress]): readonly Violation[] => {
     const member = entryOf(wanted, hostId);
-    if (member && member.targetId !== rollout.to.id) return [];
+    if (member && (member.targetId !== rollout.to.id || progress.from?.id === rollout.to.id)) return [];
     // What came from nowhere and is in no list is back there.
     if (!member && progress.from === null) return [];
     const where = member ? "still on the new target" : `out of traffic (${progress.phase})`;

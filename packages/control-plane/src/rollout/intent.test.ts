@@ -77,6 +77,24 @@ describe("a person's word", () => {
     expect(stage.rollout().status).toBe("rolled-back");
   });
 
+  it("rollback leaves a host where it is that was out of traffic and came from the same target", () => {
+    const stage = scene();
+    admit(stage, { version: "v2" });
+    stage.settle();
+    stage.hold("h1");
+    stage.converge();
+    admit(stage, { version: "v1" });
+    stage.converge();
+    stage.letGo("h1");
+    stage.behaviours.set("h4", { fails: { kind: "verify", failure: broken } });
+    admit(stage, { version: "v2", onFailure: "rollback" });
+    until(stage, "rollback");
+    stage.behaviours.clear();
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({ status: "rolled-back", cause: { code: "too-many-failures" } });
+    expect(stage.listed).toEqual(["h1=v2", "h2=v1", "h3=v1", "h4=v1"]);
+  });
+
   it("rollback after a batch was given back goes back with everybody that had moved before", () => {
     const stage = scene();
     stage.behaviours.set("h3", { fails: { kind: "update", failure: broken } });

@@ -253,9 +253,12 @@ function movedBefore({ rollout, snapshot }: Survey): readonly PlannedHost[] {
   });
 }
 
-/** Listed on the rollout's target, or settled there: it has something to go back from, and somewhere to go. */
+/**
+ * Listed on the rollout's target, or settled there: it has something to go back from, and somewhere to go. One that was out
+ * of traffic may have come from that very target.
+ */
 function isChanged({ rollout, snapshot }: Survey, planned: PlannedHost): boolean {
-  if (planned.from === null) return false;
+  if (planned.from === null || planned.from.id === rollout.to.id) return false;
   return snapshot.upstream.content.members.some(
     (member) => member.hostId === planned.hostId && member.targetId === rollout.to.id,
   );
