@@ -60,16 +60,20 @@ function budgetSpent(survey: Survey): readonly Action[] | null {
   return setIntent(survey, onFailure, { code: "too-many-failures", message });
 }
 
-/** nginx does not take the newest revision: the rollout fails with its words; what it served stays. */
+/**
+ * nginx does not take the newest revision: the rollout fails with its words; what it served stays. One that it refused
+ * before this rollout began, or was resumed, is said to it once more: what was wrong there may have been mended.
+ */
 function edgeRefused(survey: Survey): readonly Action[] | null {
   const { rollout, snapshot, nowMs } = survey;
   const edge = refusingEdge(survey);
   if (!edge?.refused) return null;
-  if (rollout.intent === "forward") {
+  const isOld = snapshot.upstream.revisedAtMs < rollout.resumedAtMs;
+  if (rollout.intent === "forward" && !isOld) {
     const message = `edge ${edge.hostId} refused upstream ${snapshot.upstream.name} revision ${edge.refused.revision} and keeps serving ${edge.confirmed}: ${edge.refused.message}`;
     return setIntent(survey, rollout.onFailure, { code: "edge-refused", message });
   }
-  if (nowMs < snapshot.upstream.revisedAtMs + edgeRetryMs) return null;
+  if (!isOld && nowMs < snapshot.upstream.revisedAtMs + edgeRetryMs) return null;
   const { content, swap } = snapshot.upstream;
   const together = swap === null ? {} : { together: [...swap.edges] };
   return [{ type: "upstream-revised", service: snapshot.service, content, ...together }];

@@ -21,6 +21,21 @@ describe("a swap of in-place over two edges", () => {
     expect(mixed(stage)).toEqual([]);
   });
 
+  it("that was refused before is said once more to a rollout that begins, or is resumed, afterwards", () => {
+    const stage = scene({ edges: 2, deployed: false });
+    stage.behaviours.set("e2", { refusesSwap: "no more memory" });
+    play(stage, () => admit(stage, { ...inPlace, version: "v1" }));
+    expect(stage.rollout()).toMatchObject({ status: "failed", cause: { code: "rollback-incomplete" } });
+    stage.pass(1_000);
+    play(stage, () => admit(stage, { version: "v2", onFailure: "pause" }));
+    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "edge-refused" } });
+    stage.behaviours.clear();
+    stage.pass(1_000);
+    play(stage, () => stage.control("resume"));
+    expect(stage.rollout().status).toBe("succeeded");
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+  });
+
   it("that only one edge carries out is swapped back, then the rollout pauses with everybody in traffic", async () => {
     const stage = scene({ edges: 2 });
     stage.behaviours.set("e2", { neverSwaps: true });

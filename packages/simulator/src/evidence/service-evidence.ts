@@ -10,13 +10,21 @@ import type { RolloutEvidence } from "./rollout-evidence.ts";
 type Body = LedgerEvent["body"];
 type BodyOf<Type extends Body["type"]> = Extract<Body, { type: Type }>;
 
+/** The newest list of an upstream. */
+interface Wanted {
+  readonly revision: number;
+  readonly members: readonly Member[];
+  /** The edges that take it together or not at all; empty where each takes it by itself. */
+  readonly together: readonly HostId[];
+}
+
 /** What the log says of one service: its spec, its lists and who has served. */
 export class ServiceEvidence {
   readonly name: ServiceName;
   spec: ServiceSpec;
   specRevision: number;
   /** The list that the ledger wants, and every list by its revision. */
-  wanted: { readonly revision: number; readonly members: readonly Member[] } = { revision: 0, members: [] };
+  wanted: Wanted = { revision: 0, members: [], together: [] };
   readonly lists = new Map<number, readonly Member[]>();
   /** Revisions of a restored ledger that only say anew what an edge has accepted before: nobody decided them now. */
   readonly restated = new Set<number>();
@@ -105,14 +113,14 @@ export class ServiceEvidence {
     return [...this.edges.values()].flatMap((edge) => edge.probes.filter((probe) => probe.hostId === hostId));
   }
 
-  revised(sequence: number, { content }: BodyOf<"upstream-revised">): void {
+  revised(sequence: number, { content, together = [] }: BodyOf<"upstream-revised">): void {
     for (const { hostId } of content.members) {
       // One that stays listed for a moment longer is not back.
       if (!this.isListed(hostId)) this.leftOut.delete(hostId);
     }
     if (this.isSaidAnew(content.members)) this.restated.add(sequence);
     this.#observed = null;
-    this.wanted = { revision: sequence, members: content.members };
+    this.wanted = { revision: sequence, members: content.members, together };
     this.lists.set(sequence, content.members);
   }
 

@@ -1,4 +1,5 @@
 import type { Member } from "@siding/shared/command";
+import type { HostId } from "@siding/shared/ids";
 import { isWell } from "../box/process.ts";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
 import type { World } from "../world.ts";
@@ -62,11 +63,13 @@ function edgesBehind(world: World): string | null {
 }
 
 function edgeBehind({ truth, timeline }: World, service: ServiceEvidence): string | null {
-  const { revision, members: wanted } = service.wanted;
+  const { revision, members: wanted, together } = service.wanted;
+  const hasRefused = (edgeId: HostId) => service.edge(edgeId).refused?.revision === revision;
   for (const edgeId of truth.edgeIds()) {
     const lists = truth.listsOf(edgeId, service.name);
-    // What nginx has refused is not tried again before something else is wanted; that was said.
-    if (service.edge(edgeId).refused?.revision === revision) continue;
+    // What nginx has refused is not tried again before a rollout wants it or something else; that was said. What several
+    // edges are to take together none takes then.
+    if (hasRefused(edgeId) || together.some(hasRefused)) continue;
     // Whoever does not answer may be ejected; whoever is well has been let in again by now.
     const isIll = ({ hostId, address }: Member) => {
       const process = truth.processOf(hostId, service.name);
