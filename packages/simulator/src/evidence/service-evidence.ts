@@ -30,7 +30,7 @@ export class ServiceEvidence {
   readonly restated = new Set<number>();
   #observed: readonly Member[] | null = null;
   readonly edges = new Map<HostId, EdgeEvidence>();
-  /** What a restored ledger was told that hosts serve, by them or by an edge, since a person's rollout last succeeded. */
+  /** What a restored ledger was told that hosts serve, by them or by an edge, since a person's newer rollout succeeded. */
   readonly imported = new Map<HostId, TargetId>();
   /** The target that each host last joined with. */
   readonly served = new Map<HostId, TargetId>();
@@ -156,7 +156,8 @@ export class ServiceEvidence {
     if (this.queued?.id === rollout.id) this.queued = null;
     if (rollout.status !== "succeeded" || rollout.origin !== "person") return;
     this.target = rollout.to;
-    this.imported.clear();
+    // One that the backup knew had moved its hosts before: what they came to since is not its doing.
+    if (!rollout.isFromBackup) this.imported.clear();
   }
 }
 
