@@ -107,6 +107,21 @@ describe("staging", () => {
     expect(readdirSync(inService("releases"))).toEqual([]);
   });
 
+  it("a broken archive says so and leaves nothing, also where its files are still being written", async () => {
+    const files = Array.from({ length: 200 }, (_, index) => ({
+      path: `folder-${index % 20}/${index}`,
+      text: "x",
+    }));
+    const whole = rawTarGz(files);
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const bytes = whole.subarray(0, whole.length - 20 - attempt);
+      answer = (response) => void response.end(bytes);
+      const result = await store.stage(web, releaseOf("v1", bytes), never);
+      expect(result).toMatchObject({ ok: false, error: { failure: { code: "archive-invalid" } } });
+      expect(readdirSync(inService("releases"))).toEqual([]);
+    }
+  });
+
   it("an archive with unsafe paths leaves nothing", async () => {
     answer = (response) => void response.end(unsafe);
     const result = await store.stage(web, releaseOf("v1", unsafe), never);

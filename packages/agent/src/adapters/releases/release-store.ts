@@ -84,7 +84,7 @@ export class ReleaseStore implements Releases {
       await this.#publish(service, release, draft);
       return ok(null);
     } finally {
-      await rm(draft, { recursive: true, force: true });
+      await removeDraft(draft);
     }
   }
 
@@ -193,6 +193,14 @@ export async function clearDrafts(releasesDir: string): Promise<readonly string[
     }
   }
   return complaints;
+}
+
+/**
+ * Whoever gave up unpacking may be writing the last of it still, so this takes a few attempts. What stays all the same is
+ * only space, and is cleared with the drafts of a crash: why nothing was staged is what has to be said.
+ */
+async function removeDraft(draft: string): Promise<void> {
+  await rm(draft, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }).catch(() => undefined);
 }
 
 async function isStalePartial(path: string, name: string): Promise<boolean> {
