@@ -1,9 +1,10 @@
 import type { Strategy } from "@siding/shared/spec";
+import { isNamedIn } from "./by-host.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 
 /**
- * In which order hosts are taken: the sick first, since they cost no capacity and may get well by it (CodeDeploy does
- * the same), then by id. With `spread`, hosts of different values of the label follow each other, so that a batch takes
+ * In which order hosts are taken: first the sick and those that do not serve yet, since they cost no capacity and may get
+ * well by it (CodeDeploy does the same), then by id. With `spread`, hosts of different values of the label follow each other, so that a batch takes
  * as few as it can of each.
  */
 export function inOrder(
@@ -11,17 +12,17 @@ export function inOrder(
   hosts: readonly HostView[],
   strategy: Strategy,
 ): readonly HostView[] {
-  const sick = hosts.filter((host) => isSick(snapshot, host));
-  const well = hosts.filter((host) => !sick.includes(host));
+  const idle = hosts.filter((host) => costsNothing(snapshot, host));
+  const well = hosts.filter((host) => !idle.includes(host));
   const label = strategy.kind === "rolling" ? strategy.spread : null;
-  return label === null ? [...sick, ...well] : [...interleaved(sick, label), ...interleaved(well, label)];
+  return label === null ? [...idle, ...well] : [...interleaved(idle, label), ...interleaved(well, label)];
 }
 
-/** Served once, and does not now: not listed, not running, or not healthy. */
-function isSick({ upstream }: Snapshot, { hostId, instance }: HostView): boolean {
+/** Not listed; or what has served once does not run, or is not healthy. */
+function costsNothing({ upstream }: Snapshot, { hostId, instance }: HostView): boolean {
+  if (!isNamedIn(upstream.content.members, hostId)) return true;
   if (instance.target === null) return false;
-  const listed = upstream.content.members.some((member) => member.hostId === hostId);
-  return !listed || instance.running !== instance.target.id || instance.health === "bad";
+  return instance.running !== instance.target.id || instance.health === "bad";
 }
 
 /** One of each value in turn, the largest value first, until all are taken. */

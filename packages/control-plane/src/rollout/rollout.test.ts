@@ -124,6 +124,13 @@ describe("who goes when", () => {
     expect(plan(stage, { kind: "rolling" })).toEqual(["h3", "h1", "h2", "h4"]);
   });
 
+  it("who does not serve yet first: that costs nothing either, and may give capacity", () => {
+    const stage = scene();
+    stage.join("h0", "host");
+    stage.join("h9", "host");
+    expect(plan(stage, { kind: "rolling" })).toEqual(["h0", "h9", "h1", "h2", "h3", "h4"]);
+  });
+
   it("spread takes as few as it can of each value of the label", () => {
     const labels = (host: number) => ({ zone: host <= 4 ? "a" : "b" });
     const stage = scene({ hosts: 6, labels });

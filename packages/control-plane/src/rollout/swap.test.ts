@@ -27,7 +27,7 @@ describe("a swap of in-place over two edges", () => {
     play(stage, () => admit(stage, { ...inPlace, version: "v1" }));
     expect(stage.rollout()).toMatchObject({ status: "failed", cause: { code: "rollback-incomplete" } });
     stage.pass(1_000);
-    play(stage, () => admit(stage, { version: "v2", onFailure: "pause" }));
+    play(stage, () => admit(stage, { ...inPlace, onFailure: "pause" }));
     expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "edge-refused" } });
     stage.behaviours.clear();
     stage.pass(1_000);
