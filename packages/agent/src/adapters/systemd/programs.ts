@@ -12,8 +12,8 @@ export interface Said {
 /** Asking takes milliseconds; a manager that does not answer by then is in trouble. */
 const askDeadlineMs = 20_000;
 const maxOutputBytes = 4 * 1_048_576;
-/** At most a second, after a failure: its words are worth that. */
-const mostLooks = 10;
+/** At most three seconds, after a failure and on a busy host: its words are worth that. */
+const mostLooks = 30;
 const lookAgainMs = 100;
 /** By the shell's custom: it did not end in time. */
 const timedOut = 124;
