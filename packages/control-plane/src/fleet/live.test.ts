@@ -32,7 +32,7 @@ function heard(...beats: readonly (readonly [atMs: number, incarnation: string])
 describe("liveness", () => {
   it("is unknown until a beat or three intervals after our own connection", () => {
     expect(livenessOf(heard(), h1, 29_000).kind).toBe("unknown");
-    expect(livenessOf(heard(), h1, 31_000)).toMatchObject({ kind: "silent", sinceMs: 0 });
+    expect(livenessOf(heard(), h1, 31_000)).toMatchObject({ kind: "silent", heardMs: 0 });
     expect(livenessOf({ connectedSinceMs: null, beats: new Map() }, h1, 1e9).kind).toBe("unknown");
   });
 
@@ -40,7 +40,7 @@ describe("liveness", () => {
     const live = heard([5_000, "a"]);
     expect(livenessOf(live, h1, 35_000).kind).toBe("alive");
     expect(silentAtMs(live, h1, 6_000)).toBe(35_001);
-    expect(livenessOf(live, h1, 35_001)).toMatchObject({ kind: "silent", sinceMs: 5_000, givenUpMs: 45_000 });
+    expect(livenessOf(live, h1, 35_001)).toMatchObject({ kind: "silent", heardMs: 5_000, givenUpMs: 45_000 });
   });
 
   it("of before our newest connection does not count", () => {

@@ -41,24 +41,20 @@ function lostAfterMs(intervalMs: number): number {
 export function livenessOf(live: LiveFleet, hostId: HostId, nowMs: number): LivenessView {
   const { connectedSinceMs } = live;
   const beat = live.beats.get(hostId);
-  const lastBeatMs = beat?.lastBeatMs ?? 0;
   const intervalMs = beat?.intervalMs ?? defaults.beatIntervalMs;
-  const heardMs = Math.max(lastBeatMs, connectedSinceMs ?? nowMs);
-  const heard = { heardMs, givenUpMs: heardMs + lostAfterMs(intervalMs) + intervalMs };
-  if (connectedSinceMs === null) return { kind: "unknown", sinceMs: lastBeatMs, ...heard };
-  const isSilent = nowMs - heardMs > lostAfterMs(intervalMs);
-  if (isSilent) return { kind: "silent", sinceMs: heardMs, ...heard };
-  return beat && lastBeatMs >= connectedSinceMs
-    ? { kind: "alive", ...heard }
-    : { kind: "unknown", sinceMs: connectedSinceMs, ...heard };
+  const heardMs = Math.max(beat?.lastBeatMs ?? 0, connectedSinceMs ?? 0);
+  const lostMs = heardMs + lostAfterMs(intervalMs);
+  const heard = { heardMs, lostMs, givenUpMs: lostMs + intervalMs };
+  if (connectedSinceMs === null) return { kind: "unknown", ...heard };
+  if (nowMs > lostMs) return { kind: "silent", ...heard };
+  const hasBeaten = beat !== undefined && beat.lastBeatMs >= connectedSinceMs;
+  return { kind: hasBeaten ? "alive" : "unknown", ...heard };
 }
 
 /** The instant at which the host falls silent if nothing more is heard of it; null where it is so already. */
 export function silentAtMs(live: LiveFleet, hostId: HostId, nowMs: number): number | null {
-  if (live.connectedSinceMs === null || livenessOf(live, hostId, nowMs).kind === "silent") return null;
-  const beat = live.beats.get(hostId);
-  const heardMs = Math.max(beat?.lastBeatMs ?? 0, live.connectedSinceMs);
-  return heardMs + lostAfterMs(beat?.intervalMs ?? defaults.beatIntervalMs) + 1;
+  const { kind, lostMs } = livenessOf(live, hostId, nowMs);
+  return live.connectedSinceMs === null || kind === "silent" ? null : lostMs + 1;
 }
 
 /** One late beat of an agent that ended makes two returns (its own, and that of its successor); more are a clone. */

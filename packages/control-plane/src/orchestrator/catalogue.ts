@@ -71,7 +71,7 @@ export class Catalogue {
 
 function livenessText({ live, nowMs }: View, id: HostId): string {
   const liveness = livenessOf(live, id, nowMs);
-  return liveness.kind === "alive" ? liveness.kind : `${liveness.kind} ${liveness.sinceMs}`;
+  return liveness.kind === "alive" ? liveness.kind : `${liveness.kind} ${liveness.heardMs}`;
 }
 
 function entryOf(view: View, id: HostId, host: HostRecord, listed: ListedInstances): HostEntry {

@@ -57,7 +57,7 @@ export function decide(
   const decisions = active.map((id) => decideOne(state, live, id, nowMs, core));
   const instants = [
     ...decisions.map((decision) => decision.wakeAtMs),
-    ...soundsOf(state, live, nowMs),
+    ...soundsOf(state, live, nowMs, active.length > 0),
   ].filter((atMs) => atMs !== null);
   return {
     events: [...started, ...decisions.flatMap((decision) => decision.events)],
@@ -65,11 +65,15 @@ export function decide(
   };
 }
 
-/** When somebody falls silent, or is heard again by us, without saying so. */
-function soundsOf(state: LedgerState, live: LiveFleet, nowMs: number): readonly (number | null)[] {
+/** When we hear again without anybody saying so; and, which matters only to a rollout, when somebody falls silent. */
+function soundsOf(
+  state: LedgerState,
+  live: LiveFleet,
+  nowMs: number,
+  isMoving: boolean,
+): readonly (number | null)[] {
   const hosts = knownHosts(state);
   const { untilMs } = hearingOf(live, hosts, nowMs);
-  const isMoving = [...state.services.values()].some(({ activeRollout }) => activeRollout !== null);
   return isMoving ? [untilMs, ...hosts.map((hostId) => silentAtMs(live, hostId, nowMs))] : [untilMs];
 }
 

@@ -42,7 +42,7 @@ export function hostDocumentOf(
     hold: host.hold,
     liveness: liveness.kind,
     trouble: beat?.trouble ?? null,
-    since: liveness.kind === "alive" ? null : clock.wallAt(liveness.sinceMs),
+    since: liveness.kind === "alive" ? null : clock.wallAt(liveness.heardMs),
     lastSeen: beat?.lastSeenAt ?? null,
     load: beat?.load ?? null,
     agentVersion: host.facts?.agentVersion ?? null,

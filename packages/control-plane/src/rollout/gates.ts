@@ -3,14 +3,7 @@ import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import { silenceDeadlineMs } from "./limits.ts";
 import type { Cause } from "./record.ts";
-import {
-  countedEdges,
-  type HostView,
-  isSetAside,
-  type LivenessView,
-  type Snapshot,
-  whyNoEdge,
-} from "./snapshot.ts";
+import { countedEdges, type HostView, isSetAside, type Snapshot, whyNoEdge } from "./snapshot.ts";
 import type { Survey } from "./survey.ts";
 
 /** A gate that stands between two batches. Past `pauseAtMs` the rollout pauses with `cause`: no gate waits for ever. */
@@ -76,7 +69,7 @@ function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
   );
   const first = silent[0];
   if (!first) return null;
-  const sinceMs = sinceOf(first.liveness, rollout.resumedAtMs);
+  const sinceMs = Math.max(first.liveness.heardMs, rollout.resumedAtMs);
   const troubles = silent.flatMap(({ hostId, trouble }) => (trouble ? [`; ${hostId} says: ${trouble}`] : []));
   const message = `${names(silent)} silent: no more hosts are taken out. Check siding-agent there${troubles.join("")}`;
   return {
@@ -103,8 +96,7 @@ function edgesGate({ rollout, snapshot }: Survey): ClosedGate | null {
   }
   const silent = edges.find((edge) => edge.liveness.kind !== "alive" || edge.confirmed === 0);
   if (!silent) return null;
-  const sinceMs =
-    silent.liveness.kind === "alive" ? rollout.createdAtMs : sinceOf(silent.liveness, rollout.resumedAtMs);
+  const sinceMs = silent.liveness.kind === "alive" ? rollout.createdAtMs : silent.liveness.heardMs;
   const atMs = Math.max(sinceMs, rollout.resumedAtMs) + defaults.edgeDeadlineMs;
   const what =
     silent.liveness.kind === "alive"
@@ -130,10 +122,6 @@ function bakeGate({ rollout, nowMs }: Survey): ClosedGate | null {
   if (last?.finishedAtMs !== null && nowMs >= untilMs) return null;
   const message = `batch ${rollout.batches.length} bakes in traffic for ${formatMs(rollout.bakeTimeMs)}; promote goes on at once`;
   return { reason: { code: "bake", message, untilMs }, pause: null };
-}
-
-function sinceOf(liveness: LivenessView, resumedAtMs: number): number {
-  return liveness.kind === "alive" ? resumedAtMs : Math.max(liveness.sinceMs, resumedAtMs);
 }
 
 function names(hosts: readonly HostView[]): string {

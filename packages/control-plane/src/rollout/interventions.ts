@@ -126,7 +126,7 @@ function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, positio
   const refusal = host?.trouble ?? host?.instance.command?.failure?.message;
   const heard =
     host?.liveness.kind === "silent"
-      ? `not heard from for ${formatMs(nowMs - host.liveness.sinceMs)}${host.trouble ? ` but for this: ${host.trouble}` : ""}`
+      ? `not heard from for ${formatMs(nowMs - host.liveness.heardMs)}${host.trouble ? ` but for this: ${host.trouble}` : ""}`
       : `no report of it came${refusal ? `, the agent says: ${refusal}` : ""}`;
   return {
     code: "host-silent",

@@ -40,16 +40,12 @@ export interface Snapshot {
 export type Blindness = "disconnected" | "crowd-silent";
 
 /** `unknown` until a beat has come since our own start; silence is not death. */
-export type LivenessView = Heard &
-  (
-    | { readonly kind: "unknown"; readonly sinceMs: number }
-    | { readonly kind: "alive" }
-    | { readonly kind: "silent"; readonly sinceMs: number }
-  );
-
-interface Heard {
-  /** The newest beat, or our own connection. */
+export interface LivenessView {
+  readonly kind: "unknown" | "alive" | "silent";
+  /** The newest beat, or our own connection: silent or unknown since then. */
   readonly heardMs: number;
+  /** Silent after this, if nothing more is heard. */
+  readonly lostMs: number;
   /** Silent until then, it is silent by itself: whoever was cut off together with it would be known as silent too. */
   readonly givenUpMs: number;
 }
