@@ -7,7 +7,7 @@ import { firstContent } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import { type LedgerState, type ReleaseRecord, releaseKey } from "../ledger/state.ts";
 import { portConflict } from "./port-conflict.ts";
-import type { Refusal } from "./refusal.ts";
+import { type Refusal, unknownService } from "./refusal.ts";
 import { isListLost } from "./restate.ts";
 
 /**
@@ -122,10 +122,7 @@ export function releaseBefore(
   { version, digest }: WantedRelease,
 ): Result<boolean, Refusal> {
   if (!state.services.has(service)) {
-    return err({
-      code: "unknown-service",
-      message: `there is no service ${service}; declare it with PUT /v1/services/${service}`,
-    });
+    return err(unknownService(service));
   }
   const existing = state.releases.get(releaseKey(service, version));
   if (existing && existing.digest !== digest) {
