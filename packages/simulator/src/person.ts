@@ -1,6 +1,7 @@
 import type { EventBody } from "@siding/control-plane/ledger/event";
 import { releaseKey } from "@siding/control-plane/ledger/state";
-import type { AdmitContext, Refusal } from "@siding/control-plane/orchestrator/refusal";
+import type { Refusal } from "@siding/control-plane/orchestrator/refusal";
+import type { AdmitContext } from "@siding/control-plane/orchestrator/wish";
 import type { RolloutRecord } from "@siding/control-plane/rollout/record";
 import type { RolloutId, ServiceName } from "@siding/shared/ids";
 import type { Result } from "@siding/shared/result";

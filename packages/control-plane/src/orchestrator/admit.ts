@@ -10,8 +10,8 @@ import type { RolloutRecord } from "../rollout/record.ts";
 import { dueHook, edgeReloads, newRollout, type Settled } from "./new-rollout.ts";
 import { refusalsOf } from "./plan-refusals.ts";
 import { busyWith, endConverging, isGivingWay, queuedBehind, superseded } from "./queue.ts";
-import { type AdmitContext, type Refusal, unknownService } from "./refusal.ts";
-import { type Wish, wishOf } from "./wish.ts";
+import { type Refusal, unknownService } from "./refusal.ts";
+import { type AdmitContext, type Wish, wishOf } from "./wish.ts";
 
 /**
  * Takes a rollout, or refuses it before anything happens, with the arithmetic. Refused are unknown services and

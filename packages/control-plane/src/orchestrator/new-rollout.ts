@@ -4,8 +4,7 @@ import { baseOf, maxFailuresOf } from "../rollout/capacity.ts";
 import type { Plan } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord } from "../rollout/record.ts";
 import type { Snapshot } from "../rollout/snapshot.ts";
-import type { AdmitContext } from "./refusal.ts";
-import type { Wish } from "./wish.ts";
+import type { AdmitContext, Wish } from "./wish.ts";
 
 /** What is settled before there is a rollout: where it goes, and by which plan. */
 export interface Settled {

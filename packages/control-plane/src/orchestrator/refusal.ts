@@ -1,4 +1,4 @@
-import type { RolloutId, ServiceName } from "@siding/shared/ids";
+import type { ServiceName } from "@siding/shared/ids";
 import type { ProblemCode } from "@siding/shared/problem";
 
 /** Why a request of a person was not taken. `errors` names fields; the map to HTTP is http/problem.ts. */
@@ -6,15 +6,6 @@ export interface Refusal {
   readonly code: ProblemCode;
   readonly message: string;
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
-}
-
-/** Who asks for a rollout, when, and the ids that only the shell can make. `at` is RFC 3339, `nowMs` the ledger's clock. */
-export interface AdmitContext {
-  readonly by: string;
-  readonly at: string;
-  readonly nowMs: number;
-  readonly id: RolloutId;
-  readonly idempotencyKey: { readonly key: string; readonly requestDigest: `sha256:${string}` } | null;
 }
 
 export function unknownService(service: ServiceName): Refusal {

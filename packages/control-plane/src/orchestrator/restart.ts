@@ -12,7 +12,8 @@ import { oneByOne, restartPlan } from "../rollout/planning.ts";
 import { type HostView, hostIn, labelsText, type Snapshot } from "../rollout/snapshot.ts";
 import { admitPlan } from "./admit.ts";
 import { busyWith } from "./queue.ts";
-import { type AdmitContext, type Refusal, unknownService } from "./refusal.ts";
+import { type Refusal, unknownService } from "./refusal.ts";
+import type { AdmitContext } from "./wish.ts";
 
 /**
  * Restarts a service on some hosts, or on all that serve it: a rollout of each to what it runs, by the same steps and

@@ -1,4 +1,4 @@
-import type { HostId, Version } from "@siding/shared/ids";
+import type { HostId, RolloutId, Version } from "@siding/shared/ids";
 import type { RolloutBody } from "@siding/shared/rest";
 import { err, ok, type Result } from "@siding/shared/result";
 import { makeTarget, type Target } from "@siding/shared/target";
@@ -7,6 +7,15 @@ import { instanceSlotKey, type LedgerState, releaseKey, type ServiceRecord } fro
 import type { RolloutRecord } from "../rollout/record.ts";
 import { releaseOf } from "./declare.ts";
 import type { Refusal } from "./refusal.ts";
+
+/** Who asks for a rollout, when, and the ids that only the shell can make. `at` is RFC 3339, `nowMs` the ledger's clock. */
+export interface AdmitContext {
+  readonly by: string;
+  readonly at: string;
+  readonly nowMs: number;
+  readonly id: RolloutId;
+  readonly idempotencyKey: { readonly key: string; readonly requestDigest: `sha256:${string}` } | null;
+}
 
 export interface Wish {
   readonly to: Target;
