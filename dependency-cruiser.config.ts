@@ -104,7 +104,7 @@ const config = {
           `${CONTROL_PLANE}(rollout|fleet)/`,
           `${CONTROL_PLANE}ledger/(clock|event|state|fold[^/]*)\\.ts$`,
           `${CONTROL_PLANE}messaging/(intake|outbox)\\.ts$`,
-          `${CONTROL_PLANE}orchestrator/(admit|behind|control|decide|declare|edges|holds|refusal)\\.ts$`,
+          `${CONTROL_PLANE}orchestrator/(admit|behind|control|decide|declare|edges|holds|refusal|wish)\\.ts$`,
           `${AGENT}machine/`,
         ],
       },
