@@ -27,6 +27,7 @@ function waits({ moduleId }: TestSpecification): boolean {
 /** Of real nginx, NATS and services on two cores. */
 const realProcesses = {
   environment: "node",
+  globalSetup: "scripts/vitest-programs.ts",
   testTimeout: 120_000,
   hookTimeout: 120_000,
 } as const;

@@ -3,6 +3,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pinnedEnvironment, ROOT } from "./child.ts";
+import { buildPrograms, COMPILED } from "./package/programs.ts";
 import { installForBench } from "./setup/debian.mjs";
 import { SetupError } from "./setup/error.mjs";
 
@@ -21,4 +22,6 @@ await installForBench(name).catch((error: unknown) => {
   process.exit(error.exitCode);
 });
 process.env.PATH = pinnedEnvironment().PATH ?? "";
+process.env.SIDING_PROGRAMS = await buildPrograms();
+process.env.NODE_COMPILE_CACHE ??= COMPILED;
 await import(`../bench/${name}.ts`);

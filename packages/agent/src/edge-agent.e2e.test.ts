@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Member, UpstreamContent } from "@siding/shared/command";
 import type { HostId, TargetId, UpstreamName } from "@siding/shared/ids";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AGENT_PROGRAM } from "./testing/program.fixture.ts";
 import { AgentRig, until } from "./testing/rig.ts";
 
 let rig: AgentRig;
@@ -195,10 +196,9 @@ describe("an edge's agent without an nginx that it can use", () => {
   const words = /no nginx at '.*\/nginx' \(.*\); 1\.18\.0 or newer is needed\. Install it/;
 
   it("says what is missing, before it is started and in its reports, and serves once that is there", async () => {
-    const main = new URL("main.ts", import.meta.url).pathname;
     const checked = spawnSync(
       process.execPath,
-      [main, "--config", join(rig.folder, "agent.yaml"), "--check"],
+      [AGENT_PROGRAM, "--config", join(rig.folder, "agent.yaml"), "--check"],
       { encoding: "utf8" },
     );
     expect([checked.status, checked.stderr]).toEqual([1, expect.stringMatching(words)]);

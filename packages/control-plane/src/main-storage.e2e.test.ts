@@ -17,8 +17,8 @@ import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { makeLargeLedger } from "./ledger/large.fixture.ts";
+import { program } from "./program.fixture.ts";
 
-const program = new URL("./main.ts", import.meta.url).pathname;
 const patience = { timeout: 30_000, interval: 20 };
 const Endpoints = z.object({ http: z.string(), nats: z.string() });
 

@@ -12,8 +12,8 @@ import { stateDigest } from "@siding/shared/state-digest";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { identityOf } from "./data-dir/process-identity.ts";
+import { program } from "./program.fixture.ts";
 
-const program = new URL("./main.ts", import.meta.url).pathname;
 const patience = { timeout: 20_000, interval: 20 };
 const Endpoints = z.object({ http: z.string(), nats: z.string() });
 const token = (hostId: string) => `token-of-${hostId}-000000`;

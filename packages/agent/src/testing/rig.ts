@@ -32,6 +32,7 @@ import { subjects } from "@siding/shared/subjects";
 import { makeTarget, type Release, type Target, type TargetSpec } from "@siding/shared/target";
 import { create } from "tar";
 import type { z } from "zod";
+import { AGENT_PROGRAM } from "./program.fixture.ts";
 
 const service = "web" as ServiceName;
 const hostId = "h1" as HostId;
@@ -162,8 +163,7 @@ ${edge}`,
   }
 
   startAgent(): void {
-    const main = new URL("../main.ts", import.meta.url).pathname;
-    const agent = spawn(process.execPath, [main, "--config", join(this.folder, "agent.yaml")], {
+    const agent = spawn(process.execPath, [AGENT_PROGRAM, "--config", join(this.folder, "agent.yaml")], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     agent.stderr?.on("data", (chunk: Buffer) => {
@@ -197,10 +197,13 @@ ${edge}`,
   }
 
   async teardown(): Promise<number | null> {
-    const main = new URL("../main.ts", import.meta.url).pathname;
-    const child = spawn(process.execPath, [main, "--config", join(this.folder, "agent.yaml"), "--teardown"], {
-      stdio: "inherit",
-    });
+    const child = spawn(
+      process.execPath,
+      [AGENT_PROGRAM, "--config", join(this.folder, "agent.yaml"), "--teardown"],
+      {
+        stdio: "inherit",
+      },
+    );
     const [code] = (await once(child, "exit")) as [number | null];
     return code;
   }
