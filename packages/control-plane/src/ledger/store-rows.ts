@@ -127,11 +127,13 @@ export class RowWriter {
     this.#removals = eachTable(remove);
   }
 
-  /** Appends events and stores the records that they replaced or removed. To be called within one transaction. */
-  commit(state: LedgerState, events: readonly LedgerEvent[], touched: readonly Touched[]): void {
+  append(events: readonly LedgerEvent[]): void {
     for (const event of events) this.#event.run(rowOf(event));
-    const distinct = new Map(touched.map((record) => [`${record.table} ${record.key}`, record]));
-    for (const { table, key } of distinct.values()) this.record(state, table, key);
+  }
+
+  /** Stores the records that were replaced or removed by events; in the same transaction as these. */
+  store(state: LedgerState, touched: Iterable<Touched>): void {
+    for (const { table, key } of touched) this.record(state, table, key);
     this.head(state);
   }
 

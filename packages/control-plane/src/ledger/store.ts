@@ -8,11 +8,17 @@ import { type EventBody, firstSequence, isFoundOutAgain, type LedgerEvent } from
 import { fold } from "./fold.ts";
 import { LogSync } from "./log-sync.ts";
 import { migrate } from "./migrations.ts";
-import type { LedgerState } from "./state.ts";
+import type { LedgerState, Touched } from "./state.ts";
 import { type EventQuery, type LedgerDatabase, loadState, RowWriter, readEvents } from "./store-rows.ts";
 
 /** Somebody else with the file open (a backup, a person's sqlite3) holds a commit up at most this long. */
 const busyTimeoutMs = 1_000;
+
+/** What commits have appended, and the records that they replaced or removed. */
+interface Gathered {
+  readonly events: LedgerEvent[];
+  readonly touched: Map<string, Touched>;
+}
 
 type CommitListener = (events: readonly LedgerEvent[], durationMs: number) => void;
 
@@ -29,8 +35,8 @@ export class Ledger {
   readonly #listeners = new Set<CommitListener>();
   readonly #time: TimeSource;
   #state: LedgerState;
-  /** What is written and not yet durable, while {@link Ledger.together} is at work. */
-  #gathered: LedgerEvent[] | null = null;
+  /** What is not yet durable, while {@link Ledger.together} is at work. */
+  #gathered: Gathered | null = null;
 
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
@@ -62,9 +68,11 @@ export class Ledger {
     const elapsedMs = this.clock.nowMs();
     const events = bodies.map((body, index) => ({ sequence: first + index, at, elapsedMs, by, body }));
     this.#begin();
-    gathered.push(...events);
-    const touched = events.flatMap((event) => fold(this.#state, event));
-    this.#writer.commit(this.#state, events, touched);
+    gathered.events.push(...events);
+    for (const touched of events.flatMap((event) => fold(this.#state, event))) {
+      gathered.touched.set(`${touched.table} ${touched.key}`, touched);
+    }
+    this.#writer.append(events);
     return ok(events);
   }
 
@@ -75,15 +83,15 @@ export class Ledger {
    */
   together<T>(work: () => Result<T>): Result<T> {
     const { $client: client } = this.#database;
-    const gathered: LedgerEvent[] = [];
+    const gathered: Gathered = { events: [], touched: new Map() };
     this.#gathered = gathered;
     try {
       const done = work();
-      if (!done.ok) this.#undo(gathered);
+      if (!done.ok) this.#undo(gathered.events);
       if (client.inTransaction) this.#flush(gathered);
       return done;
     } catch (cause) {
-      this.#undo(gathered);
+      this.#undo(gathered.events);
       if (cause instanceof Database.SqliteError) return err(storageFailed(client.name, cause));
       throw cause;
     } finally {
@@ -95,7 +103,6 @@ export class Ledger {
   probe(): Result<void> {
     return this.together(() => {
       this.#begin();
-      this.#writer.head(this.#state);
       return ok(undefined);
     });
   }
@@ -105,8 +112,10 @@ export class Ledger {
     if (!client.inTransaction) client.exec("BEGIN IMMEDIATE");
   }
 
-  #flush(events: readonly LedgerEvent[]): void {
+  /** A round commits several times, and a record of a large fleet is large: each is stored once, as it is in the end. */
+  #flush({ events, touched }: Gathered): void {
     const startedMs = this.#time.monotonicMs();
+    this.#writer.store(this.#state, touched.values());
     this.#database.$client.exec("COMMIT");
     const needsNoSync = events.length > 0 && events.every(isFoundOutAgain);
     if (!needsNoSync) this.#log.sync();
