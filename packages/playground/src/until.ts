@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "@siding/shared/result";
 
-/** How often a condition is looked at: far below what anybody waits for, far above what looking costs. */
+/** Between two looks at a condition: far below what anybody waits for. */
 const POLL_MS = 10;
 
 /** What was awaited did not come. `cause` is the last error of looking, where looking failed. */
@@ -23,6 +23,7 @@ export async function until<T>(
   const startedMs = performance.now();
   let cause: unknown;
   for (;;) {
+    const lookedMs = performance.now();
     try {
       const value = await condition();
       if (value) return value;
@@ -31,7 +32,8 @@ export async function until<T>(
       cause = error;
     }
     if (performance.now() - startedMs > deadlineMs) break;
-    await pause(POLL_MS);
+    // On a busy machine a question to the control plane takes long: whoever waits shall not be what it is busy with.
+    await pause(Math.max(POLL_MS, performance.now() - lookedMs));
   }
   const why = cause === undefined ? "" : `: ${messageOf(cause)}`;
   throw new UntilError(`waited ${deadlineMs} ms for ${what}${why}`, { cause });

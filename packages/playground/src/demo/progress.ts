@@ -5,7 +5,7 @@ import type { RolloutDocument } from "@siding/shared/rest";
 import type { Api } from "../fleet/api.ts";
 
 /** Short beside a batch, long beside the time that an answer costs the control plane. */
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 
 /** More hosts in the same phase than this are counted instead of named. */
 const NAMED_HOSTS = 4;

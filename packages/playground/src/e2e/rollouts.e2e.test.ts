@@ -39,7 +39,7 @@ test("its events are numbered, end with it, and go on after any of them", async 
   expect(new Set(ids).size).toBe(ids.length);
   const middle = ids[Math.floor(ids.length / 2)] ?? 0;
   const rest: number[] = [];
-  for await (const event of followEvents(api, id, middle)) rest.push(event.id);
+  for await (const event of followEvents(api, id, { after: middle })) rest.push(event.id);
   expect(rest).toEqual(ids.filter((number) => number > middle));
 });
 

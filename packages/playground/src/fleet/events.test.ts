@@ -15,10 +15,8 @@ async function serve(status: number, text: string): Promise<{ api: Api; asked: s
   return { api: new Api(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, "secret"), asked };
 }
 
-async function collect(api: Api, after?: number): Promise<RolloutEvent[]> {
-  const events: RolloutEvent[] = [];
-  for await (const event of followEvents(api, "r1", after)) events.push(event);
-  return events;
+async function collect(api: Api, after = 0): Promise<RolloutEvent[]> {
+  return Array.fromAsync(followEvents(api, "r1", { after }));
 }
 
 test("gives each event with its number, type and data, and no comments", async () => {

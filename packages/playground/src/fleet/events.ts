@@ -9,12 +9,19 @@ export type RolloutEvent = { readonly id: number; readonly type: string; readonl
 /** A rollout may wait for minutes without an event. */
 const SILENCE_MS = 600_000;
 
+/** Where to begin, and what ends it early. */
+type Following = { readonly after?: number; readonly until?: AbortSignal };
+
 /** The events of a rollout as they come, after the one with the number `after`, until the server ends the stream. */
-export async function* followEvents(api: Api, rollout: string, after = 0): AsyncGenerator<RolloutEvent> {
+export async function* followEvents(
+  api: Api,
+  rollout: string,
+  { after = 0, until }: Following = {},
+): AsyncGenerator<RolloutEvent> {
   const headers: Record<string, string> = { authorization: `Bearer ${api.token}` };
   if (after > 0) headers["last-event-id"] = String(after);
   const url = `${api.url}/v1/rollouts/${rollout}/events`;
-  const stream = await openCall({ method: "GET", url, headers }, SILENCE_MS);
+  const stream = await openCall({ method: "GET", url, headers }, SILENCE_MS, until);
   if (stream.statusCode !== 200) throw new Error(`${url} answered ${stream.statusCode}`);
   let fields = new Map<string, string>();
   for await (const line of createInterface(stream)) {

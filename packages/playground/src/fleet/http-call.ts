@@ -27,14 +27,15 @@ export async function call(what: Call): Promise<Reply> {
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
 }
 
-/** Like {@link call}, for an answer that is read while it comes. */
-export function openCall({ method, url, headers, body }: Call, timeoutMs: number): Promise<IncomingMessage> {
+/** Like {@link call}, for an answer that is read while it comes, until `broken` says that nobody wants the rest. */
+export function openCall(
+  { method, url, headers, body }: Call,
+  timeoutMs: number,
+  broken?: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      url,
-      { method, headers: { ...headers }, agent: false, timeout: timeoutMs },
-      resolve,
-    );
+    const options = { method, headers: { ...headers }, agent: false, timeout: timeoutMs };
+    const outgoing = request(url, broken === undefined ? options : { ...options, signal: broken }, resolve);
     outgoing.on("error", reject);
     outgoing.on("timeout", () => outgoing.destroy(new Error(`${method} ${url}: silent for ${timeoutMs} ms`)));
     outgoing.end(body);
