@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { RolloutId } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
 import type { Context } from "hono";
-import type { LedgerEvent } from "../ledger/event.ts";
+import { type LedgerEvent, rolloutOf } from "../ledger/event.ts";
 import type { HttpEnv } from "./auth.ts";
 import type { Desk } from "./desk.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -71,7 +71,10 @@ function sourceOf(desk: Desk, rolloutId: RolloutId, after: number): MessageSourc
       return events.map(messageOf);
     },
     isOver: () => isOver(desk, rolloutId),
-    subscribe: (listener) => desk.ledger.onCommit(listener),
+    subscribe: (listener) =>
+      desk.ledger.onCommit((events) => {
+        if (events.some(({ body }) => rolloutOf(body) === rolloutId)) listener();
+      }),
   };
 }
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { writeDurably } from "../data-dir/durable-file.ts";
 import { Manifest, manifestKey } from "./backup.ts";
 import { copyDatabase, moveDatabase, moveDurably, withDatabase } from "./database-file.ts";
-import { type LedgerDatabase, loadState, readEvents } from "./store-rows.ts";
+import { EventReader, type LedgerDatabase, loadState } from "./store-rows.ts";
 
 /** What is restored, and where the ledger is kept whose place it takes. */
 export type Restored = Pick<Manifest, "at" | "events" | "artifacts"> & { readonly aside: string };
@@ -128,6 +128,6 @@ function takenAt(database: LedgerDatabase, events: number): Result<string> {
   if (row !== undefined) {
     return ok(Manifest.parse(JSON.parse(z.object({ body: z.string() }).parse(row).body)).at);
   }
-  const newest = readEvents(database, { after: events - 1, limit: 1 });
+  const newest = new EventReader(database).read({ after: events - 1, limit: 1 });
   return newest.ok ? ok(newest.value[0]?.at ?? "an unknown time") : newest;
 }

@@ -3,7 +3,7 @@ import { ok, type Result } from "@siding/shared/result";
 import { fold } from "./fold.ts";
 import { emptyState, type LedgerState, type TableName } from "./state.ts";
 import { openDatabase } from "./store.ts";
-import { type LedgerDatabase, RowWriter, readEvents, recordsOf } from "./store-rows.ts";
+import { EventReader, type LedgerDatabase, RowWriter, recordsOf } from "./store-rows.ts";
 import { recordTables, tableNames } from "./tables.ts";
 
 /** Events that are folded per read: bounds memory, however long the log is. */
@@ -37,10 +37,11 @@ export function rebuild(file: string): Result<RebuildReport> {
 
 /** The state that the whole log says. */
 function foldLog(database: LedgerDatabase): Result<{ readonly state: LedgerState; readonly events: number }> {
+  const reader = new EventReader(database);
   const state = emptyState();
   let events = 0;
   for (;;) {
-    const page = readEvents(database, { after: state.sequence, limit: pageSize });
+    const page = reader.read({ after: state.sequence, limit: pageSize });
     if (!page.ok) return page;
     for (const event of page.value) fold(state, event);
     events += page.value.length;

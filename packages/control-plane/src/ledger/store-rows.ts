@@ -1,7 +1,7 @@
 import { ControlPlaneId } from "@siding/shared/ids";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import type Database from "better-sqlite3";
-import { and, asc, eq, gt, max, sql } from "drizzle-orm";
+import { and, asc, eq, gt, max, type SQL, sql } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { z } from "zod";
 import { RolloutRecord } from "../rollout/record.ts";
@@ -176,23 +176,34 @@ export interface EventQuery {
   readonly rolloutId?: string;
 }
 
-/** A page of the log in its order. Errors: `ledger-damaged`, naming the event. */
-export function readEvents(database: LedgerDatabase, query: EventQuery): Result<readonly LedgerEvent[]> {
-  const later = gt(eventsTable.sequence, query.after);
-  const rows = database
-    .select()
-    .from(eventsTable)
-    .where(query.rolloutId === undefined ? later : and(eq(eventsTable.rolloutId, query.rolloutId), later))
-    .orderBy(asc(eventsTable.sequence))
-    .limit(query.limit)
-    .all();
-  const events: LedgerEvent[] = [];
-  for (const { sequence, at, elapsedMs, by, body } of rows) {
-    const parsed = parseBody(EventBody, `event ${sequence}`, body);
-    if (!parsed.ok) return parsed;
-    events.push({ sequence, at, elapsedMs, by, body: parsed.value });
+/** The statements that read the log, prepared once: whoever watches a rollout reads after each of its commits. */
+export class EventReader {
+  readonly #all: ReturnType<typeof pageOf>;
+  readonly #ofRollout: ReturnType<typeof pageOf>;
+
+  constructor(database: LedgerDatabase) {
+    const later = gt(eventsTable.sequence, sql.placeholder("after"));
+    this.#all = pageOf(database, later);
+    this.#ofRollout = pageOf(database, and(eq(eventsTable.rolloutId, sql.placeholder("rolloutId")), later));
   }
-  return ok(events);
+
+  /** A page of the log in its order. Errors: `ledger-damaged`, naming the event. */
+  read({ after, limit, rolloutId }: EventQuery): Result<readonly LedgerEvent[]> {
+    const page = { after, limit };
+    const rows = rolloutId === undefined ? this.#all.all(page) : this.#ofRollout.all({ ...page, rolloutId });
+    const events: LedgerEvent[] = [];
+    for (const { sequence, at, elapsedMs, by, body } of rows) {
+      const parsed = parseBody(EventBody, `event ${sequence}`, body);
+      if (!parsed.ok) return parsed;
+      events.push({ sequence, at, elapsedMs, by, body: parsed.value });
+    }
+    return ok(events);
+  }
+}
+
+function pageOf(database: LedgerDatabase, which: SQL | undefined) {
+  const page = database.select().from(eventsTable).where(which).orderBy(asc(eventsTable.sequence));
+  return page.limit(sql.placeholder("limit")).prepare();
 }
 
 function parseBody<S extends z.ZodType>(schema: S, what: string, text: string): Result<z.output<S>> {

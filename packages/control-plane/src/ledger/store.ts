@@ -9,7 +9,7 @@ import { fold } from "./fold.ts";
 import { LogSync } from "./log-sync.ts";
 import { migrate } from "./migrations.ts";
 import type { LedgerState, Touched } from "./state.ts";
-import { type EventQuery, type LedgerDatabase, loadState, RowWriter, readEvents } from "./store-rows.ts";
+import { type EventQuery, EventReader, type LedgerDatabase, loadState, RowWriter } from "./store-rows.ts";
 
 /** Somebody else with the file open (a backup, a person's sqlite3) holds a commit up at most this long. */
 const busyTimeoutMs = 1_000;
@@ -31,6 +31,7 @@ export class Ledger {
   readonly clock: LedgerClock;
   readonly #database: LedgerDatabase;
   readonly #writer: RowWriter;
+  readonly #reader: EventReader;
   readonly #log: LogSync;
   readonly #listeners = new Set<CommitListener>();
   readonly #time: TimeSource;
@@ -41,6 +42,7 @@ export class Ledger {
   constructor(database: LedgerDatabase, state: LedgerState, time: TimeSource) {
     this.#database = database;
     this.#writer = new RowWriter(database);
+    this.#reader = new EventReader(database);
     this.#log = new LogSync(database.$client);
     this.#time = time;
     this.#state = state;
@@ -132,7 +134,7 @@ export class Ledger {
   }
 
   events(query: EventQuery): Result<readonly LedgerEvent[]> {
-    return readEvents(this.#database, query);
+    return this.#reader.read(query);
   }
 
   /** Tells of each commit after it is durable. Returns what ends it. */
