@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { hostsSection, load } from "./view-hosts.js";
-import { activeRollout, recentRollouts } from "./view-rollout.js";
+import { recentRollouts } from "./view-recent.js";
+import { activeRollout } from "./view-rollout.js";
 import { ago, counted, goalsOf, resumeFleet, title } from "./words.js";
 
 /** @import { EdgeDocument, HostDocument, RolloutDocument, ServiceDocument } from "@siding/shared/rest" */

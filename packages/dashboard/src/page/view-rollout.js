@@ -1,7 +1,9 @@
 import { h } from "./dom.js";
+import { batches } from "./view-batches.js";
 import {
   counted,
   duration,
+  floorSecond,
   reasons,
   standing,
   statusTone,
@@ -14,8 +16,6 @@ import {
 
 /** @import { HostDocument, RolloutDocument } from "@siding/shared/rest" */
 
-/** Up to so many hosts of a rollout get a chip with their name; more become cells. */
-const namedHosts = 40;
 /** Failures that are told at length; of a hundred alike the first few say it all. */
 const toldFailures = 5;
 
@@ -51,7 +51,7 @@ export function activeRollout(rollout, nowMs) {
 }
 
 /** @param {string} status */
-function statusPill(status) {
+export function statusPill(status) {
   return h("span", { class: `pill tone-${statusTone(status)}` }, status);
 }
 
@@ -95,7 +95,7 @@ function story({ story, waiting, cause }, nowMs) {
 }
 
 /** @param {string} text */
-function capital(text) {
+export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -121,7 +121,7 @@ function progressBar({ hosts }) {
 }
 
 /** @param {RolloutDocument} rollout */
-function buttons(rollout) {
+export function buttons(rollout) {
   const offered = verbsFor(rollout);
   if (offered.length === 0) return null;
   return h(
@@ -135,116 +135,6 @@ function buttons(rollout) {
       ),
     ),
   );
-}
-
-/** @typedef {{ readonly hosts: readonly string[], readonly state: string }} ShownBatch */
-
-/** A rollout of more batches than this shows those in hand and what is next, and the others in a line. */
-const shownBatches = 8;
-const shownLargeBatches = 2;
-
-/**
- * @param {RolloutDocument} rollout
- * @param {number} nowMs
- */
-function batches(rollout, nowMs) {
-  const started = rollout.batches.map(({ hosts, wallMs }) => ({ hosts, state: batchTime(wallMs) }));
-  const taken = new Set(started.flatMap(({ hosts }) => hosts));
-  const planned = rollout.plan.batches
-    .map((hosts) => hosts.filter((id) => !taken.has(id)))
-    .filter((hosts) => hosts.length > 0)
-    .map((hosts) => ({ hosts, state: "to come" }));
-  const all = [...started, ...planned];
-  const inHand = all.findIndex(({ state }) => state === "in hand");
-  const isLarge = all.some(({ hosts }) => hosts.length > namedHosts);
-  const shown = isLarge ? shownLargeBatches : shownBatches;
-  const from = Math.max(0, Math.min(inHand < 0 ? started.length : inHand, all.length - shown));
-  const to = from + shown;
-  return h(
-    "ol",
-    { class: "batches", "aria-label": "Batches" },
-    from > 0 && otherBatches("done", all.slice(0, from), "done"),
-    all.slice(from, to).map((batch, index) => batchItem(rollout, batch, from + index, nowMs)),
-    all.length > to && otherBatches("later", all.slice(to), "to come"),
-  );
-}
-
-/**
- * @param {string} key
- * @param {readonly ShownBatch[]} batches
- * @param {string} what
- */
-function otherBatches(key, batches, what) {
-  const hosts = batches.reduce((total, batch) => total + batch.hosts.length, 0);
-  const text = `${counted(batches.length, "batch", "batches")} with ${counted(hosts, "host")} ${what}`;
-  return h("li", { "data-key": key, class: "other-batches hint" }, text);
-}
-
-/**
- * @param {RolloutDocument} rollout
- * @param {ShownBatch} batch
- * @param {number} index
- * @param {number} nowMs
- */
-function batchItem(rollout, { hosts, state }, index, nowMs) {
-  const kind = hosts.length > namedHosts ? "cells" : "chips";
-  return h(
-    "li",
-    { "data-key": `batch-${index}`, "data-batch": index },
-    h("p", { class: "batch-title" }, h("b", {}, `Batch ${index + 1}`), h("span", { class: "hint" }, state)),
-    h(
-      "ul",
-      { class: kind },
-      hosts.map((id) =>
-        hostChip(
-          rollout.hosts.find(({ hostId }) => hostId === id),
-          id,
-          nowMs,
-        ),
-      ),
-    ),
-  );
-}
-
-/** @param {number | null} wallMs */
-function batchTime(wallMs) {
-  return wallMs === null ? "in hand" : `took ${duration(wallMs)}`;
-}
-
-/**
- * @param {RolloutDocument["hosts"][number] | undefined} host
- * @param {string} hostId
- * @param {number} nowMs
- */
-function hostChip(host, hostId, nowMs) {
-  const phase = host?.phase ?? "pending";
-  const inHand =
-    host && ["leaving", "draining", "updating", "verifying", "joining", "staging"].includes(phase);
-  return h(
-    "li",
-    { "data-key": hostId },
-    h(
-      "button",
-      {
-        type: "button",
-        class: `chip tone-${toneOf(phase)}`,
-        "data-host": hostId,
-        "data-phase": phase,
-        title: `${hostId}: ${phase}`,
-      },
-      h("span", { class: "chip-name" }, hostId),
-      h(
-        "span",
-        { class: "chip-phase" },
-        inHand ? `${phase} ${duration(floorSecond(nowMs - Date.parse(host.since)))}` : phase,
-      ),
-    ),
-  );
-}
-
-/** @param {number} ms */
-function floorSecond(ms) {
-  return Math.max(1_000, Math.floor(ms / 1_000) * 1_000);
 }
 
 /** @param {RolloutDocument} rollout */
@@ -290,72 +180,6 @@ export function facts({ id, strategy, plan, reloads, failures, maxFailures }) {
     { class: "facts" },
     rows.map(([name, value]) => h("div", { "data-key": name }, h("dt", {}, name), h("dd", {}, value))),
   );
-}
-
-/**
- * Rollouts that have ended, each with its explanation; what there is to know besides on demand.
- *
- * @param {readonly RolloutDocument[]} rollouts
- * @param {number} nowMs
- */
-export function recentRollouts(rollouts, nowMs) {
-  const newest = new Set(rollouts.map(({ service }) => service));
-  return h(
-    "section",
-    { class: "card", "data-key": "recent", "aria-labelledby": "recent-title" },
-    h("h2", { id: "recent-title" }, "Recent rollouts"),
-    rollouts.length === 0
-      ? h("p", { class: "hint" }, "None has ended yet.")
-      : h(
-          "ul",
-          { class: "recent" },
-          // Only the newest of a service can be turned back by one press: what came later would be undone as well.
-          rollouts.map((rollout) => recent(rollout, nowMs, newest.delete(rollout.service))),
-        ),
-  );
-}
-
-/**
- * @param {RolloutDocument} rollout
- * @param {number} nowMs
- * @param {boolean} isNewest
- */
-function recent(rollout, nowMs, isNewest) {
-  const { id, status, createdAt, finishedAt, explanation, hosts, story } = rollout;
-  const tookMs = finishedAt ? Date.parse(finishedAt) - Date.parse(createdAt) : 0;
-  return h(
-    "li",
-    { "data-key": id, "data-rollout": id, "data-status": status },
-    h(
-      "details",
-      {},
-      h(
-        "summary",
-        {},
-        statusPill(status),
-        h("b", {}, title(rollout)),
-        h(
-          "span",
-          { class: "hint" },
-          `${counted(hosts.length, "host")} in ${duration(tookMs)}, ${when(finishedAt, nowMs)}`,
-        ),
-      ),
-      h("p", {}, capital(story.doing) || explanation),
-      failures(rollout),
-      facts(rollout),
-      isNewest && buttons(rollout),
-    ),
-  );
-}
-
-/**
- * @param {string | undefined} at
- * @param {number} nowMs
- */
-function when(at, nowMs) {
-  if (!at) return "";
-  const ageMs = nowMs - Date.parse(at);
-  return ageMs < 60_000 ? "just now" : `${duration(Math.floor(ageMs / 60_000) * 60_000)} ago`;
 }
 
 /**

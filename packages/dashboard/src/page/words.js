@@ -13,6 +13,15 @@ export function duration(ms) {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3_600)} h`;
 }
 
+/**
+ * For what is going on at present: nobody reads milliseconds that run.
+ *
+ * @param {number} ms
+ */
+export function floorSecond(ms) {
+  return Math.max(1_000, Math.floor(ms / 1_000) * 1_000);
+}
+
 /** Beats come every ten seconds: to count their age by the second would be unrest without news. */
 const freshMs = 20_000;
 
