@@ -11,10 +11,7 @@ const PROGRAMS = {
   "inventory.main": "packages/agent/src/adapters/system/inventory.main.ts",
 };
 
-/**
- * CommonJS inside an ES module still asks for Node's own modules by `require`. The names must be none that the minifier
- * makes up.
- */
+/** CommonJS inside an ES module still asks for Node's own modules by `require`. */
 const REQUIRE =
   "import{createRequire as makeBundleRequire}from'node:module';const require=makeBundleRequire(import.meta.url);";
 
@@ -38,9 +35,11 @@ export async function bundle(folder: string): Promise<void> {
     platform: "node",
     format: "esm",
     target: "node24",
-    minify: true,
-    // Names of functions and classes are in error messages and stacks.
-    keepNames: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Names of functions and classes are in error messages and stacks, so they stay: to shorten them in the source and
+    // give them back at run time (keepNames) is a property of its own for each of ten thousand functions.
+    minifyIdentifiers: false,
     legalComments: "none",
     external: Object.keys(carriedPackages()),
     banner: { js: REQUIRE },

@@ -5,7 +5,7 @@ import { Role } from "@siding/shared/report";
 import { err, type Failure, failure, messageOf, ok, type Result } from "@siding/shared/result";
 import { Duration } from "@siding/shared/units";
 import { parse as parseYaml } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 
 const AbsolutePath = z.string().regex(/^\/\P{Cc}*$/u, "an absolute path");
 

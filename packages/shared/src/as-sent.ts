@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Judges a value by a schema and leaves it as it came: fields of a newer sender stay in it, at any depth, and what an

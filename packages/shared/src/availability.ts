@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The mark that tells "a word of ours that this release does not know how to do yet" from "no such word". */
 const notAvailableYet = "not-available-yet";

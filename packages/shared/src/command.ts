@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { asSent } from "./as-sent.ts";
 import { EdgeCheck } from "./health.ts";
 import { HookName } from "./hooks.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defaults } from "./defaults.ts";
 import { HostId } from "./ids.ts";
 import { CommandLine, EnvName, PlainText, UserName } from "./plain-text.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Names and ids (design section 3). Each is an allowlist; what does not match is refused, never cleaned.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { err, type Failure, failure, messageOf, ok, type Result } from "./result.ts";
 
 /** The version of the messages on NATS. Unknown newer fields pass; another version is refused by its number. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Where a host is within a rollout (design section 6). */
 export const HostPhase = z.enum([

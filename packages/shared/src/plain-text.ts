@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Text that reaches a process or a config file: control characters are refused, not cleaned. */
 export const PlainText = z

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Codes of refused requests. The text beside each says what it is for; the map to HTTP is the control plane's. */
 export const ProblemCode = z.enum([

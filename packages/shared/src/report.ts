@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Member } from "./command.ts";
 import { HookName } from "./hooks.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notYet } from "./availability.ts";
 import { HookName } from "./hooks.ts";
 import { Address, Digest, HostId, Labels, RolloutId, ServiceName, Slot, TargetId, Version } from "./ids.ts";

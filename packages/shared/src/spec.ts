@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notYet } from "./availability.ts";
 import { defaults } from "./defaults.ts";
 import { HealthInput } from "./health.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { HealthSpec } from "./health.ts";
 import { HooksSpec } from "./hooks.ts";
 import { Digest, Port, type Slot, TargetId, Version } from "./ids.ts";

@@ -31,7 +31,7 @@ import {
 import { subjects } from "@siding/shared/subjects";
 import { makeTarget, type Release, type Target, type TargetSpec } from "@siding/shared/target";
 import { create } from "tar";
-import type { z } from "zod";
+import type * as z from "zod";
 import { AGENT_PROGRAM } from "./program.fixture.ts";
 
 const service = "web" as ServiceName;

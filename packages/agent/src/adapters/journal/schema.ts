@@ -13,7 +13,7 @@ import {
 } from "@siding/shared/ids";
 import { StepFailure, Timings } from "@siding/shared/report";
 import { Release, Target } from "@siding/shared/target";
-import { z } from "zod";
+import * as z from "zod";
 import { type Journal, journalVersion } from "../../machine/journal.ts";
 
 const startId = z.int().min(0);

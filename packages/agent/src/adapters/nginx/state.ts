@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UpstreamContent } from "@siding/shared/command";
 import { Digest, Revision, UpstreamName } from "@siding/shared/ids";
 import { err, failure, messageOf, ok } from "@siding/shared/result";
-import { z } from "zod";
+import * as z from "zod";
 import type { EdgeResult, ServedUpstream } from "../../ports/edge.ts";
 import { SlotFile } from "../system/slot-file.ts";
 import { FileNotWritten } from "./durable-file.ts";

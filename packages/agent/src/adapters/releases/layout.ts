@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Digest, ServiceName, type Slot, Version } from "@siding/shared/ids";
 import type { Release } from "@siding/shared/target";
-import { z } from "zod";
+import * as z from "zod";
 
 /** `/opt/siding/<service>/releases/<version>-<digest12>/`, and a link for each slot beside `releases`. */
 export class ReleaseLayout {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ServiceName, Slot, TargetId } from "@siding/shared/ids";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What was started last in a slot. In /run: it goes with the processes that it is about. */
 const Note = z.object({

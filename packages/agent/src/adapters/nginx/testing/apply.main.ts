@@ -1,5 +1,5 @@
 import { UpstreamContent } from "@siding/shared/command";
-import { z } from "zod";
+import * as z from "zod";
 import { NginxEdge, type NginxEdgeConfig } from "../edge.ts";
 
 /**
