@@ -28,6 +28,7 @@ import { bootClock, readBootId } from "./adapters/system/boot-clock.ts";
 import { takeInventory } from "./adapters/system/inventory.ts";
 import { procLoad } from "./adapters/system/load.ts";
 import { takeLock } from "./adapters/system/lock-file.ts";
+import { SpareMemory } from "./adapters/system/spare-memory.ts";
 import { SystemdDriver } from "./adapters/systemd/systemd-driver.ts";
 import { UnitLauncher } from "./adapters/systemd/unit-launcher.ts";
 import { readRequest, usage } from "./arguments.ts";
@@ -113,6 +114,8 @@ async function run(rooms: Rooms): Promise<void> {
   if (complaints.length > 0) log.warn("drafts-not-cleared", { why: complaints.join("; ") });
   const bootId = readBootId();
   const checks = checksOf(rooms);
+  const spare = new SpareMemory();
+  spare.used();
   // Link and agent know each other: the link speaks for the agent, and the agent hears by the link.
   let agent: Agent | null = null;
   const link = new NatsLink(
@@ -133,7 +136,7 @@ async function run(rooms: Rooms): Promise<void> {
   agent = new Agent(
     {
       clock: bootClock,
-      journal: store,
+      journal: spare.after(store),
       voice: link,
       sampleLoad: procLoad(),
       releases: new ReleaseStore(config.releasesDir, { url: config.controlPlane.url, token }),
