@@ -91,6 +91,55 @@ describe("health by a command", () => {
   });
 });
 
+describe("the pace", () => {
+  const byHttp = targetOf("v1", { health: { http: "/healthz", ...times } });
+  const bad: ProbeAnswer = { kind: "status", status: 500 };
+  /** How often the own process is asked in so long. */
+  const askedIn = (world: World, forMs: number) => {
+    const before = world.count("probe");
+    world.run(forMs);
+    return world.count("probe") - before;
+  };
+
+  it("is calmer once who serves has answered well for a while", () => {
+    const world = awake();
+    world.deploy(byHttp, 1);
+    expect(askedIn(world, 5_000)).toBeGreaterThanOrEqual(9);
+    world.run(10_000);
+    expect(askedIn(world, 60_000)).toBe(12);
+  });
+
+  it("is the full one again from the first bad answer on, so that three of them are soon together", () => {
+    const world = awake();
+    world.deploy(byHttp, 1);
+    world.run(20_000);
+    world.answers.probe = ({ op, owner }) => ({ kind: "probed", op, owner, answer: bad });
+    world.run(6_100);
+    expect(world.said()).toMatchObject({ health: "bad" });
+  });
+
+  it("is the full one for who was well and is asked whether it may come back", () => {
+    const world = awake();
+    world.deploy(byHttp, 1);
+    world.run(20_000);
+    world.tell(10, { kind: "drain", target: byHttp, edges: [] });
+    world.run(1_000);
+    world.tell(11, { kind: "verify", target: byHttp, holdMs: 0, attempt: 1 });
+    world.run(600);
+    expect(world.said()).toMatchObject({ command: { kind: "verify", status: "done" } });
+  });
+
+  it("stays the full one where a command judges, since nobody else sees that", () => {
+    const world = awake();
+    ending(world, () => exit(0));
+    world.deploy(byCommand, 1);
+    world.run(20_000);
+    const runs = world.count("run-check");
+    world.run(10_000);
+    expect(world.count("run-check") - runs).toBeGreaterThanOrEqual(19);
+  });
+});
+
 it("an edge asks what it is told to ask of each target", () => {
   const world = awake();
   const content = { ...contentOf(["h2"]), checks: { [byTcp.id]: { tcp: true as const, ...times } } };

@@ -5,13 +5,20 @@ import { describeAnswer, outputOf } from "./answer.ts";
 import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
 import type { ProcessRef } from "./journal.ts";
-import { type Moment, type Move, nextOp, refOf, still } from "./move.ts";
+import { commandInHand, type Moment, type Move, nextOp, refOf, still } from "./move.ts";
 import { countAnswer, freshProbing, isAsked, isDue } from "./probing.ts";
-import type { Instance } from "./state.ts";
+import type { Instance, Probing } from "./state.ts";
 import { stepFailure } from "./step-failure.ts";
 
 /** A serving process is called bad after this many bad answers in a row: one slow answer is no news. */
 const fallAnswers = 3;
+
+/**
+ * Who serves and has answered well so often in a row is asked at a calmer pace, until the first bad answer. Decision
+ * 0054: edges ask every second, and from where it matters.
+ */
+const calmAfterAnswers = 20;
+const calmIntervalMs = 5_000;
 
 /** The agent's own check of the wanted process: it goes on for as long as that runs and does not drain. */
 export function checkHealth(instance: Instance, { nowMs, agent }: Moment): Move {
@@ -45,11 +52,23 @@ function question(
 export function healthAnswered(instance: Instance, op: string, answer: ProbeAnswer, nowMs: number): Instance {
   const spec: HealthSpec | undefined = checkedNow(instance)?.target.spec.health;
   if (spec === undefined || !isAsked(instance.probing, op)) return instance;
-  const probing = countAnswer(instance.probing, answer, spec, nowMs);
+  const probing = calmed(instance, countAnswer(instance.probing, answer, spec, nowMs), spec, nowMs);
   const starting = !probing.everGood && nowMs - probing.sinceMs < spec.graceMs;
   const fallen = probing.badRun >= fallAnswers && !starting;
   const health = probing.goodRun >= spec.rise ? "good" : fallen ? "bad" : instance.health;
   return { ...instance, probing, health };
+}
+
+/** What a command sees is seen by nobody else, so its pace stays. */
+function calmed(instance: Instance, probing: Probing, spec: HealthSpec, nowMs: number): Probing {
+  const isCalm = probing.goodRun >= calmAfterAnswers && isSettled(instance) && !("command" in spec);
+  if (!isCalm) return probing;
+  return { ...probing, next: { kind: "due", atMs: nowMs + Math.max(calmIntervalMs, spec.intervalMs) } };
+}
+
+/** It was let back into traffic, and nothing is being done with it. */
+function isSettled(instance: Instance): boolean {
+  return instance.journal.wanted?.proven === true && commandInHand(instance) === null;
 }
 
 /** Forgets every answer: of another process, or of before a drain or a verify. */
