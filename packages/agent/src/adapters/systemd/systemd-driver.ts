@@ -21,6 +21,7 @@ import { accountOf } from "../process/account.ts";
 import { basePath, readEnvFile, serviceEnvironment } from "../process/environment.ts";
 import { type Policy, refusalOf } from "../process/policy.ts";
 import { isAlive, parseRef, refOfPid } from "../process/proc.ts";
+import { watchCgroup } from "./cgroup-events.ts";
 import { exitOf } from "./ending.ts";
 import { flawOf, restartFlaw } from "./judgement.ts";
 import { type Note, Notes } from "./notes.ts";
@@ -47,8 +48,13 @@ export interface SystemdDriverConfig {
   readonly runDir: string;
 }
 
-/** Ends are looked for this often, in /proc: systemd would have to be asked by a program. */
+/**
+ * Ends are looked for this often, in /proc: systemd would have to be asked by a program. Ten times a second costs 0.3 % of
+ * a core, so that is for units of whose ends the kernel does not tell …
+ */
 const lookForExitsEveryMs = 100;
+/** … and of the others it tells only when the last process has ended, which may be later than the main one's end. */
+const lookForUntoldEveryMs = 1_000;
 /** A unit says when it has started (Type=notify) within its own TimeoutStartSec, 90 s unless set. */
 const startDeadlineMs = 110_000;
 /** Above the grace: what runs after the stop, SIGKILL, and a kernel that is slow about it. */
@@ -65,6 +71,8 @@ interface Running {
   readonly which: FoundProcess;
   readonly unit: string;
   readonly invocation: string;
+  /** Stops the watch over its control group; null where it can't be watched. */
+  readonly unwatch: (() => void) | null;
 }
 
 /**
@@ -80,7 +88,7 @@ export class SystemdDriver implements Driver {
   constructor(config: SystemdDriverConfig) {
     this.#config = config;
     this.#notes = new Notes(config.runDir);
-    setInterval(() => this.#lookForExits(), lookForExitsEveryMs).unref();
+    this.#lookLater();
   }
 
   watchExits(callback: (exited: Exited) => void): void {
@@ -111,7 +119,7 @@ export class SystemdDriver implements Driver {
       if (process === null) continue;
       const { service, slot, targetId, startId, unit } = note;
       const which = { service, slot, targetId, startId, process };
-      this.#running.set(process, { which, unit, invocation: state.invocation });
+      this.#note(which, unit, state);
       found.push(which);
     }
     return [...found, ...this.#strangers(known, found)];
@@ -170,8 +178,10 @@ export class SystemdDriver implements Driver {
     // It is spoken for by this call; its end is no news.
     this.#running.delete(process);
     const ended = await endUnit(running.unit, graceMs);
-    if (ended.ok) this.#notes.forget(running.which);
-    else this.#running.set(process, running);
+    if (ended.ok) {
+      running.unwatch?.();
+      this.#notes.forget(running.which);
+    } else this.#running.set(process, running);
     return ended;
   }
 
@@ -253,8 +263,13 @@ export class SystemdDriver implements Driver {
     // It may have ended already: then the next look at it says so.
     const process = refOfPid(state.mainPid) ?? `${state.mainPid}:gone`;
     const which = { service, slot, startId, targetId, process };
-    this.#running.set(process, { which, unit, invocation: state.invocation });
+    this.#note(which, unit, state);
     return process;
+  }
+
+  #note(which: FoundProcess, unit: string, { mainPid, invocation }: UnitState): void {
+    const unwatch = watchCgroup(mainPid, () => this.#lookForExits());
+    this.#running.set(which.process, { which, unit, invocation, unwatch });
   }
 
   async #startFailure(unit: string, state: UnitState, complaint: string): Promise<StepFailure> {
@@ -268,11 +283,21 @@ export class SystemdDriver implements Driver {
     return { code: "start-failed", message, ...(output === "" ? {} : { output }) };
   }
 
+  #lookLater(): void {
+    const isTold = [...this.#running.values()].every(({ unwatch }) => unwatch !== null);
+    const look = () => {
+      this.#lookForExits();
+      this.#lookLater();
+    };
+    setTimeout(look, isTold ? lookForUntoldEveryMs : lookForExitsEveryMs).unref();
+  }
+
   #lookForExits(): void {
     for (const [process, running] of this.#running) {
       const name = parseRef(process);
       if (name !== null && isAlive(name)) continue;
       this.#running.delete(process);
+      running.unwatch?.();
       void this.#exited(running);
     }
   }
