@@ -123,7 +123,9 @@ export class Operator {
     const active = [...state.services.values()].flatMap(({ activeRollout }) =>
       activeRollout ? (state.rollouts.get(activeRollout) ?? []) : [],
     );
-    const isInHand = active.some(({ hosts }) => hosts[hostId]?.course.kind === "going");
+    const isInHand = active.some(({ hosts }) =>
+      hosts.some((progress) => progress.hostId === hostId && progress.course.kind === "going"),
+    );
     if (!host?.hold || isListed || isBusy || isInHand) return false;
     const box = this.#boxes.get(hostId);
     this.#trace(() => `operator switches ${hostId} off${forGood ? " for good" : ""}`);

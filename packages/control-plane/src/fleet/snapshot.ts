@@ -11,6 +11,7 @@ import {
   type LedgerState,
   type ServiceRecord,
 } from "../ledger/state.ts";
+import { isNamedIn } from "../rollout/by-host.ts";
 import type {
   AgentView,
   CommandView,
@@ -85,9 +86,9 @@ export function matches(host: HostRecord, role: "host" | "edge", match: Labels):
 
 /** Matched hosts, and those of a rollout that is under way: matches count from the next one. */
 export function hostsOf(state: LedgerState, { spec, activeRollout }: ServiceRecord): readonly HostRecord[] {
-  const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? {};
+  const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? [];
   return hostsInOrder(state).filter(
-    (host) => planned[host.hostId] !== undefined || matches(host, "host", spec.hosts.match),
+    (host) => isNamedIn(planned, host.hostId) || matches(host, "host", spec.hosts.match),
   );
 }
 

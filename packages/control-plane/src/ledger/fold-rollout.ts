@@ -1,5 +1,6 @@
 import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
+import { entryOf, isNamedIn, withEntries } from "../rollout/by-host.ts";
 import type { PlannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutHook, RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
@@ -21,14 +22,13 @@ function change(
 function changeHosts(
   rollout: RolloutRecord,
   hostIds: readonly HostId[],
-  edit: (progress: HostProgress, hostId: HostId) => HostProgress,
+  edit: (progress: HostProgress) => HostProgress,
 ): RolloutRecord {
-  const hosts = { ...rollout.hosts };
-  for (const hostId of hostIds) {
-    const progress = hosts[hostId];
-    if (progress) hosts[hostId] = edit(progress, hostId);
-  }
-  return { ...rollout, hosts };
+  const edited = hostIds.flatMap((hostId) => {
+    const progress = entryOf(rollout.hosts, hostId);
+    return progress ? [edit(progress)] : [];
+  });
+  return { ...rollout, hosts: withEntries(rollout.hosts, edited) };
 }
 
 export function foldRolloutCreated(
@@ -69,19 +69,21 @@ export function foldRolloutPlanned(
   body: ActionOf<"rollout-planned">,
 ): readonly Touched[] {
   return change(state, body.rolloutId, (rollout) => {
-    const fresh = body.plan.hosts.map((host) => host.hostId).filter((hostId) => !body.keep.includes(hostId));
-    const hosts = { ...rollout.hosts };
-    for (const planned of body.plan.hosts.filter((host) => fresh.includes(host.hostId))) {
-      const known = hosts[planned.hostId] ?? untouched(event, planned);
-      hosts[planned.hostId] = { ...known, course: { kind: "planned" } };
-    }
+    const kept = new Set(body.keep);
+    const known = rollout.hosts.map((progress): HostProgress => {
+      const isFresh = isNamedIn(body.plan.hosts, progress.hostId) && !kept.has(progress.hostId);
+      return isFresh ? { ...progress, course: { kind: "planned" } } : progress;
+    });
+    const others = body.plan.hosts.filter(({ hostId }) => !isNamedIn(known, hostId) && !kept.has(hostId));
+    const hosts = [...known, ...others.map((planned) => untouched(event, planned))];
     return { ...rollout, plan: body.plan, hosts, resumedAtMs: event.elapsedMs };
   });
 }
 
 /** A host that matched only after the rollout was created. */
-function untouched(event: LedgerEvent, { from }: PlannedHost): HostProgress {
+function untouched(event: LedgerEvent, { hostId, from }: PlannedHost): HostProgress {
   return {
+    hostId,
     from,
     course: { kind: "planned" },
     phase: "pending",
@@ -139,7 +141,7 @@ export function foldHostFailed(
 ): readonly Touched[] {
   return change(state, body.rolloutId, (rollout) => {
     const { back, failure } = body;
-    const planned = rollout.plan.hosts.find((host) => host.hostId === body.hostId);
+    const planned = entryOf(rollout.plan.hosts, body.hostId);
     const counted = body.counts && !rollout.failed.includes(body.hostId);
     const edited = changeHosts(rollout, [body.hostId], (progress) => {
       const on = progress.course.kind === "planned" ? (planned?.from?.id ?? null) : null;

@@ -1,4 +1,5 @@
 import type { InstanceReport, UpstreamReport } from "@siding/shared/report";
+import { entryOf, withEntries } from "../rollout/by-host.ts";
 import type { RolloutRecord, StartedBatch } from "../rollout/record.ts";
 import type { OutsideEvent } from "./event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState, type Touched } from "./state.ts";
@@ -31,7 +32,7 @@ function activeRollout(state: LedgerState, service: InstanceReport["service"]): 
 
 function noteInstance(state: LedgerState, body: HostReported, report: InstanceReport): boolean {
   const rollout = activeRollout(state, report.service);
-  const progress = rollout?.hosts[body.hostId];
+  const progress = rollout && entryOf(rollout.hosts, body.hostId);
   const key = instanceSlotKey(report.service, report.slot);
   const command = state.hosts.get(body.hostId)?.instances[key]?.command;
   const mine = command?.rolloutId === rollout?.id && command?.commandId === report.command?.commandId;
@@ -39,7 +40,7 @@ function noteInstance(state: LedgerState, body: HostReported, report: InstanceRe
   const timings = { ...progress.timings, ...report.command.timings };
   state.rollouts.set(rollout.id, {
     ...rollout,
-    hosts: { ...rollout.hosts, [body.hostId]: { ...progress, timings } },
+    hosts: withEntries(rollout.hosts, [{ ...progress, timings }]),
   });
   return true;
 }

@@ -126,7 +126,10 @@ describe("a queued rollout", () => {
     stage.settle();
     expect(stage.rollout("r2").status).toBe("succeeded");
     expect(stage.rollout("r3").status).toBe("succeeded");
-    expect(stage.rollout("r3").hosts).toMatchObject({ h1: { from: { release: { version: "v2" } } } });
+    expect(stage.rollout("r3").hosts[0]).toMatchObject({
+      hostId: "h1",
+      from: { release: { version: "v2" } },
+    });
     expect(stage.state.services.get(stage.service)).toMatchObject({
       activeRollout: null,
       queuedRollout: null,
@@ -188,11 +191,11 @@ describe("rolling a finished rollout back", () => {
     stage.admit({ version: "v2" });
     stage.settle();
     const second = stage.rollout();
-    expect(Object.keys(second.hosts)).toEqual(["h2", "h3", "h4"]);
+    expect(second.hosts.map(({ hostId }) => hostId)).toEqual(["h2", "h3", "h4"]);
     const back = stage.rollBack(second);
     expect(back.ok).toBe(true);
     expect(stage.rollout().to.release.version).toBe("v1");
-    expect(Object.keys(stage.rollout().hosts)).toEqual(["h2", "h3", "h4"]);
+    expect(stage.rollout().hosts.map(({ hostId }) => hostId)).toEqual(["h2", "h3", "h4"]);
     stage.settle();
     expect(stage.rollout().status).toBe("succeeded");
     expect(stage.rollBack(second)).toMatchObject({ ok: false, error: { code: "nothing-to-do" } });

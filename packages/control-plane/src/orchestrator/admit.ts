@@ -5,6 +5,7 @@ import type { LiveFleet } from "../fleet/live.ts";
 import { hostsOf, servingSlot, snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import { type HostRecord, instanceSlotKey, type LedgerState, type ServiceRecord } from "../ledger/state.ts";
+import { entryOf } from "../rollout/by-host.ts";
 import { forwardPlan } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import { dueHook, edgeReloads, newRollout, type Settled } from "./new-rollout.ts";
@@ -47,7 +48,7 @@ export function admitRollback(
     return err({ code: "nothing-to-do", message });
   }
   const changed = hostsOf(state, record).filter((host) => isChangedBy(finished, host));
-  const from = changed.flatMap(({ hostId }) => finished.hosts[hostId]?.from ?? []);
+  const from = changed.flatMap(({ hostId }) => entryOf(finished.hosts, hostId)?.from ?? []);
   const [to] = from;
   if (!to) {
     const message = `no host serves ${finished.to.release.version} by rollout ${finished.id} and came from an earlier target: there is nothing to go back to`;
@@ -68,7 +69,7 @@ export function admitRollback(
 
 /** Moved by that rollout, and not moved since. */
 function isChangedBy(finished: RolloutRecord, host: HostRecord): boolean {
-  const progress = finished.hosts[host.hostId];
+  const progress = entryOf(finished.hosts, host.hostId);
   const instance = host.instances[instanceSlotKey(finished.service, servingSlot)];
   return progress !== undefined && progress.from !== null && instance?.target?.id === finished.to.id;
 }

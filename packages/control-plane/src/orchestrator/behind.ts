@@ -87,7 +87,7 @@ function isListed({ services, upstreams }: LedgerState, service: ServiceName, ho
 function targetOf({ rollouts, releases, services }: LedgerState, id: TargetId): Target | undefined {
   const moved = [...rollouts.values()].flatMap(({ to, hosts }) => [
     to,
-    ...Object.values(hosts).flatMap(({ from }) => from ?? []),
+    ...hosts.flatMap(({ from }) => from ?? []),
   ]);
   const present = [...releases.values()].flatMap((release) => {
     const record = services.get(release.service);

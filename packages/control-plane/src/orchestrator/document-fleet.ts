@@ -4,6 +4,7 @@ import { hearingOf, livenessOf } from "../fleet/live.ts";
 import { edgesOf, edgeTrouble, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type Behind, emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
+import { entryOf } from "../rollout/by-host.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
 
 export type ListedInstances = ReadonlySet<InstanceKey>;
@@ -71,7 +72,7 @@ function instanceState({ state }: View, hostId: HostId, instance: InstanceRecord
   const activeRollout = state.services.get(instance.service)?.activeRollout;
   const rollout = activeRollout ? state.rollouts.get(activeRollout) : undefined;
   const resting = listed ? "serving" : presentTarget(instance) === null ? "stopped" : "out";
-  return rollout?.hosts[hostId]?.phase ?? resting;
+  return (rollout && entryOf(rollout.hosts, hostId)?.phase) ?? resting;
 }
 
 function presentTarget({ report, target }: InstanceRecord): TargetId | null {

@@ -19,7 +19,8 @@ const target = (version: string, digit: string) =>
 const [v1, v2] = [target("v1", "1"), target("v2", "2")];
 
 const at = "2026-11-20T12:00:00.000Z";
-const host = (batch: number | null, timings: Record<string, number>, course: object) => ({
+const host = (hostId: string, batch: number | null, timings: Record<string, number>, course: object) => ({
+  hostId,
   course,
   from: v1,
   phase: "serving",
@@ -64,11 +65,11 @@ const rollout = RolloutRecord.parse({
   acceptedFailures: 0,
   failed: ["h3"],
   promotedBatches: 0,
-  hosts: {
-    h1: host(0, { drainMs: 20, stopMs: 10, startMs: 100, verifyMs: 40 }, { kind: "planned" }),
-    h2: host(0, { drainMs: 30, stopMs: 5, startMs: 90, verifyMs: 60 }, { kind: "planned" }),
-    h3: host(1, { drainMs: 7 }, { kind: "settled", on: null, failure: trouble, atMs: 1 }),
-  },
+  hosts: [
+    host("h1", 0, { drainMs: 20, stopMs: 10, startMs: 100, verifyMs: 40 }, { kind: "planned" }),
+    host("h2", 0, { drainMs: 30, stopMs: 5, startMs: 90, verifyMs: 60 }, { kind: "planned" }),
+    host("h3", 1, { drainMs: 7 }, { kind: "settled", on: null, failure: trouble, atMs: 1 }),
+  ],
   batches: [
     {
       ...{ hosts: ["h1", "h2"], planned: 2, startedAtMs: 1_000, finishedAtMs: 1_400 },

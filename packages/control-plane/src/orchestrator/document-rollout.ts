@@ -1,11 +1,11 @@
 import { HostHookName } from "@siding/shared/hooks";
-import type { HostId } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import type { BatchTimes, RolloutDocument } from "@siding/shared/rest";
 import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 import { type Amount, formatAmount } from "@siding/shared/units";
 import { reloadsSince } from "../ledger/fold-rollout.ts";
+import { entryOf } from "../rollout/by-host.ts";
 import { explain, storyOf } from "../rollout/explain.ts";
 import { plannedHost } from "../rollout/plan.ts";
 import type { HostProgress, RolloutRecord, StartedBatch } from "../rollout/record.ts";
@@ -14,8 +14,7 @@ import type { View } from "./document-view.ts";
 /** A rollout as REST reads it. */
 export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocument {
   const { plan } = rollout;
-  const hostIds = Object.keys(rollout.hosts) as HostId[];
-  const from = new Map(Object.values(rollout.hosts).flatMap(({ from }) => (from ? [[from.id, from]] : [])));
+  const from = new Map(rollout.hosts.flatMap(({ from }) => (from ? [[from.id, from]] : [])));
   return {
     id: rollout.id,
     service: rollout.service,
@@ -32,7 +31,7 @@ export function rolloutDocument(view: View, rollout: RolloutRecord): RolloutDocu
       base: plan.base,
     },
     ...hookDocument(rollout),
-    hosts: hostIds.map((hostId) => rolloutHost(rollout, hostId)),
+    hosts: rollout.hosts.map((progress) => rolloutHost(rollout, progress)),
     batches: rollout.batches.map((batch, index) => batchTimes(rollout, batch, index)),
     waiting: rollout.waiting.map((reason) => waitingDocument(view, reason)),
     explanation: explain(rollout, view.nowMs),
@@ -77,10 +76,9 @@ function amountDocument(amount: Amount): number | string {
   return amount.kind === "count" ? amount.count : formatAmount(amount);
 }
 
-function rolloutHost(rollout: RolloutRecord, hostId: HostId): RolloutDocument["hosts"][number] {
+function rolloutHost(rollout: RolloutRecord, progress: HostProgress): RolloutDocument["hosts"][number] {
+  const { hostId, course } = progress;
   const planned = plannedHost(rollout.plan, hostId);
-  const progress = rollout.hosts[hostId] as HostProgress;
-  const { course } = progress;
   const failure = course.kind === "planned" ? null : course.failure;
   return {
     hostId,
@@ -114,7 +112,7 @@ function waitingDocument(
  */
 function batchTimes(rollout: RolloutRecord, batch: StartedBatch, index: number): BatchTimes {
   const longest = (part: string) =>
-    Math.max(0, ...batch.hosts.map((hostId) => rollout.hosts[hostId]?.timings[part] ?? 0));
+    Math.max(0, ...batch.hosts.map((hostId) => entryOf(rollout.hosts, hostId)?.timings[part] ?? 0));
   const parts = {
     turnoverMs: sum(Object.values(batch.turnoverMs)),
     drainMs: longest("drainMs"),

@@ -61,7 +61,7 @@ export function newRollout(
 
 /** Every host of the plan before its first step. */
 export function progressOf(plan: Plan, at: string, nowMs: number): RolloutRecord["hosts"] {
-  const progress: Omit<HostProgress, "from"> = {
+  const progress: Omit<HostProgress, "hostId" | "from"> = {
     course: { kind: "planned" },
     phase: "pending",
     phaseSinceMs: nowMs,
@@ -69,7 +69,7 @@ export function progressOf(plan: Plan, at: string, nowMs: number): RolloutRecord
     batch: null,
     timings: {},
   };
-  return Object.fromEntries(plan.hosts.map((host) => [host.hostId, { ...progress, from: host.from }]));
+  return plan.hosts.map(({ hostId, from }) => ({ ...progress, hostId, from }));
 }
 
 export function dueHook({ spec }: Target): RolloutRecord["beforeRollout"] {

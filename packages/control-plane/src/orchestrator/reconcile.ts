@@ -168,7 +168,7 @@ function attemptOf(
   host: HostView,
 ): { readonly tries: number; readonly atMs: number } | null {
   const mine = [...state.rollouts.values()]
-    .filter((rollout) => rollout.service === service.spec.name && rollout.hosts[host.hostId] !== undefined)
+    .filter((rollout) => rollout.service === service.spec.name && isNamedIn(rollout.hosts, host.hostId))
     .toReversed();
   const failures = mine.findIndex((rollout) => !leftOut(rollout, host) && !cameToNothing(rollout));
   const tries = failures === -1 ? mine.length : failures;
@@ -176,7 +176,7 @@ function attemptOf(
   if (tries === 0 || !newest) return { tries, atMs: 0 };
   const isListed = isNamedIn(upstream.content.members, host.hostId);
   if (newest.origin === "person") return isListed ? { tries: 0, atMs: 0 } : null;
-  const sinceMs = newest.hosts[host.hostId]?.phaseSinceMs ?? 0;
+  const sinceMs = entryOf(newest.hosts, host.hostId)?.phaseSinceMs ?? 0;
   return { tries, atMs: sinceMs + Math.min(firstRetryMs * 2 ** (tries - 1), longestRetryMs) };
 }
 
@@ -187,7 +187,7 @@ function cameToNothing({ origin, status, cause }: RolloutRecord): boolean {
 }
 
 function leftOut({ hosts, failed, status }: RolloutRecord, { hostId }: HostView): boolean {
-  const course = hosts[hostId]?.course;
+  const course = entryOf(hosts, hostId)?.course;
   return isFinished(status) && failed.includes(hostId) && course?.kind === "settled" && course.on === null;
 }
 

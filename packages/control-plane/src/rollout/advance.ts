@@ -1,12 +1,12 @@
 import { isFinished } from "@siding/shared/phases";
 import type { Target } from "@siding/shared/target";
 import type { Action, Decision } from "./action.ts";
+import { entryOf } from "./by-host.ts";
 import { nextCommands } from "./commands.ts";
 import { completionOf } from "./completion.ts";
 import { type ClosedGate, restoredGate } from "./gates.ts";
 import { deadlineOfGates, interventionsOf } from "./interventions.ts";
 import { type Membership, membershipOf } from "./membership.ts";
-import { phaseChanges } from "./phase.ts";
 import type { RolloutRecord } from "./record.ts";
 import { hookEnd } from "./rollout-hook.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -44,8 +44,8 @@ function waitingFor(survey: Survey, gate: ClosedGate): Decision {
 }
 
 /** A host serves for the first time: from the next decision on it counts, and the minimum may be another. */
-function baseGrows({ hosts }: Survey): boolean {
-  return hosts.some(({ position, host }) => position.kind === "serving" && host?.instance.target === null);
+function baseGrows({ awake }: Survey): boolean {
+  return awake.some(({ position, host }) => position.kind === "serving" && host?.instance.target === null);
 }
 
 /** What must be on record before anything else is decided. */
@@ -74,7 +74,7 @@ function decisionOf(survey: Survey, steps: readonly Action[], membership: Member
 /** Hosts that every counted edge serves on their goal are settled, and those that have nowhere to go. */
 function settlements(survey: Survey): readonly Action[] {
   const { rollout } = survey;
-  return survey.hosts.flatMap((host): Action[] => {
+  return survey.awake.flatMap((host): Action[] => {
     const { hostId, slot } = host.planned;
     const on = settledOn(survey, host);
     return on === undefined ? [] : [{ type: "host-settled", rolloutId: rollout.id, hostId, slot, on }];
@@ -91,11 +91,23 @@ function settledOn(survey: Survey, host: HostSurvey): Target | null | undefined 
   return isOvertaken ? listedTarget(survey, host) : undefined;
 }
 
+/** Phases are put on record when they change: history for people, timings for the benchmark. */
+function phaseChanges({ rollout, awake }: Survey): readonly Action[] {
+  const changed = awake.filter(({ isPhaseKnown }) => !isPhaseKnown);
+  return changed.map(({ hostId, phase }) => ({
+    type: "phase-changed",
+    rolloutId: rollout.id,
+    hostId,
+    phase,
+  }));
+}
+
 /** A batch is finished when all its hosts are settled. */
 function finishedBatches({ rollout }: Survey): readonly Action[] {
   return rollout.batches.flatMap((batch, index): Action[] => {
-    const done = batch.hosts.every((hostId) => rollout.hosts[hostId]?.course.kind !== "going");
-    if (batch.finishedAtMs !== null || !done) return [];
+    if (batch.finishedAtMs !== null) return [];
+    const isOpen = batch.hosts.some((hostId) => entryOf(rollout.hosts, hostId)?.course.kind === "going");
+    if (isOpen) return [];
     return [{ type: "batch-finished", rolloutId: rollout.id, batch: index }];
   });
 }

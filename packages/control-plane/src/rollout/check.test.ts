@@ -2,6 +2,7 @@ import { RolloutId } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
 import { type Scene, scene } from "../scene/scene.ts";
 import type { Action } from "./action.ts";
+import { entryOf } from "./by-host.ts";
 import { check } from "./check.ts";
 
 /** A rollout of which h1 is out, drained and about to be updated. */
@@ -10,7 +11,7 @@ function underway(): Scene {
   stage.admit({ version: "v2" });
   for (let round = 0; round < 50; round += 1) {
     stage.decide();
-    if (stage.rollout().hosts["h1" as never]?.phase === "updating") return stage;
+    if (entryOf(stage.rollout().hosts, "h1")?.phase === "updating") return stage;
     stage.answer();
   }
   throw new Error("h1 was never updated");

@@ -1,7 +1,7 @@
 import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import type { Action, ActionOf } from "./action.ts";
-import { entryOf, isNamedIn } from "./by-host.ts";
+import { entriesOf, entryOf, isNamedIn } from "./by-host.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { EdgeView, HostView, Snapshot } from "./snapshot.ts";
 
@@ -147,9 +147,8 @@ function leastServing(snapshot: Snapshot, everServed: number): number {
 function checkVerified(snapshot: Snapshot, action: ActionOf<"upstream-revised">): readonly Violation[] {
   const before = snapshot.upstream.content.members;
   return action.content.members.flatMap((member): readonly Violation[] => {
-    const known = before.some(
-      (old) =>
-        old.hostId === member.hostId && old.targetId === member.targetId && old.address === member.address,
+    const known = entriesOf(before, member.hostId).some(
+      (old) => old.targetId === member.targetId && old.address === member.address,
     );
     if (known || neverLeft(snapshot, member)) return [];
     const host = entryOf(snapshot.hosts, member.hostId);
@@ -343,7 +342,7 @@ function isUnseen(snapshot: Snapshot, { hostId, instance: { command } }: HostVie
 }
 
 function isForgotten(rollout: RolloutRecord, host: HostView): boolean {
-  const progress = rollout.hosts[host.hostId];
+  const progress = entryOf(rollout.hosts, host.hostId);
   if (!progress || progress.batch === null || host.liveness.kind !== "alive" || host.conflict) return false;
   // Whoever is out, and in nobody's hand, was so before this ledger was restored: it is caught up with.
   if (progress.course.kind !== "going") return false;
@@ -359,8 +358,9 @@ function checkRolledBack(
   action: ActionOf<"rollout-finished">,
 ): readonly Violation[] {
   if (action.status !== "rolled-back") return [];
-  const touched = Object.entries(rollout.hosts).filter(([, progress]) => progress.batch !== null);
-  return touched.flatMap(([hostId, progress]): readonly Violation[] => {
+  const touched = rollout.hosts.filter((progress) => progress.batch !== null);
+  return touched.flatMap((progress): readonly Violation[] => {
+    const { hostId } = progress;
     const member = entryOf(wanted, hostId);
     if (member && (member.targetId !== rollout.to.id || progress.from?.id === rollout.to.id)) return [];
     // What came from nowhere and is in no list is back there.

@@ -14,7 +14,7 @@ import type { HostSurvey, Survey } from "./survey.ts";
 export function nextCommands(survey: Survey): readonly ActionOf<"command-issued">[] {
   if (survey.snapshot.blind) return [];
   const edgesAnswer = countedEdges(survey.snapshot).every((edge) => !isYetToAnswer(edge));
-  return survey.hosts.flatMap((host) => {
+  return survey.awake.flatMap((host) => {
     if (!host.host || host.host.conflict || isYetToAnswer(host.host)) return [];
     const body = bodyFor(survey, host);
     return body && (edgesAnswer || body.kind === "stage") ? [commandOf(survey, host, body)] : [];

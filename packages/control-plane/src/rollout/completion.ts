@@ -2,24 +2,24 @@ import type { Action } from "./action.ts";
 import { entryOf } from "./by-host.ts";
 import type { Cause, RolloutRecord } from "./record.ts";
 import { isHookRunning } from "./rollout-hook.ts";
-import { going, type Survey, stillPlanned } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 /** Ends the rollout where nothing is left to do. A paused one rests and ends only by a person's word. */
 export function completionOf(survey: Survey): readonly Action[] {
   const { rollout } = survey;
   const { intent, plan } = rollout;
-  if (going(survey).length > 0) return [];
+  if (survey.going.length > 0) return [];
   if (isHookRunning(rollout)) return [];
   switch (intent) {
     case "forward":
     case "pause":
-      return plan.kind === "forward" && stillPlanned(survey).length === 0 ? [forwardEnd(survey)] : [];
+      return plan.kind === "forward" && survey.groups.planned.length === 0 ? [forwardEnd(survey)] : [];
     case "abort":
       return plan.kind === "return" ? [finish(rollout, "aborted", rollout.cause)] : [];
     case "stop":
       return plan.kind === "return" ? [finish(rollout, "failed", rollout.cause)] : [];
     case "rollback":
-      return plan.kind === "rollback" && stillPlanned(survey).length === 0 ? [rollbackEnd(survey)] : [];
+      return plan.kind === "rollback" && survey.groups.planned.length === 0 ? [rollbackEnd(survey)] : [];
   }
 }
 
@@ -33,7 +33,7 @@ function finish(rollout: RolloutRecord, status: EndStatus, cause: Cause | null):
 function forwardEnd(survey: Survey): Action {
   const { rollout } = survey;
   const moved = rollout.plan.hosts.filter(({ hostId }) => {
-    const course = rollout.hosts[hostId]?.course;
+    const course = entryOf(rollout.hosts, hostId)?.course;
     return course?.kind === "settled" && course.on === rollout.to.id;
   });
   if (moved.length > 0 || rollout.failed.length === 0) return finish(rollout, "succeeded", rollout.cause);
@@ -44,7 +44,7 @@ function forwardEnd(survey: Survey): Action {
 /** After a rollback every reachable changed instance is where it came from; else it failed, and names the rest. */
 export function rollbackEnd({ rollout, snapshot }: Survey): Action {
   const { members } = snapshot.upstream.content;
-  const lost = Object.entries(rollout.hosts).flatMap(([hostId, { course, batch, from }]) => {
+  const lost = rollout.hosts.flatMap(({ hostId, course, batch, from }) => {
     const planned = entryOf(rollout.plan.hosts, hostId);
     if (planned && course.kind === "settled") return course.on === planned.from?.id ? [] : [hostId];
     // On the rollout's target; or, by a restored ledger, on a later one, or out.

@@ -1,5 +1,6 @@
 import { isFinished } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
+import { entryOf } from "./by-host.ts";
 import type { RolloutRecord } from "./record.ts";
 
 /** What a rollout is doing, why it waits and what happens next: a text for each, empty where there is nothing to say. */
@@ -44,24 +45,23 @@ function headline(rollout: RolloutRecord): string {
 const namedHosts = 5;
 
 function names(hosts: RolloutRecord["hosts"]): string {
-  const all = Object.keys(hosts);
+  const all = hosts.map(({ hostId }) => hostId);
   const more = all.length - namedHosts;
   return more > 0 ? `${all.slice(0, namedHosts).join(", ")} and ${more} more` : all.join(", ");
 }
 
 function movesOf({ to, hosts }: RolloutRecord): string {
-  const from = [...new Set(Object.values(hosts).flatMap((host) => host.from?.release.version ?? []))];
+  const from = [...new Set(hosts.flatMap((host) => host.from?.release.version ?? []))];
   return `${from.length > 0 ? `${from.join(", ")} -> ` : "first deployment of "}${to.release.version}`;
 }
 
 function progress({ hosts, plan, batches, to, purpose }: RolloutRecord): string {
-  if (purpose === "take-out") return `${Object.keys(hosts).join(", ")} leaves traffic.`;
-  const all = Object.values(hosts);
-  const done = all.filter(({ course }) => course.kind === "settled" && course.on === to.id).length;
+  if (purpose === "take-out") return `${hosts.map(({ hostId }) => hostId).join(", ")} leaves traffic.`;
+  const done = hosts.filter(({ course }) => course.kind === "settled" && course.on === to.id).length;
   const open = batches.findLast((batch) => batch.finishedAtMs === null);
   const absent =
     plan.absent.length > 0 ? ` ${plan.absent.join(", ")} can't be commanded and is left out.` : "";
-  const count = `${done} of ${all.length} hosts ${purpose === "restart" ? "are restarted" : "serve it"}`;
+  const count = `${done} of ${hosts.length} hosts ${purpose === "restart" ? "are restarted" : "serve it"}`;
   if (!open) return `${count}.${absent}`;
   const shrunk = open.hosts.length < open.planned ? ` (of ${open.planned}, shrunk to fit capacity)` : "";
   return `${count}; batch ${batches.length} is ${open.hosts.join(", ")}${shrunk}.${absent}`;
@@ -91,7 +91,7 @@ function sum(numbers: readonly number[]): number {
 function failures({ hosts, failed, maxFailures, cause }: RolloutRecord): string {
   if (failed.length === 0 || cause?.code === "too-many-failures") return "";
   const causes = failed.map((hostId) => {
-    const course = hosts[hostId]?.course;
+    const course = entryOf(hosts, hostId)?.course;
     const failure = course && course.kind !== "planned" ? course.failure : null;
     return failure ? `${hostId}: ${failure.message}` : hostId;
   });
@@ -103,7 +103,7 @@ function next(rollout: RolloutRecord): string {
   if (intent === "pause") return "";
   if (plan.kind === "rollback") return "what was changed goes back to where it came from.";
   if (plan.kind === "return") return "the batch in hand is given back, then it ends.";
-  const planned = plan.hosts.filter(({ hostId }) => hosts[hostId]?.course.kind === "planned");
+  const planned = plan.hosts.filter(({ hostId }) => entryOf(hosts, hostId)?.course.kind === "planned");
   if (rollout.purpose === "take-out") return "it ends when nothing is in flight there.";
   if (planned.length === 0) return "it ends when these serve.";
   const batches = plan.batches.filter((batch) =>

@@ -1,14 +1,14 @@
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
-import { isNamedIn } from "./by-host.ts";
+import { entryOf } from "./by-host.ts";
 import { rollbackEnd } from "./completion.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
 import { isOvertaken, planAnew, returnPlan, rollbackPlan } from "./planning.ts";
 import { type Cause, type Intent, isBudgetSpent } from "./record.ts";
 import { countedEdges, type EdgeView } from "./snapshot.ts";
-import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+import { type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapOverdue, swappedBack } from "./swap.ts";
 
 /** What changes the course of the whole rollout. At most one at a time; the next decision sees its effect. */
@@ -53,7 +53,7 @@ function budgetSpent(survey: Survey): readonly Action[] | null {
   const onTheWay = rollout.intent === "forward" || (rollout.intent === "pause" && onFailure !== "pause");
   if (!onTheWay || !isBudgetSpent(rollout)) return null;
   const last = failed.at(-1);
-  const course = last && rollout.hosts[last]?.course;
+  const course = last && entryOf(rollout.hosts, last)?.course;
   const why = course && course.kind !== "planned" && course.failure ? `, ${course.failure.message}` : "";
   const others = failed.length > 1 ? ` Failed before: ${failed.slice(0, -1).join(", ")}.` : "";
   const message = `host ${last ?? "?"}${why}. ${failed.length} failed, ${maxFailures} allowed.${others}`;
@@ -89,7 +89,7 @@ export function refusingEdge({ snapshot }: Survey): EdgeView | undefined {
  */
 function overdue(survey: Survey): readonly Action[] | null {
   const { rollout } = survey;
-  const late = survey.hosts.filter((host) => isOverdue(survey, host));
+  const late = survey.awake.filter((host) => isOverdue(survey, host));
   const first = late[0];
   if (!first) return null;
   if (rollout.intent === "forward") return setIntent(survey, "pause", overdueCause(survey, first));
@@ -160,12 +160,9 @@ function replanned(survey: Survey): readonly Action[] | null {
  */
 function replannedInTraffic(survey: Survey): readonly Action[] | null {
   const { rollout, snapshot } = survey;
-  const { members } = snapshot.upstream.content;
-  const isOut = ({ course, planned }: HostSurvey) =>
-    course.kind === "settled" && course.on !== null && !isNamedIn(members, planned.hostId);
-  const hand = going(survey);
+  const hand = survey.going;
   const out = hand.filter(({ position }) => position.kind !== "listed");
-  if (out.length === hand.length && !survey.hosts.some(isOut)) return null;
+  if (out.length === hand.length && survey.groups.adrift.length === 0) return null;
   const again = planAnew(snapshot, rollout, rollout.plan);
   const keep = rollout.plan.whole ? [] : out.map(({ planned }) => planned.hostId);
   return [{ type: "rollout-planned", rolloutId: rollout.id, plan: again, keep }];
@@ -173,7 +170,7 @@ function replannedInTraffic(survey: Survey): readonly Action[] | null {
 
 /** Who resumes goes on when the batch in hand is back: a new plan would forget those of it that have failed. */
 function isGivenBack(survey: Survey): boolean {
-  return going(survey).every(({ host }) => host?.liveness.kind === "silent");
+  return survey.going.every(({ host }) => host?.liveness.kind === "silent");
 }
 
 function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
@@ -186,7 +183,7 @@ function withKeep({ plan, keep }: ReturnType<typeof returnPlan>) {
  */
 function cannotFinish(survey: Survey): boolean {
   const { rollout } = survey;
-  const hand = going(survey);
+  const hand = survey.going;
   if (refusingEdge(survey)) return hand.length > 0;
   // Who is in hand by the ledger, and in traffic: a backup was restored. There is no batch to finish.
   if (hand.some((host) => host.position.kind === "listed")) return true;
@@ -208,7 +205,7 @@ export function deadlineOfGates(
   const overdue = waiting.length > 0 && nowMs >= progressDueMs(survey);
   if (rollout.intent === "rollback") {
     const short = waiting.some(({ code }) => hopeless.has(code));
-    return overdue && short && going(survey).length === 0 ? [rollbackEnd(survey)] : [];
+    return overdue && short && survey.going.length === 0 ? [rollbackEnd(survey)] : [];
   }
   if (rollout.intent !== "forward") return [];
   const closed = gates.find((gate) => gate.pause !== null && nowMs >= gate.pause.atMs);
@@ -228,7 +225,7 @@ const hopeless: ReadonlySet<WaitingReason["code"]> = new Set([
 export function progressDueMs({ rollout, snapshot }: Survey): number {
   const { beforeRollout: hook } = rollout;
   const ended = hook && "atMs" in hook ? [hook.atMs] : [];
-  const moves = [...Object.values(rollout.hosts).map((host) => host.phaseSinceMs), ...ended];
+  const moves = [...rollout.hosts.map((host) => host.phaseSinceMs), ...ended];
   const { createdAtMs, resumedAtMs } = rollout;
   return Math.max(createdAtMs, resumedAtMs, snapshot.hearingSinceMs, ...moves) + progressDeadlineMs;
 }

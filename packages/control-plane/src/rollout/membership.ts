@@ -5,14 +5,14 @@ import { type HostId, type TargetId, weightOf } from "@siding/shared/ids";
 import type { WaitingReason } from "@siding/shared/phases";
 import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
-import { isNamedIn } from "./by-host.ts";
+import { entriesOf, isNamedIn, replacedSince } from "./by-host.ts";
 import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
 import { type ClosedGate, closedGates } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
 import { holdsBatches, hookStart } from "./rollout-hook.ts";
 import { countedEdges, hostIn, isListKnown, possibleLists, type Snapshot } from "./snapshot.ts";
-import { going, type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
+import { type HostSurvey, isOverdue, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** Who leaves and who joins the upstream at this instant, and what keeps the next batch from leaving. */
 export interface Membership {
@@ -69,14 +69,14 @@ const nothingNext: Next = { started: [], planned: 0, leaving: [], hook: [], wait
 /** In-place keeps its first half detached until the second can leave in the same reload. */
 function holdsApart(survey: Survey, next: Next): boolean {
   const { plan, intent } = survey.rollout;
-  const swapsLater = plan.whole && plan.kind === "forward" && stillPlanned(survey).length > 0;
+  const swapsLater = plan.whole && plan.kind === "forward" && survey.groups.planned.length > 0;
   return swapsLater && next.started.length === 0 && (intent === "forward" || intent === "pause");
 }
 
 function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
   const { rollout } = survey;
   const planned = stillPlanned(survey);
-  const overdue = going(survey).some((host) => isOverdue(survey, host));
+  const overdue = survey.going.some((host) => isOverdue(survey, host));
   if (planned.length === 0 || overdue || !mayStart(survey)) return nothingNext;
   const behind = edgeBehind(survey);
   if (behind) return { ...nothingNext, waiting: behind };
@@ -105,7 +105,7 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
       possibleLists(snapshot, edge).some((list) => members.some(({ hostId }) => !isNamedIn(list, hostId))),
   );
   if (!behind) return null;
-  if (going(survey).some((host) => host.position.kind === "joining")) return [];
+  if (survey.going.some((host) => host.position.kind === "joining")) return [];
   const message = `waits for ${behind.hostId} to serve with everybody that is listed`;
   return [{ code: "edge-confirm", message, hostId: behind.hostId }];
 }
@@ -115,7 +115,7 @@ function mayStart(survey: Survey): boolean {
   const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";
-  const begun = plan.kind === "forward" && plan.whole && going(survey).length > 0;
+  const begun = plan.kind === "forward" && plan.whole && survey.going.length > 0;
   return intent === "pause" && begun && !isBudgetSpent(survey.rollout);
 }
 
@@ -177,13 +177,40 @@ function ejections(snapshot: Snapshot): string {
   return said.length === 0 ? "" : `; ${said.join(", ")}`;
 }
 
-function membersWith(survey: Survey, joins: readonly HostSurvey[], leaving: readonly HostId[]): Member[] {
+function membersWith(
+  survey: Survey,
+  joins: readonly HostSurvey[],
+  leaving: readonly HostId[],
+): readonly Member[] {
+  if (joins.length === 0 && leaving.length === 0) return standingMembers(survey.snapshot);
   const gone = new Set(leaving);
   const staying = survey.snapshot.upstream.content.members.filter((member) => !gone.has(member.hostId));
   const joined = joins.flatMap((host) => memberOf(host, host.goal) ?? []);
-  return [...staying, ...joined]
-    .map((member) => weighted(survey.snapshot, member))
-    .sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+  return inOrder([...staying, ...joined].map((member) => weighted(survey.snapshot, member)));
+}
+
+/** Lists by the list that they were made from, and the views by which they are right. */
+const standings = new WeakMap<readonly Member[], Pick<Snapshot, "hosts"> & { members: readonly Member[] }>();
+
+/**
+ * Where nobody joins or leaves, the list as it stands: the same object, as every decision asks for it. Only a label can
+ * make it another one.
+ */
+function standingMembers(snapshot: Snapshot): readonly Member[] {
+  const { hosts } = snapshot;
+  const listed = snapshot.upstream.content.members;
+  const known = standings.get(listed);
+  const replaced = known ? replacedSince(known.hosts, hosts) : null;
+  const isWeighted = (member: Member) => weighted(snapshot, member) === member;
+  const isStill = known && replaced?.every((hostId) => entriesOf(known.members, hostId).every(isWeighted));
+  const members = isStill ? known.members : inOrder(listed.map((member) => weighted(snapshot, member)));
+  const standing = hasSameContent(members, listed) ? listed : members;
+  standings.set(listed, { hosts, members: standing });
+  return standing;
+}
+
+function inOrder(members: readonly Member[]): readonly Member[] {
+  return members.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
 }
 
 /** As its host's label says now; 1 goes without saying. */
@@ -212,17 +239,21 @@ function contentWith(
   const watch = watched.flatMap((host) => watchOf(host) ?? []);
   return {
     ...snapshot.upstream.content,
-    members,
+    members: members as Member[],
     watch,
-    checks: checksOf(survey, [...members, ...watch]),
+    checks: checksOf(survey, members, watch),
     balance: snapshot.spec.edge.balance,
   };
 }
 
 /** How each target that is listed or watched is asked; what is known of one that stays is kept. */
-function checksOf(survey: Survey, instances: readonly Member[]): UpstreamContent["checks"] {
+function checksOf(
+  survey: Survey,
+  members: readonly Member[],
+  watch: readonly Watched[],
+): UpstreamContent["checks"] {
   const { snapshot } = survey;
-  const wanted = new Set(instances.map(({ targetId }) => targetId));
+  const wanted = new Set([...targetsOf(members), ...watch.map(({ targetId }) => targetId)]);
   const checks: UpstreamContent["checks"] = {};
   for (const targetId of wanted) {
     const target = targetNamed(survey, targetId);
@@ -230,6 +261,15 @@ function checksOf(survey: Survey, instances: readonly Member[]): UpstreamContent
     if (check !== undefined) checks[targetId] = check;
   }
   return checks;
+}
+
+/** A list is never changed in place. */
+const targets = new WeakMap<readonly Member[], ReadonlySet<TargetId>>();
+
+function targetsOf(members: readonly Member[]): ReadonlySet<TargetId> {
+  const known = targets.get(members) ?? new Set(members.map(({ targetId }) => targetId));
+  targets.set(members, known);
+  return known;
 }
 
 function targetNamed({ rollout, snapshot, hosts }: Survey, targetId: TargetId): Target | null {

@@ -1,10 +1,19 @@
 import type { HostPhase } from "@siding/shared/phases";
-import type { Action } from "./action.ts";
-import { isActive } from "./snapshot.ts";
-import type { HostSurvey, Survey } from "./survey.ts";
+import type { PlannedHost } from "./plan.ts";
+import type { Position } from "./position.ts";
+import type { Course, RolloutRecord } from "./record.ts";
+import { type HostView, isActive } from "./snapshot.ts";
+
+/** Where a host stands, and what is known of it. */
+interface Standing {
+  readonly planned: PlannedHost;
+  readonly course: Course;
+  readonly host: HostView | undefined;
+  readonly position: Position;
+}
 
 /** The phase that people see, from where the host stands. */
-function phaseOf({ rollout }: Survey, { course, position, host, planned }: HostSurvey): HostPhase {
+export function phaseOf(rollout: RolloutRecord, { course, position, host, planned }: Standing): HostPhase {
   switch (position.kind) {
     case "idle":
       if (host?.instance.staged.includes(rollout.to.id)) return "staged";
@@ -37,23 +46,13 @@ function phaseOf({ rollout }: Survey, { course, position, host, planned }: HostS
   }
 }
 
-function isReturning(course: HostSurvey["course"]): boolean {
+function isReturning(course: Course): boolean {
   return course.kind === "going" && course.failure !== null;
 }
 
-function settledPhase(toId: string, course: HostSurvey["course"]): HostPhase {
+function settledPhase(toId: string, course: Course): HostPhase {
   if (course.kind !== "settled") return "failed";
   if (course.on === null) return course.failure ? "failed" : "draining";
   if (course.on === toId) return "serving";
   return course.failure ? "failed" : "reverted";
-}
-
-/** Phases are put on record when they change: history for people, timings for the benchmark. */
-export function phaseChanges(survey: Survey): readonly Action[] {
-  return survey.hosts.flatMap((host): Action[] => {
-    const { hostId } = host.planned;
-    const phase = phaseOf(survey, host);
-    if (survey.rollout.hosts[hostId]?.phase === phase) return [];
-    return [{ type: "phase-changed", rolloutId: survey.rollout.id, hostId, phase }];
-  });
 }

@@ -1,6 +1,7 @@
 import { HostId, Slot } from "@siding/shared/ids";
 import { Target } from "@siding/shared/target";
 import { z } from "zod";
+import { entryOf } from "./by-host.ts";
 
 /**
  * One host's part in a plan: where it goes and where it came from. `goal: null`: it is left where it is. `restart`: it is
@@ -46,5 +47,5 @@ export const Plan = z.object({
 export type Plan = z.infer<typeof Plan>;
 
 export function plannedHost(plan: Plan, hostId: HostId): PlannedHost | undefined {
-  return plan.hosts.find((host) => host.hostId === hostId);
+  return entryOf(plan.hosts, hostId);
 }

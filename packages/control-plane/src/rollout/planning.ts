@@ -1,13 +1,14 @@
 import type { HostId } from "@siding/shared/ids";
 import type { Strategy } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
+import { entryOf } from "./by-host.ts";
 import { baseOf, batchSizeOf, minServingOf } from "./capacity.ts";
 import { inOrder } from "./order.ts";
 import type { Plan, PlannedHost } from "./plan.ts";
 import type { RolloutRecord } from "./record.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 import { batchingOf } from "./strategies/registry.ts";
-import { going, type HostSurvey, listedTarget, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
+import { type HostSurvey, listedTarget, outOfTraffic, type Survey, stillPlanned } from "./survey.ts";
 
 /** What a rollout asks for, before it has a plan. */
 export interface Wanted {
@@ -121,8 +122,7 @@ export function planAnew(snapshot: Snapshot, rollout: RolloutRecord, parent: Pla
   const failed = parent === null ? [] : rollout.failed;
   if (rollout.purpose !== "restart") return forwardPlan(snapshot, rollout, parent, failed);
   const givenBack = parent?.hosts.map(({ hostId }) => hostId) ?? [];
-  const open = Object.entries(rollout.hosts).flatMap(([id, { course }]) => {
-    const hostId = id as HostId;
+  const open = rollout.hosts.flatMap(({ hostId, course }) => {
     const isOpen = course.kind === "planned" || givenBack.includes(hostId);
     return isOpen && !failed.includes(hostId) ? [hostId] : [];
   });
@@ -179,7 +179,7 @@ export function returnPlan(survey: Survey): { readonly plan: Plan; readonly keep
  * serves by a ledger that was restored from a backup.
  */
 function takenBack(survey: Survey): readonly HostSurvey[] {
-  return going(survey).filter(({ position }) => position.kind === "listed");
+  return survey.going.filter(({ position }) => position.kind === "listed");
 }
 
 /**
@@ -247,7 +247,7 @@ export function rollbackPlan(survey: Survey): { readonly plan: Plan; readonly ke
 function movedBefore({ rollout, snapshot }: Survey): readonly PlannedHost[] {
   const named = new Set(rollout.plan.hosts.map(({ hostId }) => hostId));
   return snapshot.hosts.flatMap(({ hostId, hold, instance }): PlannedHost[] => {
-    const progress = rollout.hosts[hostId];
+    const progress = entryOf(rollout.hosts, hostId);
     if (named.has(hostId) || hold !== null || !progress || progress.batch === null) return [];
     return [{ hostId, slot: instance.slot, goal: progress.from, from: progress.from }];
   });

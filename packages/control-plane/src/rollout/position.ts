@@ -3,7 +3,7 @@ import type { HostId, Slot } from "@siding/shared/ids";
 import type { HostPhase } from "@siding/shared/phases";
 import type { StepFailure } from "@siding/shared/report";
 import type { Target } from "@siding/shared/target";
-import { entriesOf, isNamedIn } from "./by-host.ts";
+import { entriesOf, entryOf, isNamedIn } from "./by-host.ts";
 import type { PlannedHost } from "./plan.ts";
 import type { Course, RolloutRecord } from "./record.ts";
 import { skewOf } from "./skew.ts";
@@ -83,7 +83,7 @@ export function positionOf(
   planned: PlannedHost,
   host: HostView | undefined,
 ): Position {
-  const course = rollout.hosts[planned.hostId]?.course ?? { kind: "planned" };
+  const course = entryOf(rollout.hosts, planned.hostId)?.course ?? { kind: "planned" };
   if (course.kind === "settled") return { kind: "settled" };
   if (course.kind === "planned") return idlePosition(rollout, planned, host);
   const goal = goalOf(snapshot, planned, course, host);

@@ -38,7 +38,9 @@ export const Course = z.discriminatedUnion("kind", [
 ]);
 export type Course = z.infer<typeof Course>;
 
+/** How far one host has come, and since when. */
 export const HostProgress = z.object({
+  hostId: HostId,
   /** What it served when the rollout began. */
   from: Target.nullable(),
   course: Course,
@@ -51,6 +53,15 @@ export const HostProgress = z.object({
   timings: z.record(z.string(), z.number()),
 });
 export type HostProgress = z.infer<typeof HostProgress>;
+
+/** Ledgers of before have an object by host here. */
+function listedProgress(written: unknown): unknown {
+  if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
+  return Object.entries(written as Record<string, object>).map(([hostId, progress]) => ({
+    hostId,
+    ...progress,
+  }));
+}
 
 /** A batch that was started: for the arithmetic of own time. */
 export const StartedBatch = z.object({
@@ -120,7 +131,8 @@ export const RolloutRecord = z.object({
   failed: z.array(HostId),
   /** Started batches whose bake was cut short by a person. */
   promotedBatches: z.int(),
-  hosts: z.record(HostId, HostProgress),
+  /** In the order of its plans, each host once. */
+  hosts: z.preprocess(listedProgress, z.array(HostProgress).readonly()),
   batches: z.array(StartedBatch),
   status: RolloutStatus,
   /** The reasons of the newest decision. */

@@ -1,7 +1,7 @@
 import type { RolloutStatus, WaitingReason } from "@siding/shared/phases";
 import type { Action } from "./action.ts";
 import { isHookRunning } from "./rollout-hook.ts";
-import { going, type Survey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 /** `waiting`: nothing is in flight and a reason stands. `paused`: at rest until a person resumes. */
 export function statusOf(survey: Survey, waiting: readonly WaitingReason[]): RolloutStatus {
@@ -28,7 +28,7 @@ const inFlightCodes: ReadonlySet<WaitingReason["code"]> = new Set([
 /** Nothing in hand, or only hosts that can't be reached. */
 export function isAtRest(survey: Survey): boolean {
   if (isHookRunning(survey.rollout)) return false;
-  return going(survey).every((host) => host.due !== null && survey.nowMs >= host.due.atMs);
+  return survey.going.every((host) => host.due !== null && survey.nowMs >= host.due.atMs);
 }
 
 export function statusChange(
@@ -42,9 +42,17 @@ export function statusChange(
 
 /** No text of a reason counts time, so an unchanged state gives unchanged texts. */
 function sameReasons(before: readonly WaitingReason[], after: readonly WaitingReason[]): boolean {
-  const keys = (reasons: readonly WaitingReason[]) =>
-    reasons
-      .map(({ code, hostId, message, more }) => `${code}/${hostId ?? ""}/${message}/${more ?? 0}`)
-      .join();
-  return keys(before) === keys(after);
+  return (
+    before.length === after.length && before.every((reason, index) => isSameReason(reason, after[index]))
+  );
+}
+
+function isSameReason(before: WaitingReason, after: WaitingReason | undefined): boolean {
+  if (before === after) return true;
+  return (
+    before.code === after?.code &&
+    before.hostId === after.hostId &&
+    before.message === after.message &&
+    (before.more ?? 0) === (after.more ?? 0)
+  );
 }

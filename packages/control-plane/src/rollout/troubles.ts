@@ -11,7 +11,7 @@ import type { HostSurvey, Survey } from "./survey.ts";
  */
 export function troublesOf(survey: Survey): readonly Action[] {
   if (survey.snapshot.blind) return [];
-  return survey.hosts.flatMap((host): Action[] => {
+  return survey.awake.flatMap((host): Action[] => {
     const { position } = host;
     if (position.kind === "broken") return [failed(survey, host, position.phase, position.failure)];
     const unseen = unreachableFromEdge(survey, host);

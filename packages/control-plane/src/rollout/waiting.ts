@@ -9,12 +9,12 @@ import { probeOf } from "./position.ts";
 import { hookDueMs, hookReasons } from "./rollout-hook.ts";
 import { type CommandView, type EdgeView, isActive } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
-import { going, type HostSurvey, isOverdue, type Survey } from "./survey.ts";
+import { type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapDueMs, swapReasons } from "./swap.ts";
 
 /** Every reason why the rollout is not further than it is, for the person who asks "what is it doing?". */
 export function waitingOf(survey: Survey, membership: readonly WaitingReason[]): readonly WaitingReason[] {
-  const hosts = firstOfEach(survey.hosts.flatMap((host) => hostReason(survey, host) ?? []));
+  const hosts = firstOfEach(survey.awake.flatMap((host) => hostReason(survey, host) ?? []));
   const blind = blindGate(survey.snapshot)?.reason;
   return [
     ...intentReasons(survey),
@@ -55,7 +55,20 @@ function edgeReasons(survey: Survey): readonly WaitingReason[] {
   return [{ code: "edge-refused", message, hostId: edge.hostId, untilMs }];
 }
 
+/** A host's survey is another object where anything in it is, so that its reason is put into words once. */
+const reasons = new WeakMap<HostSurvey, WaitingReason | null>();
+
 function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
+  // What is overdue is said in other words; so is everything while we are blind.
+  if (isOverdue(survey, host) || survey.snapshot.blind !== null) return wordedReason(survey, host);
+  const known = reasons.get(host);
+  if (known !== undefined) return known;
+  const reason = wordedReason(survey, host);
+  reasons.set(host, reason);
+  return reason;
+}
+
+function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   const { hostId } = host.planned;
   const reason = reasonAt(survey, host);
   if (!reason) return null;
@@ -163,14 +176,14 @@ function edgeReason(edges: readonly EdgeView[], what: string): WaitingReason {
 /** The next instant at which the answer may be another without any report. */
 export function wakeOf(survey: Survey, membership: Membership): number | null {
   const { rollout, nowMs, snapshot } = survey;
-  const graces = going(survey).flatMap(({ position, goal }) =>
+  const graces = survey.going.flatMap(({ position, goal }) =>
     position.kind === "probing" && goal
       ? [Math.max(position.command.settledAtMs ?? 0, rollout.resumedAtMs) + goal.spec.health.graceMs]
       : [],
   );
   const gates = membership.gates.flatMap((gate) => [gate.reason.untilMs, gate.pause?.atMs]);
   const instants = [
-    ...survey.hosts.map((host) => host.due?.atMs),
+    ...survey.awake.map((host) => host.due?.atMs),
     ...graces,
     ...gates,
     membership.waiting.length > 0 ? progressDueMs(survey) : undefined,

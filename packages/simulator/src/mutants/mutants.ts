@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a rollout ends while hosts are out",
     file: "rollout/completion.ts",
-    from: "if (going(survey).length > 0) return [];",
+    from: "if (survey.going.length > 0) return [];",
     to: "",
     judges: ["rest", "rolled-back"],
     checkerRule: 8,
