@@ -2,12 +2,13 @@ import { canonicalJson } from "@siding/shared/digest";
 import type { HostId } from "@siding/shared/ids";
 import type { Beat } from "@siding/shared/report";
 import type { LedgerClock } from "../ledger/clock.ts";
+import { RecordMap } from "../ledger/record-map.ts";
 import { type BeatRecord, hasConflict, type LiveFleet, livenessOf, withBeat } from "./live.ts";
 
 /** The newest beat of each host: in memory only, since after a restart nobody's silence means anything yet. */
 export class BeatStore {
   readonly #clock: LedgerClock;
-  readonly #beats = new Map<HostId, BeatRecord>();
+  readonly #beats = new RecordMap<HostId, BeatRecord>();
   /** Hosts whose next beat proves, or does not, that their last report was the last one that they sent. */
   readonly #unproven = new Set<HostId>();
   /** What was last known of each host: some of it changes with time alone. */

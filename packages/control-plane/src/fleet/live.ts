@@ -57,6 +57,16 @@ export function silentAtMs(live: LiveFleet, hostId: HostId, nowMs: number): numb
   return live.connectedSinceMs === null || kind === "silent" ? null : lostMs + 1;
 }
 
+/** Until when {@link livenessOf} and {@link hasConflict} say the same of a host if nothing more is heard of it. */
+export function holdsUntilMs(live: LiveFleet, hostId: HostId, nowMs: number): number {
+  const { kind, lostMs } = livenessOf(live, hostId, nowMs);
+  const silentAfterMs =
+    live.connectedSinceMs === null || kind === "silent" ? Number.POSITIVE_INFINITY : lostMs;
+  const beat = live.beats.get(hostId);
+  if (!beat || !hasConflict(live, hostId, nowMs)) return silentAfterMs;
+  return Math.min(silentAfterMs, beat.returns.lastMs + lostAfterMs(beat.intervalMs));
+}
+
 /** One late beat of an agent that ended makes two returns (its own, and that of its successor); more are a clone. */
 const returnsOfALateBeat = 2;
 

@@ -2,6 +2,7 @@ import type { UpstreamContent } from "@siding/shared/command";
 import type { HostId, Labels, ServiceName, Slot, UpstreamName } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
+import { type Rule, selected } from "../ledger/selection.ts";
 import {
   type CommandRecord,
   emptyInstance,
@@ -10,8 +11,9 @@ import {
   instanceSlotKey,
   type LedgerState,
   type ServiceRecord,
+  type UpstreamRecord,
 } from "../ledger/state.ts";
-import { isNamedIn } from "../rollout/by-host.ts";
+import { isNamedIn, placesIn } from "../rollout/by-host.ts";
 import type {
   AgentView,
   CommandView,
@@ -21,7 +23,9 @@ import type {
   Snapshot,
   UpstreamView,
 } from "../rollout/snapshot.ts";
-import { hasConflict, hearingOf, type LiveFleet, livenessOf } from "./live.ts";
+import { heardOf } from "./hearing.ts";
+import { hasConflict, type LiveFleet, livenessOf } from "./live.ts";
+import { ViewShelf } from "./view-shelf.ts";
 
 /** The slot in which instances serve; a second one comes with the strategies that need it. */
 export const servingSlot: Slot = "blue";
@@ -35,35 +39,33 @@ export function snapshotOf(
 ): Snapshot | undefined {
   const record = state.services.get(service);
   if (!record) return undefined;
-  const edges = edgesOf(state, record.spec);
-  const hearing = hearingOf(live, knownHosts(state), nowMs);
+  const { spec } = record;
+  const hearing = heardOf(live, knownHosts(state), nowMs);
   return {
     service,
-    spec: record.spec,
-    hosts: hostsOf(state, record).map((host) => ({
-      ...hostView(live, service, host, nowMs),
-      heard: hasAnswered(state, host),
-    })),
-    edges: edges
-      .filter((edge) => edge.excluded === null)
-      .map((edge) => ({
-        ...edgeView(live, record.spec, edge, nowMs),
-        heard: hasAnswered(state, edge),
-        isFromBackup: isFromBackup(state, edge),
-      })),
-    excluded: edges.flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
-    upstream: upstreamView(state, record.spec),
+    spec,
+    hosts: hostShelf.viewsOf(spec.hosts, hostIdsOf(state, record), { state, live, nowMs }, (host) =>
+      hostView(state, live, service, host, nowMs),
+    ),
+    edges: edgeShelf.viewsOf(spec.edge, neededEdgeIds(state, spec), { state, live, nowMs }, (edge) =>
+      edgeView(state, live, spec, edge, nowMs),
+    ),
+    excluded: edgesOf(state, spec).flatMap((edge) => (edge.excluded === null ? [] : [edge.hostId])),
+    upstream: upstreamView(state, spec),
     blind: hearing.blind,
     hearingSinceMs: hearing.sinceMs,
   };
 }
 
+const hostShelf = new ViewShelf<HostView>();
+const edgeShelf = new ViewShelf<EdgeView>();
+
 /** Every host whose silence can mean something: it has reported, and no person holds it and may have switched it off. */
 export function knownHosts(state: LedgerState): readonly HostId[] {
-  return [...state.hosts.values()]
-    .filter((host) => host.facts !== null && host.hold === null)
-    .map((host) => host.hostId);
+  return selected(state, known, known);
 }
+
+const known: Rule = { isMeant: (host) => host.facts !== null && host.hold === null };
 
 function hasAnswered({ epoch }: LedgerState, host: HostRecord): boolean {
   return epochSeenBy(host) >= epoch;
@@ -85,42 +87,39 @@ export function matches(host: HostRecord, role: "host" | "edge", match: Labels):
 }
 
 /** Matched hosts, and those of a rollout that is under way: matches count from the next one. */
-export function hostsOf(state: LedgerState, { spec, activeRollout }: ServiceRecord): readonly HostRecord[] {
-  const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? [];
-  return hostsInOrder(state).filter(
-    (host) => isNamedIn(planned, host.hostId) || matches(host, "host", spec.hosts.match),
-  );
+export function hostsOf(state: LedgerState, service: ServiceRecord): readonly HostRecord[] {
+  return hostIdsOf(state, service).flatMap((hostId) => state.hosts.get(hostId) ?? []);
 }
 
-export function edgesOf(state: LedgerState, spec: ServiceSpec): readonly HostRecord[] {
-  return hostsInOrder(state).filter((host) => matches(host, "edge", spec.edge.match));
-}
-
-/** A fleet is looked at in order at every decision, and nobody is ever struck off: only a new host changes the order. */
-const orders = new WeakMap<LedgerState["hosts"], readonly HostId[]>();
-
-/** Every host by its id, h2 before h10. */
-export function hostsInOrder({ hosts }: Pick<LedgerState, "hosts">): readonly HostRecord[] {
-  const known = orders.get(hosts);
-  const order = known?.length === hosts.size ? known : orderOf([...hosts.keys()]);
-  orders.set(hosts, order);
-  return order.flatMap((hostId) => hosts.get(hostId) ?? []);
-}
-
-function orderOf(hostIds: readonly HostId[]): readonly HostId[] {
-  const keyed = hostIds.map((hostId) => {
-    const key = hostId.replaceAll(/[0-9]+/g, (digits) => digits.padStart(63, "0"));
-    return { hostId, key };
+function hostIdsOf(state: LedgerState, { spec, activeRollout }: ServiceRecord): readonly HostId[] {
+  const planned = (activeRollout && state.rollouts.get(activeRollout)?.hosts) ?? nobody;
+  return selected(state, spec.hosts, {
+    basis: placesIn(planned),
+    isMeant: (host) => isNamedIn(planned, host.hostId) || matches(host, "host", spec.hosts.match),
   });
-  return keyed.sort((left, right) => (left.key < right.key ? -1 : 1)).map(({ hostId }) => hostId);
+}
+
+const nobody: readonly never[] = [];
+
+export function edgesOf(state: LedgerState, { edge }: ServiceSpec): readonly HostRecord[] {
+  const edgeIds = selected(state, edge.match, { isMeant: (host) => matches(host, "edge", edge.match) });
+  return edgeIds.flatMap((hostId) => state.hosts.get(hostId) ?? []);
+}
+
+/** The edges that no person goes on without. */
+function neededEdgeIds(state: LedgerState, { edge }: ServiceSpec): readonly HostId[] {
+  return selected(state, edge, {
+    isMeant: (host) => host.excluded === null && matches(host, "edge", edge.match),
+  });
 }
 
 function hostView(
+  state: LedgerState,
   live: LiveFleet,
   service: ServiceName,
   host: HostRecord,
   nowMs: number,
-): Omit<HostView, "heard"> {
+): HostView {
   const liveness = livenessOf(live, host.hostId, nowMs);
   return {
     hostId: host.hostId,
@@ -133,6 +132,7 @@ function hostView(
     agent: agentView(host),
     load: liveness.kind === "alive" ? (live.beats.get(host.hostId)?.load.cpu ?? null) : null,
     instance: instanceView(service, host),
+    heard: hasAnswered(state, host),
   };
 }
 
@@ -191,11 +191,12 @@ function runningHook({ hook, body }: CommandRecord): CommandView["hook"] {
 }
 
 function edgeView(
+  state: LedgerState,
   live: LiveFleet,
   spec: ServiceSpec,
   edge: HostRecord,
   nowMs: number,
-): Omit<EdgeView, "heard" | "isFromBackup"> {
+): EdgeView {
   const report = edge.upstreams[spec.edge.upstream];
   return {
     hostId: edge.hostId,
@@ -210,6 +211,8 @@ function edgeView(
     prepared: report?.prepared?.revision ?? 0,
     ejected: report?.ejected ?? [],
     addresses: edge.facts?.edgeAddresses ?? [],
+    heard: hasAnswered(state, edge),
+    isFromBackup: isFromBackup(state, edge),
   };
 }
 
@@ -233,8 +236,17 @@ function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {
       swap: null,
     };
   }
+  const view = upstreamViews.get(record) ?? upstreamViewOf(spec.edge.upstream, record);
+  upstreamViews.set(record, view);
+  return view;
+}
+
+/** As of an instance. */
+const upstreamViews = new WeakMap<UpstreamRecord, UpstreamView>();
+
+function upstreamViewOf(name: UpstreamName, record: UpstreamRecord): UpstreamView {
   const { revision, revisedAtMs, content, history, swap } = record;
-  return { name: spec.edge.upstream, revision, revisedAtMs, content, history, swap };
+  return { name, revision, revisedAtMs, content, history, swap };
 }
 
 /** An upstream that nothing is listed in yet: its name is known to nginx and answers 503, or closes (TCP). */

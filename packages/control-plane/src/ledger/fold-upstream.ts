@@ -1,7 +1,10 @@
+import type { Member } from "@siding/shared/command";
 import { contentDigest } from "@siding/shared/digest";
 import type { HostId, UpstreamName } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
+import { entriesOf } from "../rollout/by-host.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
+import { type Rule, selected } from "./selection.ts";
 import type { HostRecord, LedgerState, Touched, UpstreamRecord } from "./state.ts";
 
 /** A new revision: its number is the sequence of its commit. Listed instances are no longer drained. */
@@ -24,7 +27,7 @@ export function foldUpstreamRevised(
   };
   state.upstreams.set(content.upstream, withoutForgotten(state, next));
   const touched: Touched[] = [{ table: "upstreams", key: content.upstream }];
-  for (const member of content.members) {
+  for (const member of drainedOf(state, content.members)) {
     const host = state.hosts.get(member.hostId);
     const key = `${service}/${member.slot}`;
     const instance = host?.instances[key];
@@ -37,6 +40,15 @@ export function foldUpstreamRevised(
   }
   return touched;
 }
+
+/** A list names a whole fleet, and a few of it have drained. */
+function drainedOf(state: LedgerState, members: readonly Member[]): readonly Member[] {
+  return selected(state, drained, drained).flatMap((hostId) => entriesOf(members, hostId));
+}
+
+const drained: Rule = {
+  isMeant: ({ instances }) => Object.values(instances).some((instance) => instance.drained),
+};
 
 export function foldUpstreamObserved(
   state: LedgerState,
@@ -51,13 +63,16 @@ export function foldUpstreamObserved(
 /** Drops the lists that no counted edge can be serving any more. */
 export function withoutForgotten(state: LedgerState, upstream: UpstreamRecord): UpstreamRecord {
   const name = upstream.content.upstream;
-  const confirmed = [...state.hosts.values()]
-    .filter((host) => host.counted.includes(name))
-    .map((host) => confirmedRevision(host, name));
+  const edges = selected(state, counting, counting).flatMap((hostId) => state.hosts.get(hostId) ?? []);
+  const confirmed = edges
+    .filter((edge) => edge.counted.includes(name))
+    .map((edge) => confirmedRevision(edge, name));
   const oldest = Math.min(upstream.revision, ...confirmed);
   const history = upstream.history.filter((list) => list.revision >= oldest);
   return history.length === upstream.history.length ? upstream : { ...upstream, history };
 }
+
+const counting: Rule = { isMeant: ({ counted }) => counted.length > 0 };
 
 /** One edge alone is never at odds with itself, and has nobody to wait for. */
 function swapOf(edges: HostId[], { elapsedMs }: LedgerEvent): UpstreamRecord["swap"] {

@@ -17,6 +17,7 @@ import { ServiceSpec } from "@siding/shared/spec";
 import { AdoptedUnit, Target } from "@siding/shared/target";
 import { z } from "zod";
 import type { RolloutRecord } from "../rollout/record.ts";
+import { RecordMap } from "./record-map.ts";
 
 /** The newest command to an instance, and how far the reports say it has come. */
 export const CommandRecord = z.object({
@@ -146,7 +147,7 @@ export interface LedgerState {
   behind: Behind | null;
   /** The one that began when that was noticed last; 0: never. Whoever has not heard of it is known from the backup alone. */
   restoredEpoch: number;
-  readonly hosts: Map<HostId, HostRecord>;
+  readonly hosts: RecordMap<HostId, HostRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
   /** By `service/version`. */
   readonly releases: Map<string, ReleaseRecord>;
@@ -164,7 +165,7 @@ export function emptyState(): LedgerState {
     controlPlaneId: null,
     behind: null,
     restoredEpoch: 0,
-    hosts: new Map(),
+    hosts: new RecordMap(),
     services: new Map(),
     releases: new Map(),
     artifacts: new Map(),

@@ -1,6 +1,7 @@
 import type { RolloutId } from "@siding/shared/ids";
 import { isFinished } from "@siding/shared/phases";
-import { hearingOf, type LiveFleet, silentAtMs } from "../fleet/live.ts";
+import { heardOf } from "../fleet/hearing.ts";
+import type { LiveFleet } from "../fleet/live.ts";
 import { knownHosts, snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState } from "../ledger/state.ts";
@@ -72,9 +73,8 @@ function soundsOf(
   nowMs: number,
   isMoving: boolean,
 ): readonly (number | null)[] {
-  const hosts = knownHosts(state);
-  const { untilMs } = hearingOf(live, hosts, nowMs);
-  return isMoving ? [untilMs, ...hosts.map((hostId) => silentAtMs(live, hostId, nowMs))] : [untilMs];
+  const { untilMs, silentAtMs } = heardOf(live, knownHosts(state), nowMs);
+  return isMoving ? [untilMs, silentAtMs] : [untilMs];
 }
 
 function decideOne(

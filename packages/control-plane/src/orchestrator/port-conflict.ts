@@ -1,7 +1,8 @@
 import type { Labels } from "@siding/shared/ids";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { PortsSpec } from "@siding/shared/target";
-import { hostsInOrder, matches } from "../fleet/snapshot.ts";
+import { matches } from "../fleet/snapshot.ts";
+import { hostsInOrder } from "../ledger/selection.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
 import type { Refusal } from "./refusal.ts";
 
