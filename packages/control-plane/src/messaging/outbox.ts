@@ -1,17 +1,10 @@
 import type { Command } from "@siding/shared/command";
 import { defaults } from "@siding/shared/defaults";
-import type { CommandId, ControlPlaneId } from "@siding/shared/ids";
-import { protocolVersion } from "@siding/shared/message";
-import { stateDigest } from "@siding/shared/state-digest";
-import { type BeatRecord, hasConflict, type LiveFleet } from "../fleet/live.ts";
+import { hasConflict, type LiveFleet } from "../fleet/live.ts";
 import { edgesOf } from "../fleet/snapshot.ts";
-import { emptyHost, type HostRecord, type LedgerState } from "../ledger/state.ts";
-
-/** Names the sender: an agent refuses an older epoch, and an equal one from another id. */
-export interface Stamp {
-  readonly epoch: number;
-  readonly controlPlaneId: ControlPlaneId;
-}
+import type { LedgerState } from "../ledger/state.ts";
+import { envelope, type Stamp } from "./envelope.ts";
+import { unansweredHosts } from "./unanswered.ts";
 
 /** What was published when, and how often. Lost at a restart, which only means that everything is said again. */
 export type SentLog = ReadonlyMap<string, { readonly atMs: number; readonly times: number }>;
@@ -42,16 +35,11 @@ export function outbox(
   sent: SentLog,
   nowMs: number,
 ): Outgoing {
-  const unanswered = [...state.hosts.values(), ...strangers(state, live)]
-    .filter((host) => !hasConflict(live, host.hostId, nowMs))
-    .flatMap((host) => [...instanceCommands(host, stamp), ...syncs(host, live, stamp)])
+  const unanswered = unansweredHosts(state, live, stamp)
+    .filter(({ hostId }) => !hasConflict(live, hostId, nowMs))
+    .flatMap(({ commands }) => commands)
     .concat(upstreamCommands(state, live, stamp, nowMs));
   return schedule(unanswered, sent, nowMs);
-}
-
-/** Hosts that beat and have never reported: their first report came before we were there to hear it. */
-function strangers(state: LedgerState, live: LiveFleet): readonly HostRecord[] {
-  return [...live.beats.keys()].filter((hostId) => !state.hosts.has(hostId)).map(emptyHost);
 }
 
 function schedule(unanswered: readonly Command[], sent: SentLog, nowMs: number): Outgoing {
@@ -72,28 +60,6 @@ function schedule(unanswered: readonly Command[], sent: SentLog, nowMs: number):
     wakeAtMs = wakeAtMs === null ? repeatMs : Math.min(wakeAtMs, repeatMs);
   }
   return { commands, sent: next, wakeAtMs };
-}
-
-function envelope(host: HostRecord, stamp: Stamp, commandId: string, revision: number, deadlineMs: number) {
-  return {
-    v: protocolVersion,
-    commandId: commandId as CommandId,
-    hostId: host.hostId,
-    epoch: stamp.epoch,
-    controlPlaneId: stamp.controlPlaneId,
-    incarnation: host.incarnation ?? ("" as NonNullable<HostRecord["incarnation"]>),
-    revision,
-    deadlineMs,
-  } as const;
-}
-
-/** Commands that no report has acknowledged. One that is running is the agent's to finish; its silence is shown. */
-function instanceCommands(host: HostRecord, stamp: Stamp): readonly Command[] {
-  return Object.values(host.instances).flatMap(({ command, service, slot }): Command[] => {
-    if (command?.status !== "issued") return [];
-    const { commandId, revision, deadlineMs, body } = command;
-    return [{ ...envelope(host, stamp, commandId, revision, deadlineMs), service, slot, ...body }];
-  });
 }
 
 /** The newest revision, for every edge that has neither confirmed (one taken together: prepared) nor refused it. */
@@ -126,36 +92,4 @@ function upstreamCommands(
       return [{ ...frame, kind: "apply-revision", step, digest, content }];
     });
   });
-}
-
-/**
- * Asks for the whole state, and for a beat, where the agent has not heard our epoch (nobody waits for its next beat
- * after our start), or where its beat shows that we missed something.
- */
-function syncs(host: HostRecord, live: LiveFleet, stamp: Stamp): readonly Command[] {
-  const beat = live.beats.get(host.hostId);
-  const heard = host.facts?.epochSeen === stamp.epoch;
-  const missed = beat && (beat.incarnation !== host.incarnation || isBehind(host, beat));
-  if (heard && !missed) return [];
-  const incarnation = beat?.incarnation ?? host.incarnation;
-  if (incarnation === null) return [];
-  const commandId = `s${stamp.epoch}-${beat?.stateDigest.slice(7, 19) ?? "start"}`;
-  return [{ ...envelope({ ...host, incarnation }, stamp, commandId, 0, 0), kind: "sync" }];
-}
-
-/** The beat knows of something that no report has told. What was reported since says nothing of that: the next beat will. */
-function isBehind(host: HostRecord, { lastBeatMs, stateDigest: told }: BeatRecord): boolean {
-  return lastBeatMs >= host.reportedAtMs && told !== digestOf(host);
-}
-
-/** A record is replaced when anything in it changes, so its digest is worked out once. */
-const digests = new WeakMap<HostRecord, string>();
-
-function digestOf(host: HostRecord): string {
-  const known = digests.get(host);
-  if (known !== undefined) return known;
-  const instances = Object.values(host.instances).flatMap(({ report }) => report ?? []);
-  const digest = stateDigest(instances, Object.values(host.upstreams));
-  digests.set(host, digest);
-  return digest;
 }
