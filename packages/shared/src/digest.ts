@@ -1,15 +1,20 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "./ids.ts";
 
+/** Texts that are known already, of values that are never changed in place. */
+type Texts = WeakMap<object, string>;
+
 /** JSON with keys in one order and no white space, so that equal content has equal text. */
-export function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown, known?: Texts): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
+  const text = known?.get(value);
+  if (text !== undefined) return text;
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null, known)).join(",")}]`;
   const items = value as Readonly<Record<string, unknown>>;
   const keys = Object.keys(items).filter((key) => items[key] !== undefined);
   return `{${keys
     .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(items[key])}`)
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(items[key], known)}`)
     .join(",")}}`;
 }
 
@@ -37,5 +42,9 @@ function hasSameItems(
 
 /** The digest of a value's content, whatever the order of its keys. */
 export function contentDigest(value: unknown): Digest {
-  return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}` as Digest;
+  return textDigest(canonicalJson(value));
+}
+
+export function textDigest(text: string): Digest {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}` as Digest;
 }

@@ -1,6 +1,7 @@
 import type { EjectedReport } from "@siding/shared/report";
 import type { ListedState, Upstream } from "./state.ts";
 import { memberKey } from "./watch.ts";
+import type { WideMap } from "./wide-map.ts";
 
 /** Hosts that fail together are ejected together: their third bad answers come within this time. */
 const coalesceMs = 250;
@@ -17,7 +18,8 @@ interface Judgement {
  * Who of the listed is to be left out. Over half failing at once is more likely the edge's own trouble than theirs, and
  * taking the others down with their load would be worse: then nobody is left out, so that no list is ever emptied.
  */
-export function judge(listed: ReadonlyMap<string, ListedState>): Judgement {
+export function judge(listed: WideMap<ListedState>): Judgement {
+  if (listed.parts.every(isAllWell)) return nobodyEjected;
   const failing: string[] = [];
   const out: string[] = [];
   for (const [key, { standing }] of listed) {
@@ -30,6 +32,17 @@ export function judge(listed: ReadonlyMap<string, ListedState>): Judgement {
   }
   // Who only serves out a wait comes back before too many are missing.
   return { ejected: (out.length * 2 > listed.size ? failing : out).toSorted(), panic: null };
+}
+
+const nobodyEjected: Judgement = { ejected: [], panic: null };
+
+/** Nearly always nobody fails, and an answer concerns one part: of the others this is known. */
+const wellParts = new WeakMap<readonly ListedState[], boolean>();
+
+function isAllWell(part: readonly ListedState[]): boolean {
+  const isWell = wellParts.get(part) ?? part.every(({ standing }) => standing.kind === "well");
+  wellParts.set(part, isWell);
+  return isWell;
 }
 
 /** Has nginx reloaded where who is to be left out is not who is left out; healed meanwhile, nothing is done. */

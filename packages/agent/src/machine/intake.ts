@@ -1,7 +1,7 @@
 import type { ApplyRevision, Command, InstanceCommand } from "@siding/shared/command";
-import { contentDigest } from "@siding/shared/digest";
 import type { CommandId, UpstreamName } from "@siding/shared/ids";
 import type { RefusalCode } from "@siding/shared/report";
+import { upstreamDigest } from "@siding/shared/upstream-digest";
 import { beginPrepare, discard } from "./candidate.ts";
 import { coldMessage } from "./cold-start.ts";
 import { beginDrain } from "./drain.ts";
@@ -153,7 +153,7 @@ function takeRevision(state: MachineState, command: ApplyRevision, nowMs: number
   const name = command.content.upstream;
   const known = state.upstreams.get(name);
   const say = { kind: "upstream", name } as const;
-  if (contentDigest(command.content) !== command.digest) {
+  if (upstreamDigest(command.content) !== command.digest) {
     return refused(
       state,
       command,

@@ -2,9 +2,11 @@ import type { Member, UpstreamContent } from "@siding/shared/command";
 import { describeAnswer, isGood } from "./answer.ts";
 import { type Effect, type OpId, questionOf } from "./effect.ts";
 import type { ProbeAnswer } from "./event.ts";
+import { earliest } from "./instance.ts";
 import { isDue } from "./probing.ts";
 import type { ListedState, Standing, Upstream } from "./state.ts";
 import { memberKey, upstreamOp } from "./watch.ts";
+import { WideMap } from "./wide-map.ts";
 
 /**
  * Design section 5: who serves is asked once a second, whatever the interval of its own agent; all at one instant, so
@@ -22,18 +24,22 @@ const forgivenAfterMs = 300_000;
 
 /** Who is listed now: known ones keep their standing, another target or address starts anew, the rest is forgotten. */
 export function list(
-  before: ReadonlyMap<string, ListedState>,
+  before: WideMap<ListedState>,
   content: UpstreamContent,
   nowMs: number,
-): ReadonlyMap<string, ListedState> {
-  return new Map(
-    content.members.map((member) => {
-      const key = memberKey(member);
-      const known = before.get(key);
-      return [key, known !== undefined && isSame(known.member, member) ? known : joining(member, nowMs)];
-    }),
-  );
+): WideMap<ListedState> {
+  const listed = content.members.map((member) => {
+    const key = memberKey(member);
+    const known = before.get(key);
+    const isKnown = known !== undefined && isSame(known.member, member);
+    return { key, state: isKnown ? known : joining(member, nowMs), isKnown };
+  });
+  // Most revisions only watch somebody else.
+  if (listed.length === before.size && listed.every(({ isKnown }) => isKnown)) return before;
+  return WideMap.of(listed.map(({ key, state }) => [key, state]));
 }
+
+export const nobodyListed: WideMap<ListedState> = WideMap.of([]);
 
 /** It was verified a moment ago, so that the first question can wait. */
 function joining(member: Member, nowMs: number): ListedState {
@@ -47,32 +53,29 @@ function nextProbe(nowMs: number): ListedState["next"] {
 
 /** An agent that starts anew finds its ejections in force: they stand until the members answer well. */
 export function rememberEjected(
-  listed: ReadonlyMap<string, ListedState>,
+  listed: WideMap<ListedState>,
   ejected: readonly string[],
-): ReadonlyMap<string, ListedState> {
+): WideMap<ListedState> {
   if (ejected.length === 0) return listed;
   const standing: Standing = { kind: "failing", falls: 1, detail: "ejected before this agent started" };
-  return new Map(
-    [...listed].map(([key, each]) => [key, ejected.includes(key) ? { ...each, standing } : each]),
-  );
+  return listed.map((each, key) => (ejected.includes(key) ? { ...each, standing } : each));
 }
 
 /** Asks whoever is due. A member that is delisted by the newest accepted revision is not asked any more. */
 export function askListed(upstream: Upstream, nowMs: number): { upstream: Upstream; effects: Effect[] } {
   const { journal } = upstream;
   if (!isAnyDue(upstream, nowMs)) return { upstream, effects: [] };
-  const listed = new Map(upstream.listed);
   const effects: Effect[] = [];
-  for (const [key, each] of upstream.listed) {
+  const listed = upstream.listed.map((each, key): ListedState => {
     const check = journal.content.checks[each.member.targetId];
-    if (check === undefined || !isDue(each.next, nowMs)) continue;
+    if (check === undefined || !isDue(each.next, nowMs)) return each;
     const op = upstreamOp(journal.upstream, upstream.ops + effects.length + 1);
-    listed.set(key, { ...each, next: { kind: "asked", op } });
     const owner = { kind: "listed", upstream: journal.upstream, key } as const;
     const { address, port } = each.member;
     const { timeoutMs } = check;
     effects.push({ kind: "probe", op, owner, address, port, question: questionOf(check), timeoutMs });
-  }
+    return { ...each, next: { kind: "asked", op } };
+  });
   if (effects.length === 0) return { upstream, effects };
   return { upstream: { ...upstream, listed, ops: upstream.ops + effects.length }, effects };
 }
@@ -84,12 +87,27 @@ function isAnyDue(upstream: Upstream, nowMs: number): boolean {
 
 /** When somebody is to be asked next; null where nobody is. */
 export function listedWakeAtMs({ listed, journal }: Upstream): number | null {
-  let earliestMs: number | null = null;
-  for (const { next, member } of listed.values()) {
-    if (next.kind !== "due" || (earliestMs !== null && next.atMs >= earliestMs)) continue;
-    if (journal.content.checks[member.targetId] !== undefined) earliestMs = next.atMs;
-  }
-  return earliestMs;
+  const { checks } = journal.content;
+  return earliest(listed.parts.map((part) => partWakeAtMs(part, checks)));
+}
+
+type Checks = UpstreamContent["checks"];
+
+/** An answer concerns one part; of the others this is known. */
+const partWakes = new WeakMap<
+  readonly ListedState[],
+  { readonly checks: Checks; readonly atMs: number | null }
+>();
+
+function partWakeAtMs(part: readonly ListedState[], checks: Checks): number | null {
+  const known = partWakes.get(part);
+  if (known?.checks === checks) return known.atMs;
+  const due = part.map(({ next, member: { targetId } }) =>
+    next.kind === "due" && checks[targetId] !== undefined ? next.atMs : null,
+  );
+  const atMs = earliest(due);
+  partWakes.set(part, { checks, atMs });
+  return atMs;
 }
 
 /** Counts an answer; one to an older question is dropped. */
@@ -110,7 +128,7 @@ export function listedAnswered(
     next: nextProbe(nowMs),
   };
   const standing = standingAfter(counted, answer, nowMs);
-  return { ...upstream, listed: new Map(upstream.listed).set(key, { ...counted, standing }) };
+  return { ...upstream, listed: upstream.listed.with(key, { ...counted, standing }) };
 }
 
 function standingAfter(

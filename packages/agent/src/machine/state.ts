@@ -14,6 +14,7 @@ import type { InstanceReport, Inventory, Role, StepFailure, UpstreamReport } fro
 import type { OpId } from "./effect.ts";
 import type { PeerCount, ProbeAnswer, ProcessExit, ServedRevision } from "./event.ts";
 import type { ControlPlaneSeen, InstanceJournal, ProcessRef, UpstreamJournal } from "./journal.ts";
+import type { WideMap } from "./wide-map.ts";
 
 /** What an agent is, from its config and its machine. Only the inventory comes later, once. */
 export interface AgentIdentity {
@@ -175,7 +176,7 @@ export interface Upstream {
   /** By `hostId/slot`. */
   readonly watched: ReadonlyMap<string, WatchedState>;
   /** The members of the newest accepted revision, by `hostId/slot`. */
-  readonly listed: ReadonlyMap<string, ListedState>;
+  readonly listed: WideMap<ListedState>;
   /** When nginx was last given another set of ejected members; null where it never was. */
   readonly ejectedAtMs: number | null;
   /** A revision that is to be tested, and served only when it is committed. */

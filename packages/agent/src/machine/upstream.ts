@@ -7,7 +7,7 @@ import type { Effect, OpId } from "./effect.ts";
 import { ejectedReports, judge, sameKeys } from "./ejection.ts";
 import type { ApplyFailure, ServedRevision } from "./event.ts";
 import type { UpstreamJournal } from "./journal.ts";
-import { list, rememberEjected } from "./listed.ts";
+import { list, nobodyListed, rememberEjected } from "./listed.ts";
 import type { Upstream } from "./state.ts";
 import { probeReports, upstreamOp, watch } from "./watch.ts";
 
@@ -21,7 +21,7 @@ export function unconfirmed(journal: UpstreamJournal, nowMs: number): Upstream {
     complaint: null,
     overdueAtMs: null,
     watched: watch(new Map(), journal.content, nowMs),
-    listed: list(new Map(), journal.content, nowMs),
+    listed: list(nobodyListed, journal.content, nowMs),
     ejectedAtMs: null,
     candidate: null,
     ops: 0,

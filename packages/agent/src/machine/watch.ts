@@ -29,6 +29,8 @@ export function watch(
 export function askWatched(upstream: Upstream, nowMs: number): { upstream: Upstream; effects: Effect[] } {
   const { journal } = upstream;
   const { checks } = journal.content;
+  const wakeAtMs = watchWakeAtMs(upstream);
+  if (wakeAtMs === null || wakeAtMs > nowMs) return { upstream, effects: [] };
   const due = [...upstream.watched].flatMap(([key, each]) => {
     const check = isDue(each.probing.next, nowMs) ? checks[each.watched.targetId] : undefined;
     return check === undefined ? [] : [{ key, each, check }];
@@ -55,11 +57,22 @@ export function askWatched(upstream: Upstream, nowMs: number): { upstream: Upstr
 
 /** When somebody is to be asked next; null where nobody is. One that no check is known of is never asked. */
 export function watchWakeAtMs({ watched, journal }: Upstream): number | null {
+  const { checks } = journal.content;
+  const known = wakes.get(watched);
+  if (known?.checks === checks) return known.atMs;
   const due = [...watched.values()].flatMap(({ probing, watched: { targetId } }) =>
-    probing.next.kind === "due" && journal.content.checks[targetId] !== undefined ? probing.next.atMs : [],
+    probing.next.kind === "due" && checks[targetId] !== undefined ? probing.next.atMs : [],
   );
-  return earliest(due);
+  const atMs = earliest(due);
+  wakes.set(watched, { checks, atMs });
+  return atMs;
 }
+
+/** What happens on an edge is seldom an answer of somebody who is watched. */
+const wakes = new WeakMap<
+  Upstream["watched"],
+  { readonly checks: UpstreamContent["checks"]; readonly atMs: number | null }
+>();
 
 /** Counts an answer; one to an older question is dropped. */
 export function watchedAnswered(
@@ -86,8 +99,17 @@ function counted(known: WatchedState, answer: ProbeAnswer, spec: EdgeCheck, nowM
 }
 
 /** What a report says; an instance that is good needs no words. */
-export function probeReports(upstream: Upstream): ProbeReport[] {
-  return [...upstream.watched.values()].map(({ watched, probing, state }) => {
+export function probeReports({ watched }: Upstream): ProbeReport[] {
+  const known = reports.get(watched) ?? reportsOf(watched);
+  reports.set(watched, known);
+  return known;
+}
+
+/** As above: whether there is anything to report is asked at every step. */
+const reports = new WeakMap<Upstream["watched"], ProbeReport[]>();
+
+function reportsOf(all: Upstream["watched"]): ProbeReport[] {
+  return [...all.values()].map(({ watched, probing, state }) => {
     const { hostId, slot, attempt } = watched;
     const { lastAnswer } = probing;
     const silent = state === "good" || lastAnswer === null || probing.goodRun > 0;

@@ -1,6 +1,6 @@
 import type { Member } from "@siding/shared/command";
-import { contentDigest } from "@siding/shared/digest";
 import type { HostId, UpstreamName } from "@siding/shared/ids";
+import { upstreamDigest } from "@siding/shared/upstream-digest";
 import type { ActionOf } from "../rollout/action.ts";
 import { entriesOf } from "../rollout/by-host.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
@@ -19,7 +19,7 @@ export function foldUpstreamRevised(
     service,
     revision: event.sequence,
     revisedAtMs: event.elapsedMs,
-    digest: contentDigest(content),
+    digest: upstreamDigest(content),
     content,
     history: [...(before?.history ?? []), { revision: event.sequence, members: content.members }],
     swap: body.together ? swapOf(body.together, event) : null,

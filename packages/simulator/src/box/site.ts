@@ -1,7 +1,8 @@
 import type { ApplyFailure, ServedRevision } from "@siding/agent/machine/event";
 import type { UpstreamContent } from "@siding/shared/command";
-import { contentDigest } from "@siding/shared/digest";
+import { hasSameContent } from "@siding/shared/digest";
 import type { Digest, HostId, ServiceName } from "@siding/shared/ids";
+import { upstreamDigest } from "@siding/shared/upstream-digest";
 import type { Surroundings } from "../surroundings.ts";
 import type { Range } from "./agent-life.ts";
 import type { RoutedList } from "./routed-list.ts";
@@ -239,13 +240,13 @@ export class Site {
   #isServedAlready(wanted: Wanted): boolean {
     const { confirmed, attempt } = this.#disk;
     if (confirmed === null || attempt !== null) return false;
-    const textOf = (routed: Wanted) => JSON.stringify([routedBy(routed), routed.content.balance]);
-    return textOf(confirmed) === textOf(wanted);
+    const routed = (rendition: Wanted) => [routedBy(rendition), rendition.content.balance];
+    return hasSameContent(routed(confirmed), routed(wanted));
   }
 }
 
 function renditionOf({ content, revision, ejected }: Wanted, generation: number): Rendition {
-  return { content, revision, digest: contentDigest(content), generation, ejected };
+  return { content, revision, digest: upstreamDigest(content), generation, ejected };
 }
 
 function routedBy({ content, ejected }: Wanted): UpstreamContent["members"] {
@@ -254,7 +255,7 @@ function routedBy({ content, ejected }: Wanted): UpstreamContent["members"] {
 }
 
 function isSameList(left: UpstreamContent | undefined, right: UpstreamContent): boolean {
-  return JSON.stringify(left?.members) === JSON.stringify(right.members);
+  return hasSameContent(left?.members, right.members);
 }
 
 export const refusal: ApplyFailure = {
