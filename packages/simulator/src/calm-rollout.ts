@@ -26,8 +26,8 @@ interface Took {
  * can; nobody judges. Measured is the second
  * rollout: by the first one the fleet comes to serve at all.
  */
-export function rolledOut(hosts: number, batchSize: string): Took {
-  const world = new World(scenario(hosts, batchSize), {
+export function rolledOut(hosts: number, batchSize: string, roundMs: number): Took {
+  const world = new World(scenario(hosts, batchSize, roundMs), {
     brain: productionBrain,
     checker: true,
     judges: false,
@@ -66,7 +66,7 @@ function endedWell({ rolloutId, status, cause }: ActionOf<"rollout-finished">): 
 }
 
 /** A calm day: nothing is lost or late, and every release is sound. */
-function scenario(hosts: number, batchSize: string): Scenario {
+function scenario(hosts: number, batchSize: string, roundMs: number): Scenario {
   const hostIds = Array.from({ length: hosts }, (_, index) => `h${index + 1}` as HostId);
   return {
     seed: 1,
@@ -79,6 +79,7 @@ function scenario(hosts: number, batchSize: string): Scenario {
     weather: { longestDelayMs: 1, loss: 0, duplication: 0, reordering: 0 },
     traffic: { longestRequestMs: 50, endless: [], stranger: false },
     healAtMs: 0,
+    roundMs,
   };
 }
 

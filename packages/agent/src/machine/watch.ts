@@ -109,12 +109,21 @@ export function probeReports({ watched }: Upstream): ProbeReport[] {
 const reports = new WeakMap<Upstream["watched"], ProbeReport[]>();
 
 function reportsOf(all: Upstream["watched"]): ProbeReport[] {
-  return [...all.values()].map(({ watched, probing, state }) => {
-    const { hostId, slot, attempt } = watched;
-    const { lastAnswer } = probing;
-    const silent = state === "good" || lastAnswer === null || probing.goodRun > 0;
-    return { hostId, slot, attempt, state, ...(silent ? {} : { detail: describeAnswer(lastAnswer) }) };
+  return [...all.values()].map((each) => {
+    const known = said.get(each) ?? reportOf(each);
+    said.set(each, known);
+    return known;
   });
+}
+
+/** Of those who are watched one has answered. */
+const said = new WeakMap<WatchedState, ProbeReport>();
+
+function reportOf({ watched, probing, state }: WatchedState): ProbeReport {
+  const { hostId, slot, attempt } = watched;
+  const { lastAnswer } = probing;
+  const silent = state === "good" || lastAnswer === null || probing.goodRun > 0;
+  return { hostId, slot, attempt, state, ...(silent ? {} : { detail: describeAnswer(lastAnswer) }) };
 }
 
 /** Names a member within its upstream. */

@@ -26,7 +26,7 @@ const nobody: readonly never[] = [];
 /** The entries of one host in a list of many hosts, in their order; empty where it has none. */
 export function entriesOf<T extends OfHost>(list: readonly T[], hostId: string): readonly T[] {
   const places = indexOf(list).places.get(hostId);
-  return places === undefined ? nobody : places.flatMap((place) => list[place] ?? nobody);
+  return places === undefined ? nobody : places.map((place) => list[place] as T);
 }
 
 /** The first entry of one host in a list of many hosts. */

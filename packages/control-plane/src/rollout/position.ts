@@ -245,8 +245,8 @@ function drainPosition(
 
 /** It was started again since, or has another address: what was seen then was another instance. */
 function isToBeVerifiedAnew({ upstream }: Snapshot, host: HostView, command: CommandView): boolean {
-  const watched = upstream.content.watch.find(
-    (each) => each.hostId === host.hostId && each.attempt === command.attempt,
+  const watched = entriesOf(upstream.content.watch, host.hostId).find(
+    (each) => each.attempt === command.attempt,
   );
   return host.instance.health === "unknown" || (watched !== undefined && watched.address !== host.address);
 }
@@ -272,9 +272,8 @@ export function probeOf(
   host: HostView,
   command: CommandView,
 ): EdgeView["probes"][number] | undefined {
-  return edge.probes.find(
-    (probe) =>
-      probe.hostId === host.hostId && probe.slot === host.instance.slot && probe.attempt === command.attempt,
+  return entriesOf(edge.probes, host.hostId).find(
+    (probe) => probe.slot === host.instance.slot && probe.attempt === command.attempt,
   );
 }
 

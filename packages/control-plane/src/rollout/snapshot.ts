@@ -206,11 +206,22 @@ export function isSetAside({ upstream }: Snapshot, { hold, hostId }: HostView): 
   return hold !== null && upstream.history.every(({ members }) => !isNamedIn(members, hostId));
 }
 
-/** Every list that an edge may be serving: the confirmed one and whatever was sent since. */
-export function possibleLists(snapshot: Snapshot, edge: EdgeView): readonly (readonly Member[])[] {
-  return snapshot.upstream.history
-    .filter((list) => list.revision >= edge.confirmed)
-    .map((list) => list.members);
+type Lists = readonly (readonly Member[])[];
+
+/** By what an edge has confirmed: every host in hand asks this of every edge. */
+const listsSince = new WeakMap<UpstreamView, Map<number, Lists>>();
+
+/** Every list that an edge may be serving, each once: the confirmed one and whatever was sent since. */
+export function possibleLists({ upstream }: Snapshot, { confirmed }: EdgeView): Lists {
+  const known = listsSince.get(upstream) ?? new Map<number, Lists>();
+  listsSince.set(upstream, known);
+  const lists = known.get(confirmed) ?? distinctLists(upstream, confirmed);
+  known.set(confirmed, lists);
+  return lists;
+}
+
+function distinctLists({ history }: UpstreamView, confirmed: number): Lists {
+  return [...new Set(history.filter(({ revision }) => revision >= confirmed).map(({ members }) => members))];
 }
 
 /** False where the edge serves, or may serve, a list that this ledger never said: it was restored from a backup. */

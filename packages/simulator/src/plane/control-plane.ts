@@ -209,7 +209,7 @@ export class ControlPlane {
   #wake(): void {
     const life = this.#life;
     if (!life || life.round) return;
-    life.round = this.#around.timeline.after(0, () => {
+    life.round = this.#around.timeline.after(this.#around.scenario.roundMs, () => {
       life.round = null;
       this.#living(() => this.#round(life));
     });

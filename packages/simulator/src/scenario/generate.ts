@@ -40,6 +40,7 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     weather: faults ? weatherOf(random) : fairWeather,
     traffic: trafficOf(random, common.hosts, faults),
     healAtMs,
+    roundMs: 0,
   };
   return { ...draft, faults: faults ? faultsOf(random, draft) : [] };
 }

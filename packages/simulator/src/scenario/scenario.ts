@@ -19,6 +19,11 @@ export interface Scenario {
   readonly faults: readonly Fault[];
   readonly weather: NetworkWeather;
   readonly traffic: TrafficPlan;
+  /**
+   * How long a round of the control plane takes: whatever comes meanwhile is decided on together, as in production, where
+   * writing it down alone takes about 2 ms. 0: at once, so that nothing is decided on together by chance.
+   */
+  readonly roundMs: number;
   /** From here on nothing goes wrong any more, and everything must come to its end. */
   readonly healAtMs: number;
 }
