@@ -5,10 +5,11 @@ import type { WaitingReason } from "@siding/shared/phases";
 import type { StepFailure } from "@siding/shared/report";
 import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
+import { missedMs } from "./due.ts";
 import { reportMarginMs } from "./limits.ts";
 import type { RolloutRecord } from "./record.ts";
 import { type CommandView, type HostView, hostIn } from "./snapshot.ts";
-import { missedMs, type Survey, stillPlanned } from "./survey.ts";
+import { type Survey, stillPlanned } from "./survey.ts";
 
 const hookName = "beforeRollout";
 

@@ -1,22 +1,14 @@
-import { defaults } from "@siding/shared/defaults";
 import type { HostId } from "@siding/shared/ids";
 import type { HostPhase } from "@siding/shared/phases";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { Target } from "@siding/shared/target";
 import { entryOf, isNamedIn, replacedSince, withEntries } from "./by-host.ts";
-import { reportMarginMs } from "./limits.ts";
+import { type Due, dueOf } from "./due.ts";
 import { phaseOf } from "./phase.ts";
 import type { PlannedHost } from "./plan.ts";
 import { goalOf, type Position, positionOf } from "./position.ts";
 import type { Course, RolloutRecord } from "./record.ts";
-import {
-  type CommandView,
-  type EdgeView,
-  type HostView,
-  hostIn,
-  isActive,
-  type Snapshot,
-} from "./snapshot.ts";
+import { type HostView, hostIn, type Snapshot } from "./snapshot.ts";
 
 /** Everything that the steps of `advance` look at, worked out once per decision. */
 export interface Survey {
@@ -45,15 +37,6 @@ export interface HostSurvey {
   readonly isPhaseKnown: boolean;
   /** Settled on a target, and in no list: only a ledger that was restored from a backup has such a host. */
   readonly isAdrift: boolean;
-}
-
-/**
- * An agent or an edge owes a report at `atMs` on the ledger's clock: later than its deadline where it was not heard since,
- * as it may have been cut off together with others, and then nobody's silence means anything.
- */
-interface Due {
-  readonly atMs: number;
-  readonly by: "host" | "edge";
 }
 
 /** The newest survey of each service, by its spec. Nearly all of it holds for the next decision, too. */
@@ -176,70 +159,6 @@ function isInSameGroups(host: HostSurvey, before: HostSurvey | undefined): boole
 function isResting({ position, due, phase, isPhaseKnown }: HostSurvey): boolean {
   if (!isPhaseKnown || due !== null) return false;
   return position.kind === "settled" || (position.kind === "idle" && phase === "staged");
-}
-
-/**
- * Deadlines run from the step's start, and anew from a resume (a person who resumes wants to see it tried) and from when
- * we hear again.
- */
-function dueOf(
-  rollout: RolloutRecord,
-  snapshot: Snapshot,
-  position: Position,
-  host: HostView | undefined,
-): Due | null {
-  const from = (startMs: number) => Math.max(startMs, rollout.resumedAtMs, snapshot.hearingSinceMs);
-  switch (position.kind) {
-    case "draining":
-    case "updating":
-    case "verifying":
-      return { atMs: missedMs(commandDueMs(position.command, from), host), by: "host" };
-    case "idle":
-      return stageDue(rollout, host, from);
-    case "leaving":
-    case "joining":
-      return edgeDue(position.edges, from(snapshot.upstream.revisedAtMs) + defaults.edgeDeadlineMs);
-    case "probing":
-      return edgeDue(
-        position.edges,
-        from(position.command.settledAtMs ?? 0) + defaults.edgeDeadlineMs + defaults.health.graceMs,
-      );
-    case "listed":
-    case "out":
-    case "drained":
-    case "started":
-    case "ready":
-    case "serving":
-    case "broken":
-    case "stranded":
-    case "settled":
-      return null;
-  }
-}
-
-function stageDue(
-  rollout: RolloutRecord,
-  host: HostView | undefined,
-  from: (ms: number) => number,
-): Due | null {
-  const command = host?.instance.command;
-  const staging = command?.rolloutId === rollout.id && command.kind === "stage" && isActive(command);
-  return staging ? { atMs: missedMs(commandDueMs(command, from), host), by: "host" } : null;
-}
-
-/** The first edge that owes it. */
-function edgeDue(edges: readonly EdgeView[], dueMs: number): Due {
-  return { atMs: Math.min(...edges.map((edge) => missedMs(dueMs, edge))), by: "edge" };
-}
-
-/** When what was due counts as missed: at once if its agent goes on beating, else when its silence is its own. */
-export function missedMs(dueMs: number, agent: HostView | EdgeView | undefined): number {
-  if (!agent || agent.liveness.heardMs >= dueMs) return dueMs;
-  return Math.max(dueMs, agent.liveness.givenUpMs);
-}
-
-function commandDueMs(command: CommandView, from: (ms: number) => number): number {
-  return from(command.issuedAtMs) + command.deadlineMs + reportMarginMs;
 }
 
 export function isOverdue(survey: Survey, host: HostSurvey): boolean {
