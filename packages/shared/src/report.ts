@@ -216,6 +216,8 @@ export const Beat = z.object({
   stateDigest: Digest,
   intervalMs: z.int().min(1),
   load: LoadSample,
+  /** Where it is: of two agents that claim one id, a person has to find the cloned one. Older agents do not say it. */
+  address: Address.optional(),
   /** Why the agent can do nothing but say so: it can't write its journal. Such a beat is no sign of life. */
   trouble: z.string().max(4_096).optional(),
 });

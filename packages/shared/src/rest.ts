@@ -230,6 +230,8 @@ export const HostDocument = z.object({
   liveness: Liveness,
   /** What its agent says of why it can do nothing at present: its journal can't be written. */
   trouble: z.string().nullable(),
+  /** Two agents beat under this id, one of them cloned: nothing is sent to it. Who they are, and what to do. */
+  conflict: z.object({ since: Instant, message: z.string() }).nullable(),
   since: Instant.nullable(),
   lastSeen: Instant.nullable(),
   load: LoadSample.nullable(),
@@ -299,6 +301,8 @@ export const FleetSummary = z.object({
     silent: z.int(),
     unknown: z.int(),
     edges: z.int(),
+    /** Ids that two agents claim. */
+    conflicts: z.int(),
     services: z.int(),
     rollouts: z.int(),
     instances: z.int(),

@@ -29,7 +29,7 @@ export type Fact =
       readonly hostId: HostId;
       readonly hook: HookName;
       readonly runId: string;
-      /** No other hook runs on that host. */
+      /** No other hook of this service runs on that host. */
       readonly isAlone: boolean;
       readonly idempotent: boolean;
     }

@@ -154,11 +154,11 @@ export class Agent {
         voice.report(effect.report);
         return null;
       case "send-beat": {
-        const { hostId } = this.#state.agent;
+        const { hostId, address } = this.#state.agent;
         const { stateDigest, intervalMs } = effect;
         const { incarnation } = this.#state;
         const load = sampleLoad();
-        this.#lastBeat = { v: protocolVersion, hostId, incarnation, stateDigest, intervalMs, load };
+        this.#lastBeat = { v: protocolVersion, hostId, incarnation, address, stateDigest, intervalMs, load };
         voice.beat(this.#lastBeat);
         return null;
       }

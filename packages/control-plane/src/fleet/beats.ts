@@ -41,7 +41,7 @@ export class BeatStore {
   }
 
   /** Takes a beat in. True where it says something that a decision could depend on: most only say "still here". */
-  accept({ hostId, incarnation, stateDigest, intervalMs, load, trouble }: Beat): boolean {
+  accept({ hostId, incarnation, address, stateDigest, intervalMs, load, trouble }: Beat): boolean {
     if (trouble !== undefined) return this.#acceptTrouble(hostId, trouble);
     const nowMs = this.#clock.nowMs();
     const before = this.#standing(hostId, nowMs);
@@ -49,6 +49,7 @@ export class BeatStore {
       lastBeatMs: nowMs,
       intervalMs,
       incarnation,
+      address: address ?? null,
       stateDigest,
       load,
       lastSeenAt: this.#clock.at(),

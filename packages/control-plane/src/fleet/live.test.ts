@@ -1,12 +1,14 @@
-import { Digest, HostId, Incarnation } from "@siding/shared/ids";
+import { type Address, Digest, HostId, Incarnation } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
 import {
   type BeatRecord,
+  conflictOf,
   hasConflict,
   hearingOf,
   type LiveFleet,
   livenessOf,
   silentAtMs,
+  soleFromMs,
   withBeat,
 } from "./live.ts";
 
@@ -17,6 +19,7 @@ function beatAt(lastBeatMs: number, incarnation = "a") {
     lastBeatMs,
     intervalMs: 10_000,
     incarnation: Incarnation.parse(incarnation),
+    address: `10.0.0.${incarnation.charCodeAt(0)}` as Address,
     stateDigest: Digest.parse(`sha256:${"0".repeat(64)}`),
     load: { cpu: null, memory: null },
     lastSeenAt: "",
@@ -100,6 +103,25 @@ describe("a cloned identity", () => {
     const live = heard([1, "a"], [2, "b"], [3, "a"], [4, "b"], [5, "a"]);
     expect(hasConflict(live, h1, 5)).toBe(true);
     expect(hasConflict(live, h1, 60_000)).toBe(false);
+  });
+
+  it("is named by both, in the same words whoever of them beat last", () => {
+    const live = heard([1, "a"], [2, "b"], [3, "a"], [4, "b"], [5, "a"]);
+    const both = [
+      { incarnation: "a", address: "10.0.0.97" },
+      { incarnation: "b", address: "10.0.0.98" },
+    ];
+    expect(conflictOf(live, h1, 5)).toEqual({ sinceMs: 3, agents: both });
+    const later = heard([1, "a"], [2, "b"], [3, "a"], [4, "b"], [5, "a"], [6, "b"]);
+    expect(conflictOf(later, h1, 6)).toEqual({ sinceMs: 3, agents: both });
+    expect(conflictOf(live, h1, 60_000)).toBeNull();
+  });
+
+  it("can show until a new agent was alone for two beats, though its first are the only ones heard", () => {
+    expect(soleFromMs(heard(), h1)).toBe(0);
+    expect(soleFromMs(heard([1_000, "a"], [5_000, "a"]), h1)).toBe(21_000);
+    expect(soleFromMs(heard([1_000, "a"], [5_000, "b"], [9_000, "b"]), h1)).toBe(25_000);
+    expect(soleFromMs(heard([1_000, "a"], [5_000, "b"], [11_000, "a"]), h1)).toBe(31_000);
   });
 
   it("is not a restart, nor the late beat of an agent that ended", () => {

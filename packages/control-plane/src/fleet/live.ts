@@ -1,19 +1,23 @@
 import { defaults } from "@siding/shared/defaults";
-import type { Digest, HostId, Incarnation } from "@siding/shared/ids";
+import type { Address, Digest, HostId, Incarnation } from "@siding/shared/ids";
 import type { LoadSample } from "@siding/shared/report";
-import type { Blindness, LivenessView } from "../rollout/snapshot.ts";
+import type { Blindness, ConflictView, LivenessView } from "../rollout/snapshot.ts";
 
 /** What the beats of one host say. In memory only: heartbeats are no events. Instants on the ledger's clock. */
 export interface BeatRecord {
   readonly lastBeatMs: number;
   readonly intervalMs: number;
   readonly incarnation: Incarnation;
+  /** Null where the agent is too old to say it. */
+  readonly address: Address | null;
   readonly stateDigest: Digest;
   readonly load: LoadSample;
-  /** The incarnation that this one replaced. */
-  readonly previous: Incarnation | null;
-  /** How often in a row a replaced incarnation came back, and when last: two that alternate are two agents. */
-  readonly returns: { readonly count: number; readonly lastMs: number };
+  /** The one that this one replaced. */
+  readonly previous: ConflictView["agents"][number] | null;
+  /** Since when no other was heard under this id. */
+  readonly aloneSinceMs: number;
+  /** How often in a row a replaced incarnation came back, when first and when last: two that alternate are two agents. */
+  readonly returns: { readonly count: number; readonly firstMs: number; readonly lastMs: number };
   /** Its newest silence that a beat has ended; null where it was never silent. */
   readonly silence: { readonly fromMs: number; readonly toMs: number } | null;
   /** Wall clock of the newest beat, for people. */
@@ -75,6 +79,25 @@ export function hasConflict(live: LiveFleet, hostId: HostId, nowMs: number): boo
   const beat = live.beats.get(hostId);
   if (!beat || beat.returns.count <= returnsOfALateBeat) return false;
   return nowMs - beat.returns.lastMs <= lostAfterMs(beat.intervalMs);
+}
+
+const beatsOfTheOther = 2;
+
+/** From then on whoever was heard under this id before would have been heard again. */
+export function soleFromMs(live: LiveFleet, hostId: HostId): number {
+  const beat = live.beats.get(hostId);
+  return beat ? beat.aloneSinceMs + beatsOfTheOther * beat.intervalMs : 0;
+}
+
+/** Who they are, in an order that does not depend on who beat last; null where {@link hasConflict} says no. */
+export function conflictOf(live: LiveFleet, hostId: HostId, nowMs: number): ConflictView | null {
+  const beat = live.beats.get(hostId);
+  if (!beat?.previous || !hasConflict(live, hostId, nowMs)) return null;
+  const { incarnation, address, previous, returns } = beat;
+  const agents = [{ incarnation, address }, previous].sort((left, right) =>
+    left.incarnation < right.incarnation ? -1 : 1,
+  );
+  return { sinceMs: returns.firstMs, agents };
 }
 
 const blindShare = 0.3;
@@ -139,20 +162,20 @@ function returnOf(live: LiveFleet, connectedSinceMs: number, hostId: HostId): Re
 /** A beat arrives: what is known of its host from now on. */
 export function withBeat(
   before: BeatRecord | undefined,
-  sound: Omit<BeatRecord, "previous" | "returns" | "trouble" | "silence">,
+  sound: Omit<BeatRecord, "previous" | "aloneSinceMs" | "returns" | "trouble" | "silence">,
 ): BeatRecord {
-  const beat = { ...sound, trouble: null, silence: silenceEnded(before, sound.lastBeatMs) };
-  const none = { count: 0, lastMs: beat.lastBeatMs };
+  const { lastBeatMs, incarnation } = sound;
+  const aloneSinceMs = before?.incarnation === incarnation ? before.aloneSinceMs : lastBeatMs;
+  const beat = { ...sound, aloneSinceMs, trouble: null, silence: silenceEnded(before, lastBeatMs) };
+  const none = { count: 0, firstMs: beat.lastBeatMs, lastMs: beat.lastBeatMs };
   if (!before) return { ...beat, previous: null, returns: none };
   const recent = beat.lastBeatMs - before.returns.lastMs <= lostAfterMs(beat.intervalMs);
   const returns = recent ? before.returns : none;
   if (before.incarnation === beat.incarnation) return { ...beat, previous: before.previous, returns };
-  if (before.previous !== beat.incarnation) return { ...beat, previous: before.incarnation, returns: none };
-  return {
-    ...beat,
-    previous: before.incarnation,
-    returns: { count: returns.count + 1, lastMs: beat.lastBeatMs },
-  };
+  const previous = { incarnation: before.incarnation, address: before.address };
+  if (before.previous?.incarnation !== beat.incarnation) return { ...beat, previous, returns: none };
+  const firstMs = returns.count === 0 ? beat.lastBeatMs : returns.firstMs;
+  return { ...beat, previous, returns: { count: returns.count + 1, firstMs, lastMs: beat.lastBeatMs } };
 }
 
 function silenceEnded(before: BeatRecord | undefined, toMs: number): BeatRecord["silence"] {

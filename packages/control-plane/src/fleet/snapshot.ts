@@ -14,6 +14,7 @@ import {
   type UpstreamRecord,
 } from "../ledger/state.ts";
 import { isNamedIn, placesIn } from "../rollout/by-host.ts";
+import { conflictText } from "../rollout/conflict.ts";
 import type {
   AgentView,
   CommandView,
@@ -24,7 +25,7 @@ import type {
   UpstreamView,
 } from "../rollout/snapshot.ts";
 import { heardOf } from "./hearing.ts";
-import { hasConflict, type LiveFleet, livenessOf } from "./live.ts";
+import { conflictOf, type LiveFleet, livenessOf, soleFromMs } from "./live.ts";
 import { ViewShelf } from "./view-shelf.ts";
 
 /** The slot in which instances serve; a second one comes with the strategies that need it. */
@@ -125,7 +126,8 @@ function hostView(
     hostId: host.hostId,
     liveness,
     trouble: live.beats.get(host.hostId)?.trouble ?? null,
-    conflict: hasConflict(live, host.hostId, nowMs),
+    conflict: conflictOf(live, host.hostId, nowMs),
+    soleFromMs: soleFromMs(live, host.hostId),
     hold: host.hold?.kind ?? null,
     address: host.facts?.address ?? null,
     labels: host.facts?.labels ?? {},
@@ -201,12 +203,13 @@ function edgeView(
   return {
     hostId: edge.hostId,
     liveness: livenessOf(live, edge.hostId, nowMs),
+    conflict: conflictOf(live, edge.hostId, nowMs),
     agent: agentView(edge),
     counted: edge.counted.includes(spec.edge.upstream),
     countedSince: edge.countedSince[spec.edge.upstream] ?? 0,
     confirmed: confirmedRevision(edge, spec.edge.upstream),
     refused: report?.refused ?? null,
-    trouble: edgeTrouble(live, edge, spec.edge.upstream),
+    trouble: edgeTrouble(live, edge, spec.edge.upstream, nowMs),
     probes: report?.probes ?? [],
     prepared: report?.prepared?.revision ?? 0,
     ejected: report?.ejected ?? [],
@@ -216,12 +219,19 @@ function edgeView(
   };
 }
 
-/** Why an edge does not serve the newest revision, or why its agent can do nothing at all. */
-export function edgeTrouble(live: LiveFleet, { hostId, upstreams }: HostRecord, upstream: UpstreamName) {
+/** Why an edge does not serve the newest revision, or why its agent can do nothing, or be told nothing, at all. */
+export function edgeTrouble(
+  live: LiveFleet,
+  { hostId, upstreams }: HostRecord,
+  upstream: UpstreamName,
+  nowMs: number,
+) {
   const report = upstreams[upstream];
+  const conflict = conflictOf(live, hostId, nowMs);
   const stuck = live.beats.get(hostId)?.trouble ?? null;
-  if (stuck === null) return report?.trouble ?? null;
-  return { revision: report?.revision ?? 0, message: `its agent can do nothing: ${stuck}` };
+  if (conflict === null && stuck === null) return report?.trouble ?? null;
+  const message = conflict ? conflictText(hostId, conflict) : `its agent can do nothing: ${stuck}`;
+  return { revision: report?.revision ?? 0, message };
 }
 
 function upstreamView(state: LedgerState, spec: ServiceSpec): UpstreamView {

@@ -86,6 +86,9 @@ export class Metrics {
       const { summary } = fleetSummary(view(), documents());
       return Liveness.options.map((liveness) => [{ liveness }, summary[liveness]]);
     });
+    this.#gauge("siding_identity_conflicts", "Host ids that two agents claim", [], () => [
+      [{}, fleetSummary(view(), documents()).summary.conflicts],
+    ]);
     this.#gauge("siding_instances", "Instances by service and state", ["service", "state"], () =>
       counted(
         documents().flatMap(({ instances }) => instances.map(({ service, state }) => ({ service, state }))),

@@ -1,6 +1,6 @@
 import type { HostId } from "@siding/shared/ids";
 import type { HostDocument } from "@siding/shared/rest";
-import { type BeatRecord, livenessOf } from "../fleet/live.ts";
+import { type BeatRecord, hasConflict, livenessOf } from "../fleet/live.ts";
 import { emptyHost, type HostRecord } from "../ledger/state.ts";
 import { hostDocumentOf, instanceStates, type ListedInstances, listedInstances } from "./document-fleet.ts";
 import { hostIdsOf, shownHosts, type View } from "./document-view.ts";
@@ -71,7 +71,8 @@ export class Catalogue {
 
 function livenessText({ live, nowMs }: View, id: HostId): string {
   const liveness = livenessOf(live, id, nowMs);
-  return liveness.kind === "alive" ? liveness.kind : `${liveness.kind} ${liveness.heardMs}`;
+  const kind = hasConflict(live, id, nowMs) ? `${liveness.kind}, cloned` : liveness.kind;
+  return liveness.kind === "alive" ? kind : `${kind} ${liveness.heardMs}`;
 }
 
 function entryOf(view: View, id: HostId, host: HostRecord, listed: ListedInstances): HostEntry {

@@ -1,10 +1,11 @@
 import { type HostId, type InstanceKey, instanceKey, type TargetId, type Version } from "@siding/shared/ids";
 import type { EdgeDocument, FleetSummary, HostDocument } from "@siding/shared/rest";
-import { hearingOf, livenessOf } from "../fleet/live.ts";
+import { conflictOf, hearingOf, livenessOf } from "../fleet/live.ts";
 import { edgesOf, edgeTrouble, knownHosts } from "../fleet/snapshot.ts";
 import { confirmedRevision } from "../ledger/fold-upstream.ts";
 import { type Behind, emptyHost, type HostRecord, type InstanceRecord } from "../ledger/state.ts";
 import { entryOf } from "../rollout/by-host.ts";
+import { conflictText } from "../rollout/conflict.ts";
 import { hostIdsOf, type View } from "./document-view.ts";
 
 export type ListedInstances = ReadonlySet<InstanceKey>;
@@ -35,6 +36,7 @@ export function hostDocumentOf(
   const { live, clock, nowMs } = view;
   const beat = live.beats.get(id);
   const liveness = livenessOf(live, id, nowMs);
+  const conflict = conflictOf(live, id, nowMs);
   return {
     id,
     address: host.facts?.address ?? null,
@@ -43,6 +45,7 @@ export function hostDocumentOf(
     hold: host.hold,
     liveness: liveness.kind,
     trouble: beat?.trouble ?? null,
+    conflict: conflict && { since: clock.wallAt(conflict.sinceMs), message: conflictText(id, conflict) },
     since: liveness.kind === "alive" ? null : clock.wallAt(liveness.heardMs),
     lastSeen: beat?.lastSeenAt ?? null,
     load: beat?.load ?? null,
@@ -141,7 +144,7 @@ function edgeDocument({ state, live, nowMs }: View, id: HostId, host: HostRecord
         reloads: report?.reloads ?? 0,
         ejections: report?.ejections ?? 0,
         refused: report?.refused?.message ?? null,
-        trouble: edgeTrouble(live, host, spec.edge.upstream)?.message ?? null,
+        trouble: edgeTrouble(live, host, spec.edge.upstream, nowMs)?.message ?? null,
       };
     }),
   };
@@ -159,6 +162,7 @@ export function fleetSummary({ state, live, nowMs }: View, hosts: readonly HostD
       unknown: liveness.unknown ?? 0,
       edges: hosts.filter(({ roles }) => roles.includes("edge")).length,
       services: state.services.size,
+      conflicts: hosts.filter(({ conflict }) => conflict !== null).length,
       rollouts: [...state.services.values()].filter(({ activeRollout }) => activeRollout !== null).length,
       instances: instances.length,
       listed: instances.filter(({ listed }) => listed).length,

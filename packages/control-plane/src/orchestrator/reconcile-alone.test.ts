@@ -102,6 +102,9 @@ describe("what the fleet does of itself", () => {
     const running = stage.snapshot.hosts[1]?.instance.running?.replace("v1", "v0");
     stage.say("h2", { running: TargetId.parse(running) });
     stage.converge();
+    expect(converging(stage)).toEqual([]);
+    stage.pass(20_000);
+    stage.converge();
     expect(converging(stage)).toMatchObject([
       { status: "succeeded", comment: expect.stringContaining("runs v0") as unknown },
     ]);

@@ -69,6 +69,9 @@ describe("between rollouts", () => {
     const before = stage.log.length;
     stage.move("h2", "10.9.9");
     stage.converge();
+    expect(stage.log).toHaveLength(before + 1);
+    stage.pass(20_000);
+    stage.converge();
     expect(stage.snapshot.upstream.content.members.map((member) => member.address)).toContain("10.9.9.2");
     const kinds = stage.log
       .slice(before)

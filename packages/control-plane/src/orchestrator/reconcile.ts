@@ -53,7 +53,7 @@ function reconcileService(
   const moves = snapshot.hosts.flatMap((host) => {
     const move = moveOf(state, snapshot, service, host);
     const attempt = move && attemptOf(state, service, snapshot, host);
-    return move && attempt ? [{ ...attempt, move }] : [];
+    return move && attempt ? [{ ...attempt, atMs: Math.max(attempt.atMs, move.atMs), move }] : [];
   });
   // Whoever was tried least comes first: one that can't be moved must not keep the others waiting for ever.
   const [next] = moves
@@ -79,6 +79,8 @@ interface Move {
   readonly host: HostView;
   readonly goal: Target | null;
   readonly why: string;
+  /** What only its newest agent says is not acted upon before. */
+  readonly atMs: number;
 }
 
 function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, host: HostView): Move | null {
@@ -86,16 +88,18 @@ function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, 
   const member = entryOf(snapshot.upstream.content.members, host.hostId);
   if (host.hold) {
     const isKnown = member && knownTarget(state, service, host, member);
-    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
+    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand`, atMs: 0 } : null;
   }
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
-  if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
+  if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic`, atMs: 0 };
   const goal = listedWith(state, service, host, member);
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
   return (
     strayed(state, service, host, member) ??
-    (moved ? { host, goal, why: `${host.hostId} has another address: ${host.address}` } : null)
+    (moved
+      ? { host, goal, why: `${host.hostId} has another address: ${host.address}`, atMs: host.soleFromMs }
+      : null)
   );
 }
 
@@ -138,10 +142,15 @@ function strayed(
   const { running, command, target } = host.instance;
   // Behind our back: a machine that was put back to an older state, or a clone that was taken for it.
   if (running !== null && running !== targetId && !(command && isActive(command))) {
-    return { host, goal, why: `${host.hostId} runs ${running}, not ${targetId}` };
+    return { host, goal, why: `${host.hostId} runs ${running}, not ${targetId}`, atMs: host.soleFromMs };
   }
   if (!target || target.id === goal.id || !wasPassedOver(state, service, host)) return null;
-  return { host, goal, why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}` };
+  return {
+    host,
+    goal,
+    why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}`,
+    atMs: 0,
+  };
 }
 
 /**

@@ -145,6 +145,7 @@ describe("a ledger that was restored from a backup", () => {
     stage.commit(decideAll(stage.state, stage.live, stage.nowMs).events, "orchestrator");
     expect(addresses()).toContain("10.0.0.2");
     const from = stage.log.length;
+    stage.pass(20_000);
     stage.converge();
     expect(addresses()).toContain("10.9.9.2");
     expect(transcript(stage.log.slice(from))).toContain("h2 verify v1");

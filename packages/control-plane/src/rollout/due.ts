@@ -1,4 +1,5 @@
 import { defaults } from "@siding/shared/defaults";
+import { conflictDueMs, isHeldByConflict } from "./conflict.ts";
 import { reportMarginMs } from "./limits.ts";
 import type { Position } from "./position.ts";
 import type { RolloutRecord } from "./record.ts";
@@ -24,6 +25,9 @@ export function dueOf(
   host: HostView | undefined,
 ): Due | null {
   const from = (startMs: number) => Math.max(startMs, rollout.resumedAtMs, snapshot.hearingSinceMs);
+  if (host?.conflict && isHeldByConflict(host, position)) {
+    return { atMs: conflictDueMs(host.conflict, rollout.resumedAtMs), by: "host" };
+  }
   switch (position.kind) {
     case "draining":
     case "updating":

@@ -1,6 +1,7 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
+import { conflictReason, conflictsIn } from "./conflict.ts";
 import { silenceDeadlineMs } from "./limits.ts";
 import type { Cause } from "./record.ts";
 import { countedEdges, type HostView, isSetAside, type Snapshot, whyNoEdge } from "./snapshot.ts";
@@ -18,7 +19,7 @@ export interface ClosedGate {
  */
 export function closedGates(survey: Survey, forward: boolean): readonly ClosedGate[] {
   const { snapshot } = survey;
-  const always = [blindGate(snapshot), edgesGate(survey), conflictGate(survey)];
+  const always = [blindGate(snapshot), edgesGate(survey), ...conflictGates(survey)];
   const onlyForward = forward ? [unknownGate(snapshot), silenceGate(survey), bakeGate(survey)] : [];
   return [...always, ...onlyForward].filter((gate) => gate !== null);
 }
@@ -50,7 +51,7 @@ export function blindGate({ blind }: Snapshot): ClosedGate | null {
   return { reason: { code: "blind", message }, pause: null };
 }
 
-function unknownGate(snapshot: Snapshot): ClosedGate | null {
+export function unknownGate(snapshot: Snapshot): ClosedGate | null {
   const unknown = snapshot.hosts.filter(
     (host) => host.liveness.kind === "unknown" && !isSetAside(snapshot, host),
   );
@@ -78,14 +79,14 @@ function silenceGate({ rollout, snapshot }: Survey): ClosedGate | null {
   };
 }
 
-function conflictGate({ snapshot, nowMs }: Survey): ClosedGate | null {
-  const clones = snapshot.hosts.filter((host) => host.conflict);
-  if (clones.length === 0) return null;
-  const message = `two agents beat as ${names(clones)}: stop the cloned one; nothing is sent to that id until then`;
-  return {
-    reason: { code: "identity-conflict", message },
-    pause: { atMs: nowMs, cause: { code: "identity-conflict", message } },
-  };
+/** One for each id that two agents claim. */
+export function conflictGates({ rollout, snapshot }: Survey): readonly ClosedGate[] {
+  return conflictsIn(snapshot).flatMap((agent): ClosedGate[] => {
+    const reason = conflictReason(agent, rollout.resumedAtMs);
+    if (reason === null) return [];
+    const { code, message, untilMs: atMs } = reason;
+    return [{ reason, pause: { atMs, cause: { code, message } } }];
+  });
 }
 
 /** A removal needs every counted edge, so none starts that an edge can't confirm. */

@@ -3,6 +3,7 @@ import { formatMs } from "@siding/shared/units";
 import type { Action } from "./action.ts";
 import { entryOf } from "./by-host.ts";
 import { rollbackEnd } from "./completion.ts";
+import { conflictReason } from "./conflict.ts";
 import type { ClosedGate } from "./gates.ts";
 import { edgeRetryMs, progressDeadlineMs } from "./limits.ts";
 import { isOvertaken, planAnew, returnPlan, rollbackPlan } from "./planning.ts";
@@ -110,7 +111,10 @@ function unreachable(survey: Survey, host: HostSurvey): Action {
   };
 }
 
-function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, position }: HostSurvey): Cause {
+function overdueCause(
+  { rollout, snapshot, nowMs }: Survey,
+  { planned, host, due, position }: HostSurvey,
+): Cause {
   const { hostId } = planned;
   if (
     due?.by === "edge" &&
@@ -122,6 +126,8 @@ function overdueCause({ snapshot, nowMs }: Survey, { planned, host, due, positio
     const message = `edge ${edge?.hostId ?? "?"} has not confirmed upstream ${snapshot.upstream.name} for ${hostId} in time (${serving}); the rollout pauses, nothing is rolled back. Check siding-agent and nginx there, then resume`;
     return { code: "edge-silent", message };
   }
+  const conflict = host && conflictReason(host, rollout.resumedAtMs);
+  if (conflict) return { code: conflict.code, message: conflict.message };
   const step = position.kind === "idle" ? "staging" : position.kind;
   const refusal = host?.trouble ?? host?.instance.command?.failure?.message;
   const heard =

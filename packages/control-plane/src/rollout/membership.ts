@@ -7,7 +7,7 @@ import { portOf, type Target } from "@siding/shared/target";
 import type { Action } from "./action.ts";
 import { entriesOf, isNamedIn, replacedSince } from "./by-host.ts";
 import { baseOf, judgeRevision, servingEverywhere } from "./capacity.ts";
-import { type ClosedGate, closedGates } from "./gates.ts";
+import { type ClosedGate, closedGates, unknownGate } from "./gates.ts";
 import { headroomRefusal } from "./headroom.ts";
 import { isBudgetSpent } from "./record.ts";
 import { holdsBatches, hookStart } from "./rollout-hook.ts";
@@ -74,14 +74,18 @@ function holdsApart(survey: Survey, next: Next): boolean {
 }
 
 function nextBatch(survey: Survey, ready: readonly HostSurvey[]): Next {
-  const { rollout } = survey;
+  const { rollout, snapshot } = survey;
   const planned = stillPlanned(survey);
   const overdue = survey.going.some((host) => isOverdue(survey, host));
   if (planned.length === 0 || overdue || !mayStart(survey)) return nothingNext;
   const behind = edgeBehind(survey);
   if (behind) return { ...nothingNext, waiting: behind };
   const forward = rollout.plan.kind === "forward";
-  if (forward && planned.some((host) => !isStaged(survey, host))) return nothingNext;
+  if (forward && planned.some((host) => !isStaged(survey, host))) {
+    // Who stages says so of itself; nobody is told to stage who has not been heard.
+    const unknown = unknownGate(snapshot);
+    return unknown ? { ...nothingNext, waiting: [unknown.reason] } : nothingNext;
+  }
   const gates = closedGates(survey, forward);
   if (gates.length > 0) return { ...nothingNext, gates, waiting: gates.map((gate) => gate.reason) };
   if (forward && holdsBatches(rollout)) return { ...nothingNext, hook: hookStart(survey) };

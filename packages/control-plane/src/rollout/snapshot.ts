@@ -4,6 +4,7 @@ import type {
   Address,
   CommandId,
   HostId,
+  Incarnation,
   Labels,
   RolloutId,
   ServiceName,
@@ -56,6 +57,13 @@ export interface AgentView {
   readonly features: readonly string[];
 }
 
+/** Two living agents claim one id: nothing is sent to it, and its membership stays. */
+export interface ConflictView {
+  /** When the first of them came back after the other. */
+  readonly sinceMs: number;
+  readonly agents: readonly { readonly incarnation: Incarnation; readonly address: Address | null }[];
+}
+
 export interface HostView {
   readonly hostId: HostId;
   readonly liveness: LivenessView;
@@ -65,8 +73,9 @@ export interface HostView {
   readonly trouble: string | null;
   /** A person holds it out of traffic, or out of the fleet. */
   readonly hold: "drained" | "removed" | null;
-  /** Two living agents claim this id: nothing may be done to it. */
-  readonly conflict: boolean;
+  readonly conflict: ConflictView | null;
+  /** Before, its agent may be a clone of the one that was heard last, which will be heard again. */
+  readonly soleFromMs: number;
   /** From the agent's facts; null before its first report. */
   readonly address: Address | null;
   readonly labels: Labels;
@@ -126,6 +135,7 @@ export interface EdgeView {
   readonly heard: boolean;
   /** Not heard since this ledger was found to be older than its fleet: what it serves nobody knows. */
   readonly isFromBackup: boolean;
+  readonly conflict: ConflictView | null;
   readonly agent: AgentView;
   /** Counts after its first confirmation; an uncounted edge holds nothing up. */
   readonly counted: boolean;

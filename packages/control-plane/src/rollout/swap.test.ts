@@ -79,6 +79,31 @@ describe("a swap of in-place over two edges", () => {
     expect(stage.snapshot.upstream.content.members).toHaveLength(4);
   });
 
+  it("is not undone at once through an edge that came in its middle: it has never routed to the half that had left", () => {
+    const stage = scene({ edges: 1 });
+    admit(stage, inPlace);
+    until(stage, "batch h3 h4");
+    stage.behaviours.set("e1", { silent: true });
+    stage.settle();
+    stage.join("e2", "edge");
+    stage.settle();
+    for (let seconds = 0; seconds < 20; seconds += 10) {
+      stage.pass(10_000);
+      stage.settle();
+    }
+    stage.behaviours.clear();
+    for (let tens = 0; tens < 20; tens += 1) {
+      stage.pass(10_000);
+      stage.settle();
+    }
+    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "swap-incomplete" } });
+    expect(stage.rollout().cause?.message).toContain("the half that left is given back");
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v1", "h4=v1"]);
+    stage.control("resume");
+    stage.settle();
+    expect(stage.rollout().status).toBe("succeeded");
+  });
+
   it("that an edge falls silent in leaves the half out that it may route to, and rests without breaking a rule", () => {
     const stage = scene({ edges: 2 });
     stage.behaviours.set("e2", { neverSwaps: true });

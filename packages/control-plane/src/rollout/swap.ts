@@ -1,3 +1,4 @@
+import type { Member } from "@siding/shared/command";
 import { hasSameContent } from "@siding/shared/digest";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
@@ -42,7 +43,8 @@ export function swapOverdue(survey: Survey): readonly Action[] | null {
   const dueMs = swapDueMs(survey);
   if (!swap || dueMs === null || nowMs < dueMs || swap.done.length === 0 || snapshot.blind) return null;
   if (rollout.intent !== "forward" && rollout.cause?.code !== "paused-by-person") return null;
-  const message = `${names(swap.done)} swapped the halves and ${names(swap.open)} did not within ${formatMs(swapDeadlineMs)}: ${names(swap.done)} swaps back`;
+  const way = swappedBackTo(survey) ? `${names(swap.done)} swaps back` : "the half that left is given back";
+  const message = `${names(swap.done)} swapped the halves and ${names(swap.open)} did not within ${formatMs(swapDeadlineMs)}: ${way}`;
   return [
     {
       type: "intent-set",
@@ -62,13 +64,22 @@ export function swappedBack(survey: Survey): readonly Action[] | null {
   const { upstream, service } = snapshot;
   const onward = rollout.intent === "forward" || rollout.cause?.code === "paused-by-person";
   if (onward || rollout.plan.kind !== "forward" || !openSwap(survey)) return null;
+  const members = swappedBackTo(survey);
+  if (!members) return null;
+  const content = { ...upstream.content, members: [...members] };
+  return [{ type: "upstream-revised", service, content }];
+}
+
+/** The list from before the swap; null where it can't be said at once. */
+function swappedBackTo({ snapshot }: Survey): readonly Member[] | null {
+  const { content, history } = snapshot.upstream;
   // A swap that was refused is said again after a while: what stood before all of that is meant.
-  const swapped = upstream.content.members;
-  const before = upstream.history.findLast(({ members }) => !hasSameContent(members, swapped));
+  const before = history.findLast(({ members }) => !hasSameContent(members, content.members));
   // Before a first deployment nobody served: there is nothing to go back to, and nothing is mixed.
   if (!before || judgeRevision(snapshot, before.members).kind !== "fits") return null;
-  const content = { ...upstream.content, members: [...before.members] };
-  return [{ type: "upstream-revised", service, content }];
+  // An edge that counts only since then has never routed to the half that had left: it is given back step by step.
+  const isNew = countedEdges(snapshot).some(({ countedSince }) => countedSince > before.revision);
+  return isNew ? null : before.members;
 }
 
 /** Whom the swap waits for, for the person who asks. */

@@ -1,7 +1,8 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
-import { blindGate } from "./gates.ts";
+import { isHeldByConflict } from "./conflict.ts";
+import { blindGate, conflictGates } from "./gates.ts";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
@@ -18,13 +19,20 @@ export function waitingOf(survey: Survey, membership: readonly WaitingReason[]):
   const blind = blindGate(survey.snapshot)?.reason;
   return [
     ...intentReasons(survey),
-    ...(blind ? [blind] : []),
+    ...(blind ? [blind] : conflictReasons(survey)),
     ...edgeReasons(survey),
     ...swapReasons(survey),
     ...hookReasons(survey),
     ...hosts,
-    ...membership.filter(({ code }) => code !== "blind"),
+    ...membership.filter(({ code }) => code !== "blind" && code !== "identity-conflict"),
   ];
+}
+
+/** A pause for it says the same already. */
+function conflictReasons(survey: Survey): readonly WaitingReason[] {
+  const { intent, cause } = survey.rollout;
+  const said = intent === "pause" ? cause?.message : null;
+  return conflictGates(survey).flatMap(({ reason }) => (reason.message === said ? [] : [reason]));
 }
 
 /** A whole fleet that stages is one reason, not thousands of lines in each event: of each kind these are named. */
@@ -70,6 +78,8 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
 
 function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   const { hostId } = host.planned;
+  // That is said of its id, once.
+  if (isHeldByConflict(host.host, host.position)) return null;
   const reason = reasonAt(survey, host);
   if (!reason) return null;
   if (isOverdue(survey, host) && host.due?.by === "host") {

@@ -11,6 +11,8 @@ export interface Behaviour {
   readonly hangs?: { readonly kind: string; readonly hook: HookName };
   /** The agent answers nothing. */
   readonly silent?: boolean;
+  /** Another agent beats under the same id; nobody knows which of the two is told something. */
+  readonly cloned?: boolean;
   /** What nginx says of the swap of in-place when the edge prepares it. */
   readonly refusesSwap?: string;
   /** The edge prepares the swap and never carries it out. */

@@ -158,14 +158,16 @@ export class Scene {
     this.#beats.clear();
   }
 
-  beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }): void {
+  /** Another agent is one with another incarnation, and another address. */
+  beat(hostId: HostId, load: Beat["load"] = { cpu: 0.1, memory: 0.1 }, agent = `i-${hostId}`): void {
     const digest = Digest.parse(`sha256:${"0".repeat(64)}`);
     this.#beats.set(
       hostId,
       withBeat(this.#beats.get(hostId), {
         lastBeatMs: this.nowMs,
         intervalMs: 10_000,
-        incarnation: Incarnation.parse(`i-${hostId}`),
+        incarnation: Incarnation.parse(agent),
+        address: this.state.hosts.get(hostId)?.facts?.address ?? null,
         stateDigest: digest,
         load,
         lastSeenAt: new Date(0).toISOString(),
@@ -179,7 +181,9 @@ export class Scene {
     while (this.nowMs < endMs) {
       this.nowMs = Math.min(endMs, this.nowMs + 10_000);
       for (const host of this.state.hosts.values()) {
-        if (!this.behaviours.get(host.hostId)?.silent) this.beat(host.hostId, load);
+        const { silent, cloned } = this.behaviours.get(host.hostId) ?? {};
+        if (!silent) this.beat(host.hostId, load);
+        if (!silent && cloned) this.beat(host.hostId, load, `i-${host.hostId}-clone`);
       }
     }
   }
@@ -279,7 +283,7 @@ export class Scene {
     const before = this.state.sequence;
     for (const host of [...this.state.hosts.values()]) {
       const behaviour = this.behaviours.get(host.hostId) ?? {};
-      if (behaviour.silent) continue;
+      if (behaviour.silent || behaviour.cloned) continue;
       if (host.facts?.roles.includes("edge")) this.#answerEdge(host);
       else for (const report of hostAnswers(host, behaviour)) this.#report(host, [report], []);
     }

@@ -45,8 +45,12 @@ function isNoMereEdge({ roles }) {
   return !roles.includes("edge") || roles.includes("host");
 }
 
+/** More than these at once nobody reads; the hosts below say it each of itself. */
+const mostWarnings = 6;
+
 /** @param {Fleet} fleet */
-function warnings({ troubles, isBlind, behind }) {
+function warnings(fleet) {
+  const { troubles, isBlind, behind } = fleet;
   const texts = troubles.map(({ what, message }) => [`trouble-${what}`, message]);
   if (isBlind) {
     const isCutOff = troubles.some(({ what }) => what === "nats");
@@ -58,8 +62,13 @@ function warnings({ troubles, isBlind, behind }) {
       `${why}: nothing is counted against hosts, and nothing moves until they are heard. What serves goes on serving.`,
     ]);
   }
+  for (const { id, conflict } of fleet.sortedHosts()) {
+    if (conflict) texts.push([`conflict-${id}`, conflict.message]);
+  }
   return [
-    ...texts.map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text)),
+    ...texts
+      .slice(0, mostWarnings)
+      .map(([key, text]) => h("p", { class: "notice", role: "alert", "data-key": key }, text)),
     behind ? behindNotice(behind) : null,
   ];
 }

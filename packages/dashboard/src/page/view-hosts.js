@@ -200,7 +200,7 @@ function states(host) {
   if (host.instances.length === 0 || kind === "silent") {
     return [pill(kind === "idle" ? "no service yet" : kind, kind), held];
   }
-  return [...host.instances.map(instanceState), held];
+  return [host.conflict && pill(kind, kind), ...host.instances.map(instanceState), held];
 }
 
 /** @param {NonNullable<HostDocument["hold"]>} hold */
@@ -261,6 +261,8 @@ function clock(at) {
  * @param {number} nowMs
  */
 export function hostDetails(host, reasons, nowMs) {
+  const trouble = host.trouble && `its agent can do nothing: ${host.trouble}`;
+  const said = [...new Set([host.conflict?.message, trouble, ...reasons])].filter((text) => text);
   /** @type {[string, import("./dom.js").Child | import("./dom.js").Child[]][]} */
   const rows = [
     ["Address", host.address ?? "never heard of"],
@@ -279,11 +281,11 @@ export function hostDetails(host, reasons, nowMs) {
   return [
     h("h2", { id: "host-title" }, host.id),
     host.instances.map((instance) => instanceDetails(instance)),
-    reasons.length > 0 &&
+    said.length > 0 &&
       h(
         "ul",
         { class: "host-reasons" },
-        reasons.map((reason) => h("li", {}, reason)),
+        said.map((reason) => h("li", {}, reason)),
       ),
     h(
       "dl",

@@ -69,6 +69,7 @@ const tones = {
   reverted: "back",
   out: "out",
   silent: "bad",
+  cloned: "bad",
   unknown: "dim",
 };
 
@@ -262,7 +263,8 @@ const worstFirst = ["failed", "reverted", "out", "draining", "leaving", "updatin
  *
  * @param {HostDocument} host
  */
-export function standing({ liveness, instances, roles }) {
+export function standing({ liveness, conflict, instances, roles }) {
+  if (conflict) return "cloned";
   if (liveness === "silent") return "silent";
   const states = instances.map(stateOf);
   const worst = worstFirst.find((state) => states.includes(state));

@@ -35,6 +35,7 @@ const host = (change: object, ...states: readonly [state: string, listed: boolea
     id: "h1",
     address: null,
     trouble: null,
+    conflict: null,
     labels: {},
     roles: ["host"],
     hold: null,
@@ -57,6 +58,8 @@ test("a host's cell shows the worst of it; before its turn it serves", () => {
   expect(standing(host({}, ["draining", false], ["failed", false]))).toBe("failed");
   expect(standing(host({ liveness: "silent" }, ["serving", true]))).toBe("silent");
   expect(standing(host({ liveness: "unknown" }, ["serving", true]))).toBe("unknown");
+  const conflict = { since: "2026-01-01T00:00:00Z", message: "two agents beat as h1" };
+  expect(standing(host({ conflict }, ["serving", true]))).toBe("cloned");
   expect(standing(host({ roles: ["edge"] }))).toBe("edge");
   expect(standing(host({}))).toBe("idle");
   expect(host({}, ["staged", false]).instances.map(stateOf)).toEqual(["staged"]);

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { stringify } from "yaml";
 import type { Program } from "../processes/program.ts";
 import type { Yard } from "../processes/yard.ts";
@@ -15,6 +16,10 @@ export type AgentOptions = {
   readonly controlPlaneUrl: string;
   /** In mode include, how to find the user's nginx; else the agent runs an inner one. */
   readonly userNginx?: UserNginx;
+  /** `10s` where left out. */
+  readonly beatInterval?: string;
+  /** Its folder in the yard, where that is not named as the host. */
+  readonly folder?: string;
   /** Program and arguments of another build of the agent; left out, the one of this checkout. */
   readonly build?: readonly string[];
 };
@@ -33,6 +38,7 @@ export class Agent {
   readonly address: string;
   /** Everything on disk that belongs to this host. */
   readonly folder: string;
+  readonly #options: AgentOptions;
   readonly #yard: Yard;
   readonly #configFile: string;
   readonly #build: readonly string[];
@@ -41,7 +47,8 @@ export class Agent {
   constructor(yard: Yard, options: AgentOptions) {
     this.hostId = options.hostId;
     this.address = options.address;
-    this.folder = yard.path(options.hostId);
+    this.folder = yard.path(options.folder ?? options.hostId);
+    this.#options = options;
     this.#yard = yard;
     this.#configFile = `${this.folder}/agent.yaml`;
     this.#build = options.build ?? [process.execPath, AGENT_PROGRAM];
@@ -68,9 +75,20 @@ export class Agent {
     return `${this.folder}/releases`;
   }
 
+  /** Another machine with the same disk, and so the same identity: what people get who copy an image. Not started yet. */
+  clone(address: string): Agent {
+    const clone = new Agent(this.#yard, { ...this.#options, address, folder: `${this.hostId}-clone` });
+    for (const folder of ["dataDir", "releasesDir"] as const) {
+      cpSync(this[folder], clone[folder], { recursive: true });
+    }
+    // Its holder does not run on that other machine.
+    rmSync(`${clone.dataDir}/agent.lock`);
+    return clone;
+  }
+
   start(): void {
     this.#program = this.#yard.start({
-      name: `agent-${this.hostId}`,
+      name: `agent-${basename(this.folder)}`,
       ...this.#command(),
     });
   }
@@ -117,7 +135,8 @@ export class Agent {
     return { ...common, mode: "include", ...files, statusPort, bleed: BLEED };
   }
 
-  #config({ hostId, address, role, tokenFile, natsUrl, controlPlaneUrl, userNginx }: AgentOptions): object {
+  #config(options: AgentOptions): object {
+    const { hostId, address, role, tokenFile, natsUrl, controlPlaneUrl, userNginx } = options;
     return {
       hostId,
       address,
@@ -128,7 +147,7 @@ export class Agent {
       controlPlane: { url: controlPlaneUrl },
       dataDir: this.dataDir,
       releasesDir: this.releasesDir,
-      beatInterval: "10s",
+      beatInterval: options.beatInterval ?? "10s",
       ...(role === "edge" ? { edge: this.#edgeConfig(userNginx) } : {}),
     };
   }

@@ -31,6 +31,8 @@ export type FleetOptions = {
   readonly spec?: Partial<SpecInput>;
   /** Program and arguments of another build of the agents; left out, the one of this checkout. */
   readonly agentBuild?: readonly string[];
+  /** Of the agents; `10s` where left out. */
+  readonly beatInterval?: string;
   /** The agents' way to the control plane's HTTP. */
   readonly relay?: FickleRelay;
   /** For the control plane's Node; they may name files of the yard. */
@@ -146,15 +148,19 @@ function writeTokens(yard: Yard, hosts: readonly HostIdentity[]): { id: string; 
   });
 }
 
-type CommonOptions = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl" | "build">;
+type CommonOptions = Pick<AgentOptions, "natsUrl" | "controlPlaneUrl" | "build" | "beatInterval">;
 
 /** What all agents are, and where they find the control plane. */
 async function commonOptions(
   yard: Yard,
   { httpUrl, natsUrl }: ControlPlane,
-  { relay, agentBuild }: FleetOptions,
+  { relay, agentBuild, beatInterval }: FleetOptions,
 ): Promise<CommonOptions> {
-  const common = { natsUrl, ...(agentBuild === undefined ? {} : { build: agentBuild }) };
+  const common = {
+    natsUrl,
+    ...(agentBuild === undefined ? {} : { build: agentBuild }),
+    ...(beatInterval === undefined ? {} : { beatInterval }),
+  };
   if (relay === undefined) return { ...common, controlPlaneUrl: httpUrl };
   yard.beforeClose("closing the relay", () => relay.close());
   return { ...common, controlPlaneUrl: await relay.open(httpUrl) };

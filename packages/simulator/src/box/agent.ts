@@ -142,7 +142,8 @@ export class Agent implements AgentLife {
     const { hostId } = this.box;
     const { incarnation } = this;
     const load = { cpu: this.box.around.loadOf(hostId), memory: null };
-    const beat: Beat = { v: protocolVersion, hostId, incarnation, stateDigest, intervalMs, load };
+    const { address } = this.box;
+    const beat: Beat = { v: protocolVersion, hostId, incarnation, address, stateDigest, intervalMs, load };
     this.#say((ears) => ears.beat(beat));
   }
 

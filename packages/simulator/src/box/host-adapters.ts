@@ -135,14 +135,14 @@ function naturalEndMs(box: Box, { service }: ServiceProcess): number {
 /** How it ends is drawn when it begins: most go well, some fail, and some would never end. */
 function runHook(box: Box, agent: AgentLife, effect: EffectOf<"run-hook">): void {
   const { random, record } = box.around;
-  const { hook, runId, target } = effect;
+  const { hook, runId, service, target } = effect;
   const { timeoutMs = 0, idempotent = false } = target.spec.hooks[hook] ?? {};
   record({
     kind: "hook-begun",
     hostId: box.identity.hostId,
     hook,
     runId,
-    isAlone: box.hooks.size === 0,
+    isAlone: [...box.hooks.values()].every((run) => run.service !== service),
     idempotent,
   });
   box.trace(() => `begins hook ${hook} ${runId}`);

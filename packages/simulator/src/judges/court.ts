@@ -5,6 +5,7 @@ import type { Truth } from "../truth.ts";
 import { behindFleet } from "./behind-fleet.ts";
 import { checkerRefused } from "./checker.ts";
 import { clock } from "./clock.ts";
+import { explained } from "./explained.ts";
 import { identity } from "./identity.ts";
 import type { Judge, Verdict } from "./judge.ts";
 import { lostRequest } from "./lost-request.ts";
@@ -40,6 +41,7 @@ const judges = [
   budget,
   behindFleet,
   identity,
+  explained,
   clock,
 ];
 

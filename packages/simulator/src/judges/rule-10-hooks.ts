@@ -3,7 +3,7 @@ import type { JudgeMaker } from "./judge.ts";
 
 /**
  * Rule 10, for the user's own programs: no run of a hook is begun a second time, on whatever host and by whatever command,
- * but one that may be; and no host has two of them at once.
+ * but one that may be; and no host has two of one service at once.
  */
 export const hooksOnce: JudgeMaker = () => {
   const begun = new Map<string, FactOf<"hook-begun">>();

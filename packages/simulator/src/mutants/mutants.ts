@@ -187,4 +187,22 @@ export const mutants: readonly Mutant[] = [
     checkerRule: null,
     shownBy: 14,
   },
+  {
+    name: "a host that can't be told anything is not named",
+    file: "rollout/waiting.ts",
+    from: "...(blind ? [blind] : conflictReasons(survey)),",
+    to: "...(blind ? [blind] : []),",
+    judges: ["explained"],
+    checkerRule: null,
+    shownBy: 29,
+  },
+  {
+    name: "who has not been heard yet is not named",
+    file: "rollout/membership.ts",
+    from: "return unknown ? { ...nothingNext, waiting: [unknown.reason] } : nothingNext;",
+    to: "return nothingNext;",
+    judges: ["explained"],
+    checkerRule: null,
+    shownBy: 381,
+  },
 ];
