@@ -69,16 +69,12 @@ export function knownHosts(state: LedgerState): readonly HostId[] {
 const known: Rule = { isMeant: (host) => host.facts !== null && host.hold === null };
 
 function hasAnswered({ epoch }: LedgerState, host: HostRecord): boolean {
-  return epochSeenBy(host) >= epoch;
+  return host.toldEpoch >= epoch;
 }
 
 /** It was not heard since the ledger was found to be older than its fleet. */
 export function isFromBackup({ restoredEpoch }: LedgerState, host: HostRecord): boolean {
-  return epochSeenBy(host) < restoredEpoch;
-}
-
-function epochSeenBy({ facts }: HostRecord): number {
-  return facts?.epochSeen ?? 0;
+  return host.toldEpoch < restoredEpoch;
 }
 
 /** Whether the labels of a host, in a role that it has, are those of a service. */

@@ -119,6 +119,7 @@ export function foldHostReported(
     ...before,
     incarnation: body.incarnation,
     facts: body.facts,
+    toldEpoch: body.full ? body.facts.epochSeen : before.toldEpoch,
     instances,
     upstreams,
     counted: [...before.counted, ...newlyCounted],

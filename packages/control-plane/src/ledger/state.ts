@@ -52,6 +52,11 @@ export const HostRecord = z.object({
   hostId: HostId,
   incarnation: Incarnation.nullable(),
   facts: HostFacts.nullable(),
+  /**
+   * The newest start of ours of which it had heard when it told everything: a report of what has changed since says nothing of
+   * the rest, and may be all that came through.
+   */
+  toldEpoch: z.int().default(0),
   /** Keyed by `service/slot`. */
   instances: z.record(z.string(), InstanceRecord),
   /** The edge role's upstreams, by name. */
@@ -188,6 +193,7 @@ export function emptyHost(hostId: HostId): HostRecord {
     hostId,
     incarnation: null,
     facts: null,
+    toldEpoch: 0,
     instances: {},
     upstreams: {},
     counted: [],

@@ -22,9 +22,10 @@ function newsOf(state: LedgerState, report: Report, isBehind: boolean): readonly
   const instances = report.instances.filter((instance) => isNewInstance(host, instance));
   const upstreams = report.upstreams.filter((upstream) => isNewUpstream(host, upstream));
   const facts = !hasSameContent(host?.facts, report.facts);
-  const gone = report.full && forgets(host, report);
+  const isWholeNews = report.full && (forgets(host, report) || host?.toldEpoch !== report.facts.epochSeen);
   const observed = [...listsIn(state, report), ...(isBehind ? observedIn(state, report) : [])];
-  if (!incarnated && !facts && !gone && instances.length === 0 && upstreams.length === 0) return observed;
+  if (!incarnated && !facts && !isWholeNews && instances.length === 0 && upstreams.length === 0)
+    return observed;
   return [
     ...observed,
     {

@@ -106,7 +106,7 @@ function instanceCommands(host: HostRecord, stamp: Stamp): readonly Command[] {
  */
 function syncs(host: HostRecord, live: LiveFleet, stamp: Stamp): readonly Command[] {
   const beat = live.beats.get(host.hostId);
-  const heard = host.facts?.epochSeen === stamp.epoch;
+  const heard = host.toldEpoch === stamp.epoch;
   const missed = beat && (beat.incarnation !== host.incarnation || isBehind(host, beat));
   if (heard && !missed) return [];
   const incarnation = beat?.incarnation ?? host.incarnation;

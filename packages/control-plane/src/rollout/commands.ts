@@ -3,6 +3,7 @@ import { defaults } from "@siding/shared/defaults";
 import { hookBudgetMs } from "@siding/shared/hooks";
 import type { Target } from "@siding/shared/target";
 import type { ActionOf } from "./action.ts";
+import { mayStart } from "./membership.ts";
 import { isRestarting } from "./position.ts";
 import { countedEdges, isActive, isYetToAnswer } from "./snapshot.ts";
 import type { HostSurvey, Survey } from "./survey.ts";
@@ -48,9 +49,10 @@ function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
   }
 }
 
-/** Staging comes first, on every host, before any traffic changes. */
-function stageBody({ rollout }: Survey, { host, goal, planned }: HostSurvey): InstanceCommandBody | null {
-  const wanted = rollout.intent === "forward" && rollout.plan.kind === "forward";
+/** Staging comes first, on every host, before any traffic changes: wherever a batch may still start. */
+function stageBody(survey: Survey, { host, goal, planned }: HostSurvey): InstanceCommandBody | null {
+  const { rollout } = survey;
+  const wanted = rollout.plan.kind === "forward" && mayStart(survey);
   if (!wanted || !host || goal === null || planned.restart || host.instance.staged.includes(rollout.to.id))
     return null;
   const { command } = host.instance;

@@ -115,7 +115,7 @@ function edgeBehind(survey: Survey): readonly WaitingReason[] | null {
 }
 
 /** A pause lets no new batch start, but in-place counts as one batch: once begun it is brought to its end. */
-function mayStart(survey: Survey): boolean {
+export function mayStart(survey: Survey): boolean {
   const { intent, plan } = survey.rollout;
   if (intent === "forward") return plan.kind === "forward";
   if (intent === "rollback") return plan.kind === "rollback";

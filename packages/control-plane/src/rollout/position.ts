@@ -140,20 +140,16 @@ function listingPosition(snapshot: Snapshot, host: HostView, way: Way): Position
   const edges = countedEdges(snapshot).filter((edge) => mayServe(snapshot, edge, hostId, slot));
   if (edges.length === 0) return null;
   const unstopped = !restarts && running === goal.id && health !== "bad" && !host.instance.drained;
-  if (!unstopped || !isRoutedAt(snapshot, edges, host)) return { kind: "leaving", edges };
-  // An edge that counts only since then has never seen it: from there it is verified as if it came from outside.
+  const routed = edges
+    .flatMap((edge) => possibleLists(snapshot, edge))
+    .flatMap((list) => entriesOf(list, hostId));
+  // An edge whose list this ledger does not know may route to it or not.
+  if (!unstopped || routed.length === 0) return { kind: "leaving", edges };
+  // At another address it was never verified; an edge that counts only since then has never seen it. It is verified as if
+  // it came from outside, by whichever list it is still routed to: nothing is stopped for that.
+  const hasMoved = routed.some((member) => member.address !== host.address);
   const isNew = countedEdges(snapshot).some((edge) => edge.countedSince > way.sinceRevision);
-  return isNew ? null : { kind: "ready", command: null };
-}
-
-/**
- * What an edge routes to it by is the address that it has now: another one was never verified. An edge whose list this
- * ledger does not know may route to it or not.
- */
-function isRoutedAt(snapshot: Snapshot, edges: readonly EdgeView[], { hostId, address }: HostView): boolean {
-  const lists = edges.flatMap((edge) => possibleLists(snapshot, edge));
-  const named = lists.flatMap((list) => entriesOf(list, hostId));
-  return named.length > 0 && named.every((member) => member.address === address);
+  return hasMoved || isNew ? null : { kind: "ready", command: null };
 }
 
 /** True where every list that the edge may be serving names the instance, on that target. */

@@ -123,6 +123,16 @@ describe("a swap of in-place over two edges", () => {
   });
 });
 
+it("in-place paused by a person is brought to its end, also where a host has lost its staged release meanwhile", () => {
+  const stage = scene();
+  admit(stage, { version: "v2", strategy: { kind: "in-place" } });
+  until(stage, "h1 update v2");
+  stage.control("pause");
+  stage.say("h4", { staged: [] });
+  stage.settle();
+  expect(stage.rollout().status).toBe("succeeded");
+});
+
 it("in-place paused by a person gives its half back when that fails: the swap would be a batch after the budget", () => {
   const stage = scene();
   stage.behaviours.set("h1", { fails: { kind: "verify", failure: broken } });

@@ -145,6 +145,20 @@ export class Scene {
     this.commit([{ type: "host-reported", hostId, incarnation, full: false, facts, ...nothing }], id);
   }
 
+  /** An agent has heard of this start of the control plane, and tells all that it knows. */
+  answerEpoch(id: string): void {
+    const host = this.state.hosts.get(HostId.parse(id));
+    if (!host?.facts || !host.incarnation) throw new Error(`${id} has not joined`);
+    const { hostId, incarnation } = host;
+    const instances = Object.values(host.instances).flatMap(({ report }) => report ?? []);
+    const upstreams = Object.values(host.upstreams);
+    const facts = { ...host.facts, epochSeen: this.state.epoch };
+    this.commit(
+      [{ type: "host-reported", hostId, incarnation, full: true, facts, instances, upstreams, voided: [] }],
+      id,
+    );
+  }
+
   /** An agent reports something else of its instance of the service. */
   say(id: string, change: Partial<InstanceReport>): void {
     const host = this.state.hosts.get(HostId.parse(id));

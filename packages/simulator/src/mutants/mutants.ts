@@ -167,7 +167,7 @@ export const mutants: readonly Mutant[] = [
     to: "const intent = wanted;",
     judges: ["liveness"],
     checkerRule: null,
-    shownBy: 802,
+    shownBy: 598,
   },
   {
     name: "a restored ledger takes over nothing",
