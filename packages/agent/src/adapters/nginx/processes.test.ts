@@ -3,8 +3,18 @@ import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { isAlive, isRetired, nginxIn, processOf, signal } from "./processes.ts";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  childrenOf,
+  isAlive,
+  isRetired,
+  isWorker,
+  nginxIn,
+  processOf,
+  signal,
+  workersOf,
+} from "./processes.ts";
+import { until } from "./waiting.ts";
 
 test("a process is known by its pid and its start", async () => {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
@@ -37,3 +47,25 @@ test("a process that is no nginx is not found in its folder, and nobody in one t
   rmSync(folder, { recursive: true });
   expect(nginxIn(folder)).toEqual([]);
 });
+
+test("a worker that has not got as far as its own title counts as one; a new nginx that takes over does not", async () => {
+  // As the kernel shows them: a fork bears its parent's title until it gives itself another.
+  const title = "nginx: master process nginx";
+  const bearing = (name: string) => `exec -a "${name}" sleep 60`;
+  const successor = `exec -a "${title}" bash -c "(${bearing("nginx: worker process").replaceAll('"', '\\"')}) & wait"`;
+  const script = `(${bearing(title)}) & (${successor}) & wait`;
+  const master = spawn("bash", ["-c", script], { argv0: title, detached: true, stdio: "ignore" });
+  await once(master, "spawn");
+  const found = master.pid === undefined ? null : processOf(master.pid);
+  if (!found) throw new Error("the master is not there");
+  onTestFinished(() => void process.kill(-found.pid, "SIGKILL"));
+  const isThere = () => childrenOf(found).flatMap(grandchildren).some(isWorker);
+  await until(isThere, { everyMs: 5, withinMs: 5_000 });
+  const starting = childrenOf(found).filter((pid) => grandchildren(pid).length === 0);
+  expect(workersOf(found).map(({ pid }) => pid)).toEqual(starting);
+});
+
+function grandchildren(pid: number): number[] {
+  const child = processOf(pid);
+  return child ? childrenOf(child) : [];
+}

@@ -45,6 +45,18 @@ export function isWorker(pid: number): boolean {
   return titleOf(pid).startsWith("nginx: worker process");
 }
 
+/**
+ * The workers of a master, also those that are about to start: on a busy machine that takes a while, and they have read the
+ * config that was there when they were made. The master of an nginx that replaces this one has workers of its own.
+ */
+export function workersOf(master: ProcessRef): ProcessRef[] {
+  return childrenOf(master).flatMap((pid) => {
+    const child = processOf(pid);
+    if (child === null) return [];
+    return isWorker(pid) || (isMaster(pid) && childrenOf(child).length === 0) ? [child] : [];
+  });
+}
+
 /** True for an nginx master. */
 export function isMaster(pid: number): boolean {
   return titleOf(pid).startsWith("nginx: master process");

@@ -5,15 +5,7 @@ import { type NginxFeatures, testUserConfig } from "./binary.ts";
 import { textOf, writeDurably } from "./durable-file.ts";
 import type { EdgeLayout, UpstreamPlace } from "./layout.ts";
 import type { Place } from "./place.ts";
-import {
-  childrenOf,
-  isAlive,
-  isMaster,
-  isRetired,
-  isWorker,
-  type ProcessRef,
-  processOf,
-} from "./processes.ts";
+import { isAlive, isMaster, isRetired, type ProcessRef, processOf, workersOf } from "./processes.ts";
 import { renderIncluded, statusName } from "./render-included.ts";
 import { servedGeneration } from "./status.ts";
 
@@ -109,8 +101,4 @@ export class UserNginx {
     this.#reloadedAtMs = performance.now();
     await rm(this.#layout.bleedFlag, { force: true });
   }
-}
-
-function workersOf(master: ProcessRef): ProcessRef[] {
-  return childrenOf(master).flatMap((pid) => (isWorker(pid) ? (processOf(pid) ?? []) : []));
 }
