@@ -53,7 +53,7 @@ function reconcileService(
   const moves = snapshot.hosts.flatMap((host) => {
     const move = moveOf(state, snapshot, service, host);
     const attempt = move && attemptOf(state, service, snapshot, host);
-    return move && attempt ? [{ ...attempt, atMs: Math.max(attempt.atMs, move.atMs), move }] : [];
+    return move && attempt ? [{ ...attempt, atMs: Math.max(attempt.atMs, move.atMs ?? 0), move }] : [];
   });
   // Whoever was tried least comes first: one that can't be moved must not keep the others waiting for ever.
   const [next] = moves
@@ -79,8 +79,8 @@ interface Move {
   readonly host: HostView;
   readonly goal: Target | null;
   readonly why: string;
-  /** What only its newest agent says is not acted upon before. */
-  readonly atMs: number;
+  /** What only its newest agent says is not acted upon before; absent: at once. */
+  readonly atMs?: number;
 }
 
 function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, host: HostView): Move | null {
@@ -88,10 +88,10 @@ function moveOf(state: LedgerState, snapshot: Snapshot, service: ServiceRecord, 
   const member = entryOf(snapshot.upstream.content.members, host.hostId);
   if (host.hold) {
     const isKnown = member && knownTarget(state, service, host, member);
-    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand`, atMs: 0 } : null;
+    return isKnown ? { host, goal: null, why: `${host.hostId} is ${host.hold} by hand` } : null;
   }
   if (host.liveness.kind !== "alive" || host.conflict || !host.address) return null;
-  if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic`, atMs: 0 };
+  if (!member) return target && { host, goal: target, why: `${host.hostId} is out of traffic` };
   const goal = listedWith(state, service, host, member);
   const moved =
     goal && (member.address !== host.address || member.port !== portOf(goal.spec.ports, member.slot));
@@ -145,12 +145,7 @@ function strayed(
     return { host, goal, why: `${host.hostId} runs ${running}, not ${targetId}`, atMs: host.soleFromMs };
   }
   if (!target || target.id === goal.id || !wasPassedOver(state, service, host)) return null;
-  return {
-    host,
-    goal,
-    why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}`,
-    atMs: 0,
-  };
+  return { host, goal, why: `${host.hostId} serves ${target.id}, and the service came to ${goal.id}` };
 }
 
 /**
