@@ -87,7 +87,7 @@ export class Metrics {
       return Liveness.options.map((liveness) => [{ liveness }, summary[liveness]]);
     });
     this.#gauge("siding_identity_conflicts", "Host ids that two agents claim", [], () => [
-      [{}, fleetSummary(view(), documents()).summary.conflicts],
+      [{}, documents().filter(({ conflict }) => conflict !== null).length],
     ]);
     this.#gauge("siding_instances", "Instances by service and state", ["service", "state"], () =>
       counted(
