@@ -28,6 +28,16 @@ function reasonsOf(stage: Scene): readonly string[] {
   return stage.rollout().waiting.map(({ code }) => code);
 }
 
+/** The rollout is paused for it, and goes on when it is gone and a person resumes. */
+function expectPausedUntil(stage: Scene, heal: () => void): void {
+  expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "identity-conflict" } });
+  heal();
+  live(stage, 60);
+  stage.control("resume");
+  live(stage, 60);
+  expect(stage.rollout().status).toBe("succeeded");
+}
+
 const steps = ["h1 stage v2", "h1 drain v1", "h1 update v2", "h1 verify v2", "h2 drain v1", "h3 verify v2"];
 
 describe("an id that two agents claim", () => {
@@ -70,12 +80,7 @@ describe("an id that two agents claim", () => {
     live(stage, 60);
     expect(reasonsOf(stage)).toContain("identity-conflict");
     live(stage, 200);
-    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "identity-conflict" } });
-    heal();
-    live(stage, 60);
-    stage.control("resume");
-    live(stage, 60);
-    expect(stage.rollout().status).toBe("succeeded");
+    expectPausedUntil(stage, heal);
   });
 
   it.each(steps)("at %s does not keep a rollback, or an abort, from its end", (step) => {
@@ -101,12 +106,7 @@ describe("an id that two agents claim", () => {
       expect.objectContaining({ hostId: "e1", code: "identity-conflict" }),
     );
     live(stage, 200);
-    expect(stage.rollout()).toMatchObject({ status: "paused", cause: { code: "identity-conflict" } });
-    heal();
-    live(stage, 60);
-    stage.control("resume");
-    live(stage, 60);
-    expect(stage.rollout().status).toBe("succeeded");
+    expectPausedUntil(stage, heal);
   });
 
   it("concerns nobody where a person holds the host out of traffic", () => {
