@@ -51,9 +51,11 @@ export function conflictDueMs({ sinceMs }: ConflictView, fromMs: number): number
   return Math.max(sinceMs, fromMs) + silenceDeadlineMs;
 }
 
-/** Nothing is sent to a cloned host, and it neither leaves nor joins: from there it goes nowhere by itself. */
-export function isHeldByConflict(host: HostView | undefined, position: Position): boolean {
-  if (!host || host.conflict === null) return false;
+/**
+ * Nothing is sent to a cloned host, and it neither leaves nor joins: from some places it goes nowhere by itself. Null where it
+ * can go on, or nobody else claims its id.
+ */
+export function holdingConflict(host: HostView | undefined, position: Position): ConflictView | null {
   switch (position.kind) {
     case "idle":
     case "listed":
@@ -64,7 +66,7 @@ export function isHeldByConflict(host: HostView | undefined, position: Position)
     case "started":
     case "verifying":
     case "ready":
-      return true;
+      return host?.conflict ?? null;
     case "leaving":
     case "probing":
     case "joining":
@@ -72,6 +74,6 @@ export function isHeldByConflict(host: HostView | undefined, position: Position)
     case "broken":
     case "stranded":
     case "settled":
-      return false;
+      return null;
   }
 }

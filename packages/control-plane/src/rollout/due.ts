@@ -1,5 +1,5 @@
 import { defaults } from "@siding/shared/defaults";
-import { conflictDueMs, isHeldByConflict } from "./conflict.ts";
+import { conflictDueMs, holdingConflict } from "./conflict.ts";
 import { reportMarginMs } from "./limits.ts";
 import type { Position } from "./position.ts";
 import type { RolloutRecord } from "./record.ts";
@@ -25,9 +25,8 @@ export function dueOf(
   host: HostView | undefined,
 ): Due | null {
   const from = (startMs: number) => Math.max(startMs, rollout.resumedAtMs, snapshot.hearingSinceMs);
-  if (host?.conflict && isHeldByConflict(host, position)) {
-    return { atMs: conflictDueMs(host.conflict, rollout.resumedAtMs), by: "host" };
-  }
+  const conflict = holdingConflict(host, position);
+  if (conflict) return { atMs: conflictDueMs(conflict, rollout.resumedAtMs), by: "host" };
   switch (position.kind) {
     case "draining":
     case "updating":

@@ -1,7 +1,7 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
-import { isHeldByConflict } from "./conflict.ts";
+import { holdingConflict } from "./conflict.ts";
 import { blindGate, conflictGates } from "./gates.ts";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
@@ -79,7 +79,7 @@ function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
 function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   const { hostId } = host.planned;
   // That is said of its id, once.
-  if (isHeldByConflict(host.host, host.position)) return null;
+  if (holdingConflict(host.host, host.position)) return null;
   const reason = reasonAt(survey, host);
   if (!reason) return null;
   if (isOverdue(survey, host) && host.due?.by === "host") {
