@@ -41,7 +41,8 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     const { id } = await lab().roll({ version, strategy: { kind: "rolling" } });
     const document = await finished(lab().api, id, wanted, PATIENCE_MS);
     return document.hosts
-      .map(({ error }) => `${error?.code}: ${error?.message} ${error?.output ?? ""}`)
+      .flatMap(({ error }) => error ?? [])
+      .map(({ code, message, output = "" }) => `${code}: ${message} ${output}`)
       .join("\n");
   }
 
@@ -205,6 +206,20 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     expect(await rolled("v2", "failed", { ...withUnit("flawed@.service"), onFailure: "stop" })).toContain(
       words,
     );
+  });
+
+  test("what a unit printed is told also by a journald that is late with all of it", async () => {
+    await writeUnit("flawed@.service", ["ExecStart=/bin/sh -c 'echo no time; exit 7'", "Type=notify"]);
+    const journald = (signal: string) => `systemctl kill --signal=${signal} systemd-journald`;
+    for (const host of lab().hosts) await host.sh(journald("STOP"));
+    const rolling = rolled("v2", "failed", { ...withUnit("flawed@.service"), onFailure: "stop" });
+    try {
+      const isAsked = async () => (await first().sh("pgrep -f 'journalctl --[s]ync' || true")) !== "";
+      await until("the agent to ask for its words", isAsked, PATIENCE_MS);
+    } finally {
+      for (const host of lab().hosts) await host.sh(journald("CONT"));
+    }
+    expect(await rolling).toContain("no time");
   });
 
   test("a unit that is masked is named", async () => {

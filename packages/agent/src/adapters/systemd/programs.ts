@@ -12,7 +12,7 @@ export interface Said {
 /** Asking takes milliseconds; a manager that does not answer by then is in trouble. */
 const askDeadlineMs = 20_000;
 const maxOutputBytes = 4 * 1_048_576;
-/** At most three seconds, after a failure and on a busy host: its words are worth that. */
+/** Three seconds and more, after a failure and on a busy host: its words are worth that. */
 const mostLooks = 30;
 const lookAgainMs = 100;
 /** By the shell's custom: it did not end in time. */
@@ -26,26 +26,39 @@ export function systemctl(args: readonly string[], deadlineMs = askDeadlineMs): 
 /** The end of what an invocation of a unit printed, and what systemd said of it. */
 export async function journalTail(unit: string, invocation: string, lines: number): Promise<string> {
   if (invocation === "") return "";
-  const since = await begunAt(invocation);
-  // Of a process that ended before journald looked at it only the unit is known.
-  const ofUnit = since === null ? [] : ["+", `_SYSTEMD_UNIT=${unit}`];
-  const printed = [`_SYSTEMD_INVOCATION_ID=${invocation}`, ...ofUnit];
-  const how = ["--output=cat", ...(since === null ? [] : [`--since=@${since}`])];
-  await untilRead(() => journal([...how, "--lines=1", ...printed]));
+  const { how, printed } = await untilRead(unit, invocation);
   const all = [...printed, "+", `INVOCATION_ID=${invocation}`];
   return (await journal([...how, `--lines=${lines}`, ...all])).trimEnd();
 }
 
+/** How the journal is asked for what an invocation printed. */
+interface Printed {
+  readonly how: readonly string[];
+  readonly printed: readonly string[];
+}
+
 /**
- * What was printed last may still be on its way to journald, whose own word for that (`--sync`) does not cover it before
- * systemd 258. One that has printed nothing is waited for in vain.
+ * What was printed last, and that it began at all, may still be on its way to journald, whose own word for that
+ * (`--sync`) does not cover it before systemd 258. One that has printed nothing is waited for in vain.
  */
-async function untilRead(look: () => Promise<string>): Promise<void> {
-  for (let looks = 0; looks < mostLooks; looks += 1) {
+async function untilRead(unit: string, invocation: string): Promise<Printed> {
+  for (let looks = 1; ; looks += 1) {
     await run("journalctl", ["--sync"], askDeadlineMs);
-    if ((await look()) !== "") return;
+    const asked = printedBy(unit, invocation, await begunAt(invocation));
+    if (looks === mostLooks) return asked;
+    if ((await journal([...asked.how, "--lines=1", ...asked.printed])) !== "") return asked;
     await sleep(lookAgainMs);
   }
+}
+
+/** Of a process that ended before journald looked at it only the unit is known: then its time tells whose words they are. */
+function printedBy(unit: string, invocation: string, since: string | null): Printed {
+  const byInvocation = `_SYSTEMD_INVOCATION_ID=${invocation}`;
+  if (since === null) return { how: ["--output=cat"], printed: [byInvocation] };
+  return {
+    how: ["--output=cat", `--since=@${since}`],
+    printed: [byInvocation, "+", `_SYSTEMD_UNIT=${unit}`],
+  };
 }
 
 /** When systemd began an invocation, in seconds; null where the journal does not say. */
