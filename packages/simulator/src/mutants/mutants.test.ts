@@ -1,18 +1,23 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hunt } from "./hunt.ts";
 import { mutants } from "./mutants.ts";
-import { plant } from "./plant.ts";
+import { type Planted, plant } from "./plant.ts";
 
 /** The rarest of the mistakes shows within so many seeds; the others show at once. */
 const seeds = 150;
 const timeoutMs = 300_000;
 
 describe("a mistake planted in the core", () => {
-  for (const mutant of mutants) {
-    it(`is caught: ${mutant.name}`, { timeout: timeoutMs }, async () => {
-      using planted = await plant(mutant);
+  describe.each(mutants)("$name", (mutant) => {
+    let planted: Planted;
+    beforeAll(async () => {
+      planted = await plant(mutant);
+    });
+    afterAll(() => planted[Symbol.dispose]());
+
+    it("is caught", { timeout: timeoutMs }, () => {
       const caught = hunt(planted.brain, {
         checker: false,
         judges: mutant.judges,
@@ -24,9 +29,8 @@ describe("a mistake planted in the core", () => {
 
     const { checkerRule } = mutant;
     // Not every mistake breaks a rule of the checker's: some only lead nowhere.
-    if (checkerRule === null) continue;
-    it(`is refused in production: ${mutant.name}`, { timeout: timeoutMs }, async () => {
-      using planted = await plant(mutant);
+    if (checkerRule === null) return;
+    it("is refused in production", { timeout: timeoutMs }, () => {
       const refused = hunt(planted.brain, {
         checker: true,
         judges: ["checker"],
@@ -35,13 +39,18 @@ describe("a mistake planted in the core", () => {
       });
       expect(refused?.verdict.message).toContain(`rule ${checkerRule}:`);
     });
-  }
+  });
 
   it("leaves no copy behind, and says so where its text is not there", async () => {
     const [first] = mutants;
     if (!first) throw new Error("no mutants");
+    const copies = () =>
+      readdirSync(fileURLToPath(new URL("../../../control-plane/", import.meta.url))).filter((name) =>
+        name.startsWith(".mutants-"),
+      );
+    const before = copies();
     await expect(plant({ ...first, from: "not in the file" })).rejects.toThrow(/has 0 places/);
-    const left = readdirSync(fileURLToPath(new URL("../../../control-plane/", import.meta.url)));
-    expect(left.filter((name) => name.startsWith(".mutants-"))).toEqual([]);
+    (await plant(first))[Symbol.dispose]();
+    expect(copies()).toEqual(before);
   });
 });

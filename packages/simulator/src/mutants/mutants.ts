@@ -21,7 +21,7 @@ export const mutants: readonly Mutant[] = [
     to: "return serving + 1 >= Math.max(minServing, 1)",
     judges: ["minimum"],
     checkerRule: 1,
-    shownBy: 5,
+    shownBy: 15,
   },
   {
     name: "a percentage is rounded down",
@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
     to: "const wanted = Math.floor((amount.percent / 100) * base - rounding);",
     judges: ["minimum"],
     checkerRule: 1,
-    shownBy: 12,
+    shownBy: 90,
   },
   {
     name: "capacity forgets what the edges serve by",
@@ -39,7 +39,7 @@ export const mutants: readonly Mutant[] = [
     to: "const serving = snapshot.hosts.length;",
     judges: ["minimum"],
     checkerRule: 1,
-    shownBy: 5,
+    shownBy: 15,
   },
   {
     name: "a host is drained before the edges confirm that it has left",
@@ -56,6 +56,7 @@ export const mutants: readonly Mutant[] = [
     to: "edge === countedEdges(snapshot)[0] && mayServe(snapshot, edge, hostId, slot));\n  if (edges.length === 0) return null;",
     judges: ["confirmed", "lost-request"],
     checkerRule: 3,
+    shownBy: 16,
   },
   {
     name: "a host is stopped without a drain",
@@ -116,7 +117,7 @@ export const mutants: readonly Mutant[] = [
     to: "if (lost.length >= 0) return finish",
     judges: ["rolled-back"],
     checkerRule: 9,
-    shownBy: 9,
+    shownBy: 23,
   },
   {
     name: "a rollout ends while hosts are out",
@@ -125,6 +126,7 @@ export const mutants: readonly Mutant[] = [
     to: "",
     judges: ["rest", "rolled-back"],
     checkerRule: 8,
+    shownBy: 16,
   },
   {
     name: "who leaves is still counted",
@@ -133,7 +135,7 @@ export const mutants: readonly Mutant[] = [
     to: "const remaining = new Set(servingOn(snapshot, edge, [...next, ...before]));",
     judges: ["minimum"],
     checkerRule: 1,
-    shownBy: 5,
+    shownBy: 15,
   },
   {
     name: "a hold is ignored",
@@ -151,6 +153,7 @@ export const mutants: readonly Mutant[] = [
     to: "const rollout = fresh;",
     judges: ["one-rollout"],
     checkerRule: null,
+    shownBy: 2,
   },
   {
     name: "the fleet leaves new hosts alone",
@@ -159,6 +162,7 @@ export const mutants: readonly Mutant[] = [
     to: "if (!member) return null; if (false) return target && {",
     judges: ["liveness"],
     checkerRule: null,
+    shownBy: 32,
   },
   {
     name: "what the fleet does of itself rests for a person",
@@ -176,7 +180,7 @@ export const mutants: readonly Mutant[] = [
     to: "...(isBehind ? observedIn(state, report).slice(0, 0) : [])",
     judges: ["behind-fleet"],
     checkerRule: null,
-    shownBy: 14,
+    shownBy: 84,
   },
   {
     name: "a restored ledger does not notice it",
