@@ -104,7 +104,7 @@ const config = {
           `${CONTROL_PLANE}(rollout|fleet)/`,
           `${CONTROL_PLANE}ledger/(clock|event|state|record-map|fold[^/]*)\\.ts$`,
           `${CONTROL_PLANE}messaging/(intake|outbox)\\.ts$`,
-          `${CONTROL_PLANE}orchestrator/(admit|behind|control|decide|declare|edges|holds|refusal|wish)\\.ts$`,
+          `${CONTROL_PLANE}orchestrator/(admit|behind|control|decide|declare|edges|holds|refusal|restart|wish)\\.ts$`,
           `${AGENT}machine/`,
         ],
       },
@@ -119,7 +119,7 @@ const config = {
       comment: "Deciding and folding work on values; reading and writing is their caller's part.",
       severity: "error",
       from: {
-        path: `${CONTROL_PLANE}(ledger/(fold|event|state|record-map|selection)|fleet/(live|snapshot|hearing|view-shelf)|orchestrator/(decide|admit|wish|new-rollout|plan-refusals|queue|refusal|behind|control|declare|edges|holds|reconcile|restate)|messaging/(intake|outbox|unanswered|envelope))`,
+        path: `${CONTROL_PLANE}(ledger/(fold|event|state|record-map|selection)|fleet/(live|snapshot|hearing|view-shelf)|orchestrator/(decide|admit|wish|new-rollout|plan-refusals|queue|refusal|behind|control|declare|edges|holds|reconcile|restart|restate)|messaging/(intake|outbox|unanswered|envelope))`,
         pathNot: TESTS,
       },
       to: { dependencyTypes: ["core"] },

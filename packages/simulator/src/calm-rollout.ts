@@ -3,7 +3,7 @@ import type { HostId, Version } from "@siding/shared/ids";
 import { RolloutBody } from "@siding/shared/rest";
 import { SpecInput } from "@siding/shared/spec";
 import { productionBrain } from "./plane/brain.ts";
-import type { Scenario, ServicePlan, Wish } from "./scenario/scenario.ts";
+import type { MoveWish, Scenario, ServicePlan } from "./scenario/scenario.ts";
 import { noTrace } from "./trace.ts";
 import { World } from "./world.ts";
 
@@ -104,7 +104,7 @@ function service(batchSize: string): ServicePlan {
       elsewhere: new Map(),
     })),
     wishes: versions.map(
-      (version): Wish => ({
+      (version): MoveWish => ({
         kind: "release",
         version,
         body: RolloutBody.parse({ version }),

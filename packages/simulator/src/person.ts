@@ -8,7 +8,7 @@ import type { Result } from "@siding/shared/result";
 import type { Brain } from "./plane/brain.ts";
 import type { ControlPlane, Desk } from "./plane/control-plane.ts";
 import { artifactOf } from "./scenario/artifact.ts";
-import type { PersonVerb, ServicePlan, Wish } from "./scenario/scenario.ts";
+import type { MoveWish, PersonVerb, ServicePlan, Wish } from "./scenario/scenario.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** How often the person looks. */
@@ -127,7 +127,7 @@ export class Person {
     const newest = Math.max(...this.#fulfilled.keys());
     const wish = this.#plan.wishes[newest];
     if (state.behind !== null || !wish) return;
-    const meant = this.#plan.wishes.slice(0, newest + 1).findLast(({ declares }) => declares)?.declares;
+    const meant = this.#plan.wishes.slice(0, newest + 1).findLast(declaresAnother)?.declares;
     const declared = this.#brain.declareService(
       state,
       (meant ?? this.#plan).written,
@@ -135,9 +135,9 @@ export class Person {
     );
     const isLost = declared.ok && declared.value.some(({ type }) => type === "service-declared");
     this.#commit(desk, declared);
-    const isKnown = state.releases.has(releaseKey(this.service, wish.version));
     const isDone = this.#fulfilled.get(newest)?.kind === "rollout";
-    if (isDone && wish.kind !== "undo" && (isLost || !isKnown)) this.ledgerRestored();
+    if (!isDone || wish.kind === "undo" || wish.kind === "restart") return;
+    if (isLost || !state.releases.has(releaseKey(this.service, wish.version))) this.ledgerRestored();
   }
 
   /** What has ended, what an older ledger no longer knows, and what it knows that the person did not begin. */
@@ -153,23 +153,28 @@ export class Person {
   }
 
   #wish(desk: Desk, wish: Wish): void {
-    const { declares, version } = wish;
+    if (wish.kind !== "restart" && !this.#prepare(desk, wish)) return;
+    const { state } = desk;
+    const index = this.#nextIndex();
+    const id = `${this.service}-${index + 1}${"-again".repeat(this.#restores)}` as RolloutId;
+    // Taken already: the control plane died before it could say so.
+    if (state.rollouts.has(id)) this.#follow(id, index);
+    else this.#ask(desk, { wish, index, id });
+  }
+
+  /** What a rollout needs, before it is asked for. False where it can't be had now. */
+  #prepare(desk: Desk, { declares, version }: MoveWish): boolean {
     const { state } = desk;
     if (declares) {
       const declared = this.#brain.declareService(state, declares.written, declares.spec);
-      if (!this.#commit(desk, declared)) return;
+      if (!this.#commit(desk, declared)) return false;
     }
     const digest = artifactOf(this.service, version);
     if (!state.artifacts.has(digest)) {
       desk.commit([{ type: "artifact-registered", digest, sizeBytes: 1 }], "person");
     }
     const registered = this.#brain.registerRelease(state, this.service, { version, digest });
-    if (!registered.ok || !desk.commit(registered.value.events, "person")) return;
-    const index = this.#nextIndex();
-    const id = `${this.service}-${index + 1}${"-again".repeat(this.#restores)}` as RolloutId;
-    // Taken already: the control plane died before it could say so.
-    if (state.rollouts.has(id)) this.#follow(id, index);
-    else this.#ask(desk, { wish, index, id });
+    return registered.ok && desk.commit(registered.value.events, "person");
   }
 
   #ask(desk: Desk, { wish, index, id }: { wish: Wish; index: number; id: RolloutId }): void {
@@ -187,10 +192,13 @@ export class Person {
   }
 
   #admit({ state, live }: Desk, wish: Wish, context: AdmitContext): Result<readonly EventBody[], Refusal> {
+    if (wish.kind === "restart") {
+      return this.#brain.admitRestart(state, live, this.service, wish.body, context);
+    }
     if (wish.kind !== "undo") return this.#brain.admitRollout(state, live, this.service, wish.body, context);
     const newest = [...state.rollouts.values()].findLast(
-      ({ service, origin, status }) =>
-        service === this.service && origin === "person" && status === "succeeded",
+      ({ service, origin, purpose, status }) =>
+        service === this.service && origin === "person" && purpose === "rollout" && status === "succeeded",
     );
     if (newest) return this.#brain.admitRollback(state, live, newest, context);
     return { ok: false, error: { code: "nothing-to-do", message: "nothing was ever rolled out" } };
@@ -201,8 +209,8 @@ export class Person {
     this.#looks = 0;
   }
 
-  #refused({ version }: Wish, index: number, { code, message }: Refusal): void {
-    this.#trace(() => `person is refused ${version}: ${message}`);
+  #refused(wish: Wish, index: number, { code, message }: Refusal): void {
+    this.#trace(() => `person is refused ${nameOf(wish)}: ${message}`);
     const passes = code === "no-hosts" || code === "no-edges" || code === "rollout-in-progress";
     if (passes && (!this.#around.weather.healed || this.#looks < patientLooks)) return;
     this.#fulfilled.set(index, { kind: "refused", code });
@@ -252,4 +260,13 @@ export class Person {
   #trace(text: () => string): void {
     this.#around.trace.line(this.#around.timeline.nowMs, text);
   }
+}
+
+/** What a person would call it. */
+export function nameOf(wish: Wish): string {
+  return wish.kind === "restart" ? "a restart" : wish.version;
+}
+
+function declaresAnother(wish: Wish): wish is MoveWish {
+  return wish.kind !== "restart" && wish.declares !== null;
 }

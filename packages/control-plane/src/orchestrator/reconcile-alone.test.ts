@@ -97,6 +97,23 @@ describe("what the fleet does of itself", () => {
     expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
   });
 
+  it("brings back the host that a restart of another interrupted on its way to what the others serve", () => {
+    const stage = scene();
+    stage.behaviours.set("h1", { silent: true });
+    stage.pass(60_000);
+    stage.admit({ version: "v2" });
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({ status: "succeeded", plan: { absent: ["h1"] } });
+    stage.behaviours.set("h1", { hangs: { kind: "verify", hook: "afterUpdate" } });
+    stage.pass(10_000);
+    stage.converge();
+    expect(converging(stage)).toMatchObject([{ status: "running" }]);
+    expect(stage.restart({ hosts: [HostId.parse("h3")] }).ok).toBe(true);
+    stage.behaviours.clear();
+    stage.converge();
+    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+  });
+
   it("mends a host that runs something else than what it is listed with", () => {
     const stage = scene();
     const running = stage.snapshot.hosts[1]?.instance.running?.replace("v1", "v0");

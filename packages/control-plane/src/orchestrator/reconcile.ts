@@ -150,14 +150,18 @@ function strayed(
 
 /**
  * A person held the host when the rollout was planned that brought the service to its target, and has given it back
- * since. Whoever stayed behind otherwise (after an abort, say) does so because a person wanted it.
+ * since; or it was out of reach then, and on its way there a person wanted something else first. Whoever stayed behind
+ * otherwise (after an abort, say) does so because a person wanted it.
  */
 function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { hostId }: HostView): boolean {
-  const newest = [...state.rollouts.values()].findLast(
-    ({ service, origin, purpose, status }) =>
-      service === spec.name && origin === "person" && purpose === "rollout" && status !== "queued",
+  const ofService = [...state.rollouts.values()].filter(({ service }) => service === spec.name);
+  const newest = ofService.findLast(
+    ({ origin, purpose, status }) => origin === "person" && purpose === "rollout" && status !== "queued",
   );
-  return newest?.status === "succeeded" && newest.to.id === target?.id && newest.plan.held.includes(hostId);
+  if (newest?.status !== "succeeded" || newest.to.id !== target?.id) return false;
+  if (newest.plan.held.includes(hostId)) return true;
+  const last = ofService.findLast(({ purpose, hosts }) => purpose !== "restart" && isNamedIn(hosts, hostId));
+  return newest.plan.absent.includes(hostId) && last?.cause?.code === givesWay;
 }
 
 /** What went wrong here is tried again ever more slowly; what a person's rollout left out is that person's to mend. */

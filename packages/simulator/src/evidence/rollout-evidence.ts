@@ -19,6 +19,8 @@ export class RolloutEvidence {
   readonly origin: RolloutRecord["origin"];
   readonly to: TargetId;
   readonly maxFailures: number;
+  /** A person wanted it in order to move hosts elsewhere, and not only to restart them. */
+  readonly isMove: boolean;
   /** It takes back a finished one, and touches only whom that moved. */
   readonly isUndo: boolean;
   /** A person said that the service may be down for a moment. */
@@ -49,6 +51,7 @@ export class RolloutEvidence {
     this.id = rollout.id;
     this.service = rollout.service;
     this.origin = rollout.origin;
+    this.isMove = rollout.origin === "person" && rollout.purpose === "rollout";
     this.to = rollout.to.id;
     this.maxFailures = rollout.maxFailures;
     this.isUndo = rollout.comment?.startsWith("rollback of ") ?? false;

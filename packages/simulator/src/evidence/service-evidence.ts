@@ -144,7 +144,7 @@ export class ServiceEvidence {
     if (this.queued?.id === rollout.id) this.queued = null;
     this.rollout = rollout;
     this.planned(rollout);
-    if (rollout.origin === "person") this.newestWish = rollout;
+    if (rollout.isMove) this.newestWish = rollout;
   }
 
   /** Its plan is there, the first or another one: that may name hosts which came later. */
@@ -154,7 +154,7 @@ export class ServiceEvidence {
 
   finished(rollout: RolloutEvidence): void {
     if (this.queued?.id === rollout.id) this.queued = null;
-    if (rollout.status !== "succeeded" || rollout.origin !== "person") return;
+    if (rollout.status !== "succeeded" || !rollout.isMove) return;
     this.target = rollout.to;
     // One that the backup knew had moved its hosts before: what they came to since is not its doing.
     if (!rollout.isFromBackup) this.imported.clear();

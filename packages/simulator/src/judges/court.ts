@@ -21,6 +21,7 @@ import { rest } from "./rule-8-rest.ts";
 import { rolledBack } from "./rule-9-rolled-back.ts";
 import { hooksOnce } from "./rule-10-hooks.ts";
 import { once } from "./rule-10-once.ts";
+import { restarts } from "./rule-10-restarts.ts";
 import { budget } from "./rule-11-budget.ts";
 
 const judges = [
@@ -38,6 +39,7 @@ const judges = [
   rolledBack,
   once,
   hooksOnce,
+  restarts,
   budget,
   behindFleet,
   identity,

@@ -2,6 +2,7 @@ import type { Member } from "@siding/shared/command";
 import type { HostId } from "@siding/shared/ids";
 import { isWell } from "../box/process.ts";
 import type { ServiceEvidence } from "../evidence/service-evidence.ts";
+import { nameOf } from "../person.ts";
 import type { World } from "../world.ts";
 import { astray } from "./astray.ts";
 import type { Verdict } from "./judge.ts";
@@ -30,7 +31,7 @@ function unfinished({ people, operator, plane }: World): string | null {
     const reasons = rollout.waiting.map(({ code, message }) => `${code}: ${message}`).join("; ");
     return `${rollout.id} is ${rollout.status} (${rollout.intent}), waiting for: ${reasons || "nothing"}`;
   });
-  const what = person.nextWish ? `the rollout of ${person.nextWish.version}` : "a rollout";
+  const what = person.nextWish ? `the rollout of ${nameOf(person.nextWish)}` : "a rollout";
   return `${what} of ${person.service} never ended; ${doing ?? "the control plane is away"}`;
 }
 

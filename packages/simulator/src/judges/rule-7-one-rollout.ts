@@ -36,14 +36,15 @@ function crowded({ type, rollout }: Began, service: ServiceEvidence): string | n
   return jumps ? `rollout ${rollout.id} begins while ${queued.id} waits for its turn` : null;
 }
 
-/** A plan is for the fleet at this instant: for nobody whom a person holds, or who serves that already. */
+/** A plan is for the fleet at this instant: for nobody whom a person holds, or who serves that already and is not to be restarted. */
 function untimely({ rollout }: Began, service: ServiceEvidence, truth: Truth): string | null {
   if (rollout.status === "queued" || rollout.origin === "reconciler") return null;
-  for (const { hostId, goal } of rollout.plan.hosts) {
+  for (const { hostId, goal, restart } of rollout.plan.hosts) {
     const hold = service.hold(hostId);
     if (hold) return `rollout ${rollout.id} begins with ${hostId} in its plan, which is ${hold} by hand`;
     const member = service.wanted.members.find((each) => each.hostId === hostId);
     const done =
+      restart !== true &&
       member !== undefined &&
       member.targetId === goal?.id &&
       service.served.get(hostId) === goal.id &&

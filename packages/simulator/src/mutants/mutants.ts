@@ -138,6 +138,14 @@ export const mutants: readonly Mutant[] = [
     shownBy: 15,
   },
   {
+    name: "a restart takes for restarted what runs",
+    file: "rollout/position.ts",
+    from: "return restart === true && (course.kind",
+    to: "return false && (course.kind",
+    judges: ["restarts"],
+    checkerRule: null,
+  },
+  {
     name: "a hold is ignored",
     file: "rollout/planning.ts",
     from: "!skip.includes(host.hostId) && host.hold === null && !isOnTarget",

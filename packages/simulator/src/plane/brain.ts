@@ -7,6 +7,7 @@ import { decideAll } from "@siding/control-plane/orchestrator/decide";
 import { declareService, registerRelease } from "@siding/control-plane/orchestrator/declare";
 import { excludeEdge, includeEdge } from "@siding/control-plane/orchestrator/edges";
 import { holdHost, releaseHost } from "@siding/control-plane/orchestrator/holds";
+import { admitRestart } from "@siding/control-plane/orchestrator/restart";
 import { advance } from "@siding/control-plane/rollout/advance";
 import { check } from "@siding/control-plane/rollout/check";
 
@@ -19,6 +20,7 @@ export const productionBrain = {
   intake,
   admitRollout,
   admitRollback,
+  admitRestart,
   controlRollout,
   declareService,
   registerRelease,
@@ -43,6 +45,7 @@ export const brainFiles = [
   "orchestrator/declare.ts",
   "orchestrator/edges.ts",
   "orchestrator/holds.ts",
+  "orchestrator/restart.ts",
   "rollout/advance.ts",
   "rollout/check.ts",
 ] as const;

@@ -1,9 +1,9 @@
 import type { HostId, Version } from "@siding/shared/ids";
-import { RolloutBody } from "@siding/shared/rest";
+import { RestartBody, RolloutBody } from "@siding/shared/rest";
 import { SpecInput } from "@siding/shared/spec";
 import type { Random } from "../random.ts";
 import { releasesOf, versions } from "./generate-releases.ts";
-import type { PersonPlan, ServicePlan, Wish } from "./scenario.ts";
+import type { MoveWish, PersonPlan, RestartWish, ServicePlan } from "./scenario.ts";
 
 export interface ServiceOptions {
   readonly name: string;
@@ -23,7 +23,10 @@ export function serviceOf(random: Random, options: ServiceOptions): ServicePlan 
     spec: SpecInput.parse(written),
     written,
     releases: releasesOf(random, hosts, faults),
-    wishes: wishesOf(random, { written, inPlace, hosts: hosts.length, faults }),
+    wishes: [
+      ...movesOf(random, { written, inPlace, hosts: hosts.length, faults }),
+      ...(faults ? restartsOf(random.fork("restarts"), hosts) : []),
+    ],
     person: personOf(random, healAtMs, faults),
   };
 }
@@ -88,9 +91,9 @@ interface Wanting {
 }
 
 /** First deployment, upgrade, and perhaps others: of another release, of the spec alone, or back. */
-function wishesOf(random: Random, wanting: Wanting): readonly Wish[] {
+function movesOf(random: Random, wanting: Wanting): readonly MoveWish[] {
   const { faults } = wanting;
-  const kinds: Wish["kind"][] = ["release", "release"];
+  const kinds: MoveWish["kind"][] = ["release", "release"];
   if (faults && random.chance(0.5)) kinds.push(random.pick(["release", "spec", "undo"] as const));
   return kinds.map((kind, index) => {
     const version = versions[index] ?? ("v1" as Version);
@@ -106,8 +109,24 @@ function wishesOf(random: Random, wanting: Wanting): readonly Wish[] {
   });
 }
 
+/** Afterwards some are restarted once or twice: all that serve, or a few by name. */
+function restartsOf(random: Random, hosts: readonly HostId[]): readonly RestartWish[] {
+  if (!random.chance(0.25)) return [];
+  return Array.from({ length: random.int(1, 2) }, () => {
+    const isEager = random.chance(0.3);
+    const body = RestartBody.parse({
+      ...(random.chance(0.5) ? { hosts: random.sample(hosts, random.int(1, 2)) } : {}),
+      ...(isEager ? { queue: true } : {}),
+      maxFailures: random.pick([0, 0, 1, "30%"]),
+      verifyHold: random.pick(["0", "0", "3s"]),
+      bakeTime: random.pick(["0", "0", "2s"]),
+    });
+    return { kind: "restart", body, isEager };
+  });
+}
+
 /** Another spec: what is rolled out with the next target, and what counts at once. */
-function declared(random: Random, before: Written, index: number): Wish["declares"] {
+function declared(random: Random, before: Written, index: number): MoveWish["declares"] {
   const written = {
     ...before,
     run: { ...before.run, env: { REVISION: `${index}` } },

@@ -1,5 +1,5 @@
 import type { HostId, Version } from "@siding/shared/ids";
-import type { RolloutBody } from "@siding/shared/rest";
+import type { RestartBody, RolloutBody } from "@siding/shared/rest";
 import type { ServiceSpec } from "@siding/shared/spec";
 import type { z } from "zod";
 import type { Conduct } from "../box/conduct.ts";
@@ -58,7 +58,16 @@ export interface ReleasePlan {
 }
 
 /** A rollout that a person wants. */
-export interface Wish {
+export type Wish = MoveWish | RestartWish;
+
+/** The service is to run again on some hosts, or on all. */
+export interface RestartWish {
+  readonly kind: "restart";
+  readonly body: RestartBody;
+  readonly isEager: boolean;
+}
+
+export interface MoveWish {
   /** What it is a rollout of; `undo`: whatever the newest finished rollout of a person came from. */
   readonly kind: "release" | "spec" | "undo";
   readonly version: Version;
