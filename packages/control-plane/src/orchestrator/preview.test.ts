@@ -65,6 +65,20 @@ describe("a preview", () => {
     ]);
   });
 
+  it("names what runs before a drain where the release that leaves has it", () => {
+    const stage = scene();
+    stage.declare({ hooks: { beforeDrain: { command: ["./mute"] } } });
+    expect(preview(stage, { version: "v2" }).hooks).toEqual([]);
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    stage.control("abort");
+    stage.settle();
+    stage.declare({});
+    expect(preview(stage, { version: "v2" }).hooks).toEqual([
+      { hook: "beforeDrain", on: "h1", timeoutMs: 60_000 },
+    ]);
+  });
+
   it("names every refusal", () => {
     const stage = scene({ spec: { capacity: { minServing: "100%" } } });
     stage.admit({ version: "v2" });

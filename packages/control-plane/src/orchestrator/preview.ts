@@ -57,7 +57,7 @@ export function previewRollout(
   });
 }
 
-/** In the order in which they are run. Those before the drain are of what runs now, so a first one is not among them. */
+/** In the order in which they are run. */
 function hooksOf({ spec: { hooks } }: Target, plan: Plan): PreviewDocument["hooks"] {
   const { beforeRollout: once } = hooks;
   const first = once?.host ?? plan.hosts[0]?.hostId;
@@ -66,10 +66,23 @@ function hooksOf({ spec: { hooks } }: Target, plan: Plan): PreviewDocument["hook
       ? [{ hook: "beforeRollout" as const, on: `${first}, once`, timeoutMs: once.timeoutMs }]
       : [];
   const around = HostHookName.options.flatMap((hook) => {
+    if (hook === "beforeDrain") return leavingHook(plan);
     const timeoutMs = hooks[hook]?.timeoutMs;
     return timeoutMs === undefined ? [] : [{ hook, on: "each host", timeoutMs }];
   });
   return [...before, ...around];
+}
+
+/** What runs before a drain is of the release that leaves: of some hosts it may be none, or another one. */
+function leavingHook({ hosts }: Plan): PreviewDocument["hooks"] {
+  const leaving = hosts.flatMap(({ hostId, from }) => {
+    const timeoutMs = from?.spec.hooks.beforeDrain?.timeoutMs;
+    return timeoutMs === undefined ? [] : [{ hostId, timeoutMs }];
+  });
+  if (leaving.length === 0) return [];
+  const isEach = leaving.length === hosts.length;
+  const on = isEach ? "each host" : leaving.map(({ hostId }) => hostId).join(", ");
+  return [{ hook: "beforeDrain", on, timeoutMs: Math.max(...leaving.map(({ timeoutMs }) => timeoutMs)) }];
 }
 
 /** The fewest that serve while the largest batch is out, if nothing else happens. */

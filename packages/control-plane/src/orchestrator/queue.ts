@@ -1,14 +1,18 @@
 import type { RolloutId } from "@siding/shared/ids";
+import { ok, type Result } from "@siding/shared/result";
+import type { Target } from "@siding/shared/target";
 import type { LiveFleet } from "../fleet/live.ts";
 import { snapshotOf } from "../fleet/snapshot.ts";
 import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
+import type { Plan } from "../rollout/plan.ts";
 import { planAnew } from "../rollout/planning.ts";
 import type { RolloutRecord } from "../rollout/record.ts";
 import { givesWay } from "./holds.ts";
 import { edgeReloads, progressOf } from "./new-rollout.ts";
 import { refusalsOf } from "./plan-refusals.ts";
 import type { Refusal } from "./refusal.ts";
+import { commonTarget } from "./restart-target.ts";
 
 /** Rule 7: one rollout of a service at a time, unless the next one may wait. */
 export function busyWith(
@@ -67,13 +71,13 @@ export function startQueued(
   const snapshot = snapshotOf(state, live, record.spec.name, nowMs);
   if (!snapshot) return [];
   const plan = planAnew(snapshot, rollout, null);
+  const to = targetOf(rollout, plan);
+  if (!to.ok) return refusedByNow(rollout, to.error);
   const [refusal] = refusalsOf(snapshot, plan, rollout);
-  if (refusal) {
-    const cause = { code: refusal.code, message: `when its turn came: ${refusal.message}` };
-    return [{ type: "rollout-finished", rolloutId: rollout.id, status: "failed", cause }];
-  }
+  if (refusal) return refusedByNow(rollout, refusal);
   const started: RolloutRecord = {
     ...rollout,
+    to: to.value,
     plan,
     hosts: progressOf(plan, rollout.createdAt, nowMs),
     status: "pending",
@@ -82,4 +86,18 @@ export function startQueued(
     reloadsBefore: edgeReloads(state, snapshot),
   };
   return [{ type: "rollout-started", rollout: started }];
+}
+
+function refusedByNow({ id }: RolloutRecord, { code, message }: Refusal): readonly EventBody[] {
+  const cause = { code, message: `when its turn came: ${message}` };
+  return [{ type: "rollout-finished", rolloutId: id, status: "failed", cause }];
+}
+
+/** A restart is of what its hosts serve by now, whatever they served when it was asked for. */
+function targetOf({ purpose, service, to }: RolloutRecord, plan: Plan): Result<Target, Refusal> {
+  if (purpose !== "restart" || plan.hosts.length === 0) return ok(to);
+  return commonTarget(
+    service,
+    plan.hosts.map(({ goal }) => goal),
+  );
 }

@@ -132,6 +132,42 @@ describe("a restart of all", () => {
   });
 });
 
+describe("a restart behind a rollout", () => {
+  const behindRollout = (wanted: RestartBody = {}) => {
+    const stage = scene();
+    stage.admit({ version: "v2", bakeTime: "1h" });
+    stage.settle();
+    const admitted = stage.restart({ ...wanted, queue: true });
+    return { stage, admitted };
+  };
+
+  it("is of what the hosts serve when its turn comes, whatever they serve when it is asked for", () => {
+    const { stage, admitted } = behindRollout();
+    expect(admitted.ok).toBe(true);
+    for (let batch = 0; batch < 4; batch += 1) {
+      stage.pass(3_600_000);
+      stage.settle();
+    }
+    const restart = stage.rollout();
+    expect(restart).toMatchObject({ status: "succeeded", to: { release: { version: "v2" } } });
+    expect(restart.hosts.map(({ phase }) => phase)).toEqual(["serving", "serving", "serving", "serving"]);
+    expect(explain(restart, stage.nowMs)).toContain("(v2), succeeded");
+  });
+
+  it("ends where they serve two things by then, and says so", () => {
+    const { stage } = behindRollout();
+    const [rolling] = [...stage.state.rollouts.values()].slice(-2);
+    stage.commit([
+      { type: "intent-set", rolloutId: rolling?.id ?? stage.rollout().id, intent: "abort", cause: null },
+    ]);
+    stage.settle();
+    expect(stage.rollout()).toMatchObject({
+      status: "failed",
+      cause: { code: "invalid-request", message: expect.stringContaining("when its turn came") as unknown },
+    });
+  });
+});
+
 describe("a restart is refused", () => {
   const refused = (stage: Scene, body: RestartBody) => {
     const admitted = stage.restart(body);

@@ -13,6 +13,7 @@ import { type HostView, hostIn, labelsText, type Snapshot } from "../rollout/sna
 import { admitPlan } from "./admit.ts";
 import { busyWith } from "./queue.ts";
 import { type Refusal, unknownService } from "./refusal.ts";
+import { commonTarget } from "./restart-target.ts";
 import type { AdmitContext } from "./wish.ts";
 
 /**
@@ -35,7 +36,8 @@ export function admitRestart(
   if (!hosts.ok) return hosts;
   const flaw = hosts.value.map((host) => flawOf(snapshot, host)).find((each) => each !== null);
   if (flaw) return err(flaw);
-  const to = commonTarget(snapshot, hosts.value);
+  const waits = record.activeRollout !== null && body.queue === true;
+  const to = targetOf(snapshot, hosts.value, waits);
   if (!to.ok) return to;
   const { hosts: _, ...asked } = body;
   const strategy = strategyOf(record.spec);
@@ -80,14 +82,16 @@ function flawOf({ service }: Snapshot, host: HostView): Refusal | null {
   return { code: "agent-too-old", message };
 }
 
-function commonTarget({ service }: Snapshot, hosts: readonly HostView[]): Result<Target, Refusal> {
-  const targets = new Map(hosts.flatMap(({ instance: { target } }) => (target ? [[target.id, target]] : [])));
-  const [to, other] = targets.values();
-  if (to && !other) return ok(to);
-  if (!to)
-    return err({ code: "nothing-to-do", message: `no host serves ${service}: there is nothing to restart` });
-  const message = `these hosts serve ${[...targets.keys()].join(" and ")}; name those of one of them`;
-  return err({ code: "invalid-request", message, errors: [{ path: "hosts", message }] });
+/** One that waits is asked what its hosts serve when its turn has come. */
+function targetOf(
+  { service }: Snapshot,
+  hosts: readonly HostView[],
+  waits: boolean,
+): Result<Target, Refusal> {
+  const served = hosts.map(({ instance: { target } }) => target);
+  const to = commonTarget(service, served);
+  const [some] = served;
+  return !to.ok && waits && some ? ok(some) : to;
 }
 
 /** Batch by batch, as large as the service's own rollouts take them; halves that swap would gain nothing here. */

@@ -23,6 +23,8 @@ export const restarts: JudgeMaker = () => {
     name: "restarts",
     rule: "rule 10",
     observe(fact, _, evidence) {
+      // Of what that ledger has forgotten nobody knows how far it was.
+      if (fact.kind === "ledger-restored") begun.clear();
       if (fact.kind === "process-started") noteStart(begun, fact);
       if (fact.kind === "process-stopped") return stoppedTwice(begun, fact, evidence);
       if (fact.kind !== "event") return null;
