@@ -282,6 +282,14 @@ describe("a ledger that was restored from a backup", () => {
         event.type === "command-issued" ? event.body.kind : [],
       );
     expect(told()).toEqual([]);
+    stage.decide();
+    expect(stage.rollout().waiting).toMatchObject([
+      {
+        code: "hosts-unknown",
+        hostId: "h1",
+        message: "waits for h1, e1 to answer the start of the control plane, before h1 is told its next step",
+      },
+    ]);
     for (const { hostId } of [...stage.state.hosts.values()]) stage.answerEpoch(hostId);
     expect(told()).toEqual(["update"]);
   });

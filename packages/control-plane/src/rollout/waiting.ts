@@ -6,9 +6,9 @@ import { blindGate, conflictGates } from "./gates.ts";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
-import { probeOf } from "./position.ts";
+import { type Position, probeOf } from "./position.ts";
 import { hookDueMs, hookReasons } from "./rollout-hook.ts";
-import { type CommandView, type EdgeView, isActive } from "./snapshot.ts";
+import { type CommandView, countedEdges, type EdgeView, isActive, isYetToAnswer } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
 import { type HostSurvey, isOverdue, type Survey } from "./survey.ts";
 import { swapDueMs, swapReasons } from "./swap.ts";
@@ -67,8 +67,10 @@ function edgeReasons(survey: Survey): readonly WaitingReason[] {
 const reasons = new WeakMap<HostSurvey, WaitingReason | null>();
 
 function hostReason(survey: Survey, host: HostSurvey): WaitingReason | null {
-  // What is overdue is said in other words; so is everything while we are blind.
-  if (isOverdue(survey, host) || survey.snapshot.blind !== null) return wordedReason(survey, host);
+  // What is overdue is said in other words; so is everything while we are blind, or edges have yet to answer.
+  const { snapshot } = survey;
+  const isUsual = snapshot.blind === null && !countedEdges(snapshot).some(isYetToAnswer);
+  if (isOverdue(survey, host) || !isUsual) return wordedReason(survey, host);
   const known = reasons.get(host);
   if (known !== undefined) return known;
   const reason = wordedReason(survey, host);
@@ -80,7 +82,7 @@ function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   const { hostId } = host.planned;
   // That is said of its id, once.
   if (holdingConflict(host.host, host.position)) return null;
-  const reason = reasonAt(survey, host);
+  const reason = withheldReason(survey, host) ?? reasonAt(survey, host);
   if (!reason) return null;
   if (isOverdue(survey, host) && host.due?.by === "host") {
     return { code: "host-silent", message: `${hostId} owes its report of ${reason.code}`, hostId };
@@ -90,6 +92,17 @@ function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   // Deadlines begin anew when the fleet is heard again: until then nobody can say how long.
   const isCounted = host.due !== null && survey.snapshot.blind === null;
   return { ...(isCounted ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
+}
+
+/** The steps that are told to an agent only when everybody whom they concern has answered our start. */
+const withheld: ReadonlySet<Position["kind"]> = new Set(["out", "drained", "started", "serving"]);
+
+function withheldReason({ snapshot }: Survey, { host, position, planned }: HostSurvey): WaitingReason | null {
+  if (!withheld.has(position.kind)) return null;
+  const asked = [...(host ? [host] : []), ...countedEdges(snapshot)].filter(isYetToAnswer);
+  if (asked.length === 0) return null;
+  const message = `${names(asked)} to answer the start of the control plane, before ${planned.hostId} is told its next step`;
+  return { code: "hosts-unknown", message };
 }
 
 function reasonAt(survey: Survey, host: HostSurvey): WaitingReason | null {
