@@ -129,6 +129,7 @@ export class Fate {
   /** People learn of it. */
   #restore({ share, forMs, goOnAfterMs }: FaultOf<"ledger-restored">): void {
     this.#victims.plane.restore(share, forMs);
+    for (const person of this.#victims.people) person.ledgerReplaced();
     if (goOnAfterMs !== null) this.#victims.operator.ledgerRestored(goOnAfterMs);
     else for (const person of this.#victims.people) person.ledgerRestored();
   }

@@ -45,6 +45,8 @@ export class Person {
   #open: Open[] = [];
   #looks = 0;
   #restores = 0;
+  /** How often the ledger has become another one. */
+  #ledgers = 0;
   /** The ledger is older than its fleet, and waits for a word. */
   #isAwaited = false;
 
@@ -87,6 +89,10 @@ export class Person {
     return this.#around.scenario.faults.some(
       (fault) => fault.kind === "ledger-restored" && fault.goOnAfterMs !== null,
     );
+  }
+
+  ledgerReplaced(): void {
+    this.#ledgers += 1;
   }
 
   /** The newest thing that was done is wanted once more: nobody knows whether the ledger still has it. */
@@ -156,7 +162,9 @@ export class Person {
     if (wish.kind !== "restart" && !this.#prepare(desk, wish)) return;
     const { state } = desk;
     const index = this.#nextIndex();
-    const id = `${this.service}-${index + 1}${"-again".repeat(this.#restores)}` as RolloutId;
+    // The hosts know the restart that a ledger has forgotten: under its name they would not restart once more.
+    const again = this.#restores + (wish.kind === "restart" ? this.#ledgers : 0);
+    const id = `${this.service}-${index + 1}${"-again".repeat(again)}` as RolloutId;
     // Taken already: the control plane died before it could say so.
     if (state.rollouts.has(id)) this.#follow(id, index);
     else this.#ask(desk, { wish, index, id });

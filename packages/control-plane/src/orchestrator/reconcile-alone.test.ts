@@ -1,5 +1,6 @@
 import { HostId, TargetId } from "@siding/shared/ids";
 import { describe, expect, it } from "vitest";
+import { broken } from "../scene/play.ts";
 import { type Scene, scene } from "../scene/scene.ts";
 import { decideAll } from "./decide.ts";
 
@@ -97,21 +98,44 @@ describe("what the fleet does of itself", () => {
     expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
   });
 
-  it("brings back the host that a restart of another interrupted on its way to what the others serve", () => {
-    const stage = scene();
-    stage.behaviours.set("h1", { silent: true });
-    stage.pass(60_000);
-    stage.admit({ version: "v2" });
-    stage.settle();
-    expect(stage.rollout()).toMatchObject({ status: "succeeded", plan: { absent: ["h1"] } });
-    stage.behaviours.set("h1", { hangs: { kind: "verify", hook: "afterUpdate" } });
-    stage.pass(10_000);
-    stage.converge();
-    expect(converging(stage)).toMatchObject([{ status: "running" }]);
-    expect(stage.restart({ hosts: [HostId.parse("h3")] }).ok).toBe(true);
-    stage.behaviours.clear();
-    stage.converge();
-    expect(stage.listed).toEqual(["h1=v2", "h2=v2", "h3=v2", "h4=v2"]);
+  describe("for a host that was out of reach when the others went elsewhere", () => {
+    const leftBehind = () => {
+      const stage = scene();
+      stage.behaviours.set("h1", { silent: true });
+      stage.pass(60_000);
+      stage.admit({ version: "v2" });
+      stage.settle();
+      expect(stage.rollout()).toMatchObject({ status: "succeeded", plan: { absent: ["h1"] } });
+      return stage;
+    };
+    const all = ["h1=v2", "h2=v2", "h3=v2", "h4=v2"];
+
+    it("goes on after a restart of another that interrupted it", () => {
+      const stage = leftBehind();
+      stage.behaviours.set("h1", { hangs: { kind: "verify", hook: "afterUpdate" } });
+      stage.pass(10_000);
+      stage.converge();
+      expect(converging(stage)).toMatchObject([{ status: "running" }]);
+      expect(stage.restart({ hosts: [HostId.parse("h3")] }).ok).toBe(true);
+      stage.behaviours.clear();
+      stage.converge();
+      stage.pass(30_000);
+      stage.converge();
+      expect(stage.listed).toEqual(all);
+    });
+
+    it("is tried again where it has failed", () => {
+      const stage = leftBehind();
+      stage.behaviours.set("h1", { fails: { kind: "drain", failure: broken } });
+      stage.pass(10_000);
+      stage.converge();
+      expect(converging(stage)).toMatchObject([{ status: "failed" }]);
+      expect(stage.listed).toContain("h1=v1");
+      stage.behaviours.clear();
+      stage.pass(30_000);
+      stage.converge();
+      expect(stage.listed).toEqual(all);
+    });
   });
 
   it("mends a host that runs something else than what it is listed with", () => {

@@ -150,7 +150,7 @@ function strayed(
 
 /**
  * A person held the host when the rollout was planned that brought the service to its target, and has given it back
- * since; or it was out of reach then, and on its way there a person wanted something else first. Whoever stayed behind
+ * since; or it was out of reach then, and what the fleet did of itself to bring it there came to nothing. Whoever stayed behind
  * otherwise (after an abort, say) does so because a person wanted it.
  */
 function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { hostId }: HostView): boolean {
@@ -161,7 +161,7 @@ function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { ho
   if (newest?.status !== "succeeded" || newest.to.id !== target?.id) return false;
   if (newest.plan.held.includes(hostId)) return true;
   const last = ofService.findLast(({ purpose, hosts }) => purpose !== "restart" && isNamedIn(hosts, hostId));
-  return newest.plan.absent.includes(hostId) && last?.cause?.code === givesWay;
+  return newest.plan.absent.includes(hostId) && last?.origin === "reconciler" && last.status !== "succeeded";
 }
 
 /** What went wrong here is tried again ever more slowly; what a person's rollout left out is that person's to mend. */

@@ -119,6 +119,26 @@ describe.skipIf(why !== null)(`services as units${why === null ? "" : ` (skipped
     expect(await pidOf(second ?? first())).toBe(before[1]);
   });
 
+  test("a service that crashes is started again, whatever becomes of its journal", async () => {
+    const show = "systemctl show --property=ActiveEnterTimestampMonotonic --value siding-web@blue";
+    const age = `echo $(($(awk '{ printf "%.0f", $1 * 1000000 }' /proc/uptime) - $(${show})))`;
+    const hasServed = async () => Number(await first().sh(age)) > 12_000_000;
+    await until("it to have served for a while", hasServed, PATIENCE_MS);
+    const pidOf = async () =>
+      (await first().sh("systemctl show --property=MainPID --value siding-web@blue")).trim();
+    const pid = await pidOf();
+    await first().sh("systemctl kill --signal=STOP systemd-journald");
+    try {
+      await first().sh("systemctl kill --signal=SIGKILL siding-web@blue");
+      const isAnother = async () => !["0", pid].includes(await pidOf());
+      await until("another process", isAnother, PATIENCE_MS);
+    } finally {
+      await first().sh("systemctl kill --signal=CONT systemd-journald");
+    }
+    await until("it to be back", async () => (await lab().answering(first())) !== null, PATIENCE_MS);
+    expect(await lab().answering(first())).toBe("v1");
+  });
+
   test("run.user, run.env and run.envFile reach the service as they are written, and its health command", async () => {
     const env = { TRICKY: `a "b" $HOME %i \`c\` \\ ; 'd'`, FROM_BOTH: "spec" };
     for (const host of lab().hosts) await host.write("/etc/web.env", "SECRET=s3cret\nFROM_BOTH=file\n");

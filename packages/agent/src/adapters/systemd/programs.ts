@@ -12,9 +12,11 @@ export interface Said {
 /** Asking takes milliseconds; a manager that does not answer by then is in trouble. */
 const askDeadlineMs = 20_000;
 const maxOutputBytes = 4 * 1_048_576;
-/** Three seconds and more, after a failure and on a busy host: its words are worth that. */
+/** Three seconds and more, after a failed start and on a busy host: its words are worth that. */
 const mostLooks = 30;
 const lookAgainMs = 100;
+/** Its words are not worth more than this to whoever waits for a service that has served to be started again. */
+const briefSyncMs = 500;
 /** By the shell's custom: it did not end in time. */
 const timedOut = 124;
 
@@ -23,10 +25,19 @@ export function systemctl(args: readonly string[], deadlineMs = askDeadlineMs): 
   return run("systemctl", ["--no-ask-password", "--no-pager", ...args], deadlineMs);
 }
 
-/** The end of what an invocation of a unit printed, and what systemd said of it. */
-export async function journalTail(unit: string, invocation: string, lines: number): Promise<string> {
+/**
+ * The end of what an invocation of a unit printed, and what systemd said of it.
+ *
+ * @param isYoung it has just begun: all that it printed may still be on its way to the journal, and is waited for
+ */
+export async function journalTail(
+  unit: string,
+  invocation: string,
+  lines: number,
+  isYoung: boolean,
+): Promise<string> {
   if (invocation === "") return "";
-  const { how, printed } = await untilRead(unit, invocation);
+  const { how, printed } = await (isYoung ? untilRead(unit, invocation) : asItIs(unit, invocation));
   const all = [...printed, "+", `INVOCATION_ID=${invocation}`];
   return (await journal([...how, `--lines=${lines}`, ...all])).trimEnd();
 }
@@ -49,6 +60,11 @@ async function untilRead(unit: string, invocation: string): Promise<Printed> {
     if ((await journal([...asked.how, "--lines=1", ...asked.printed])) !== "") return asked;
     await sleep(lookAgainMs);
   }
+}
+
+async function asItIs(unit: string, invocation: string): Promise<Printed> {
+  await run("journalctl", ["--sync"], briefSyncMs);
+  return printedBy(unit, invocation, await begunAt(invocation));
 }
 
 /** Of a process that ended before journald looked at it only the unit is known: then its time tells whose words they are. */

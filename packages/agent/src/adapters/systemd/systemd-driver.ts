@@ -64,6 +64,8 @@ const killDeadlineMs = 5_000;
 const overDeadlineMs = 60_000;
 const pollMs = 25;
 const journalLines = 100;
+/** Who ends within this time may have been ended by what it says at its start. */
+const youngMs = 10_000;
 /** After every other name, so that it has the last word. */
 const dropInName = "zz-siding.conf";
 
@@ -71,6 +73,8 @@ interface Running {
   readonly which: FoundProcess;
   readonly unit: string;
   readonly invocation: string;
+  /** When it was started or found, by `performance.now()`. */
+  readonly sinceMs: number;
   /** Stops the watch over its control group; null where it can't be watched. */
   readonly unwatch: (() => void) | null;
 }
@@ -269,11 +273,12 @@ export class SystemdDriver implements Driver {
 
   #note(which: FoundProcess, unit: string, { mainPid, invocation }: UnitState): void {
     const unwatch = watchCgroup(mainPid, () => this.#lookForExits());
-    this.#running.set(which.process, { which, unit, invocation, unwatch });
+    const sinceMs = performance.now();
+    this.#running.set(which.process, { which, unit, invocation, sinceMs, unwatch });
   }
 
   async #startFailure(unit: string, state: UnitState, complaint: string): Promise<StepFailure> {
-    const output = (await journalTail(unit, state.invocation, journalLines)).slice(-maxOutputBytes);
+    const output = (await journalTail(unit, state.invocation, journalLines, true)).slice(-maxOutputBytes);
     // A start that failed half-way must not go on behind the agent's back.
     if (!isOver(state)) await systemctl(["stop", "--", unit], stopSlackMs);
     const isBackground = state.mainPid === 0 && state.active === "active";
@@ -302,12 +307,13 @@ export class SystemdDriver implements Driver {
     }
   }
 
-  async #exited({ which, unit, invocation }: Running): Promise<void> {
+  async #exited({ which, unit, invocation, sinceMs }: Running): Promise<void> {
     let state = await stateOf(unit);
     const again = state.mainPid > 0 && state.invocation !== invocation;
     if (again) await systemctl(["stop", "--", unit], stopSlackMs);
     state = await waitUntilOver(unit, state);
-    const exit = exitOf(unit, state, await journalTail(unit, invocation, journalLines));
+    const isYoung = performance.now() - sinceMs < youngMs;
+    const exit = exitOf(unit, state, await journalTail(unit, invocation, journalLines, isYoung));
     const note = again
       ? `${unit} was started again by somebody else than the agent, and was stopped for that`
       : exit.note;
