@@ -23,8 +23,6 @@ export const restarts: JudgeMaker = () => {
     name: "restarts",
     rule: "rule 10",
     observe(fact, _, evidence) {
-      // Of what that ledger has forgotten nobody knows how far it was.
-      if (fact.kind === "ledger-restored") begun.clear();
       if (fact.kind === "process-started") noteStart(begun, fact);
       if (fact.kind === "process-stopped") return stoppedTwice(begun, fact, evidence);
       if (fact.kind !== "event") return null;
@@ -41,7 +39,8 @@ function noteStart(begun: Restarts, { hostId, process }: FactOf<"process-started
 function noteBeginning(begun: Restarts, body: EventBody): void {
   if (body.type !== "rollout-created" && body.type !== "rollout-started") return;
   const { id, service, purpose, status } = body.rollout;
-  if (purpose === "restart" && status !== "queued") {
+  // One that a restored ledger begins once more has been carried out already, as the hosts know.
+  if (purpose === "restart" && status !== "queued" && !begun.has(id)) {
     begun.set(id, { service, started: new Set(), stopped: new Map() });
   }
 }
@@ -52,8 +51,9 @@ function stoppedTwice(
   evidence: Evidence,
 ): string | null {
   for (const [id, { service, stopped }] of begun) {
-    const rollout = evidence.rollouts.get(id);
-    if (service !== process.service || !rollout?.goals.has(hostId) || rollout.isFinished) continue;
+    const running = evidence.services.get(service)?.rollout;
+    const isMeant = running?.id === id && !running.isFinished && running.goals.has(hostId);
+    if (service !== process.service || !isMeant) continue;
     const known = stopped.get(hostId) ?? new Set();
     stopped.set(hostId, known.add(process.startId));
     if (known.size > 1) return `restart ${id} stops ${hostId} a second time`;
