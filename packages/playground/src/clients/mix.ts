@@ -12,9 +12,6 @@ const LIGHT: TrafficPlan["groups"] = [
   { kind: "slow-upload", clients: 3, thinkMs: 100 },
 ];
 
-/** Half as many from as many connections: what tests do beside each other is to get the processors. */
-const SPARSE: TrafficPlan["groups"] = LIGHT.map((group) => ({ ...group, thinkMs: group.thinkMs * 2 }));
-
 /** An answer in the middle of 5 to 25 ms, and the thinking, without a network. */
 const HEAVY_CYCLE_MS = 23;
 
@@ -29,11 +26,6 @@ const HEAVY: TrafficPlan["groups"] = [
 /** Strict clients of every kind against a target, until they are stopped. */
 export function lightTraffic(target: Target, versions: readonly string[]): TrafficPlan {
   return { target, versions: [...versions], timeoutMs: TIMEOUT_MS, limit: null, groups: LIGHT };
-}
-
-/** The same clients, who think for twice as long. */
-export function sparseTraffic(target: Target, versions: readonly string[]): TrafficPlan {
-  return { ...lightTraffic(target, versions), groups: SPARSE };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { RolloutDocument } from "@siding/shared/rest";
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed } from "vitest";
 import type { Target } from "../clients/connection.ts";
 import { describeFailures } from "../clients/counts.ts";
-import { sparseTraffic } from "../clients/mix.ts";
+import { lightTraffic } from "../clients/mix.ts";
 import { Traffic } from "../clients/traffic.ts";
 import { type Fleet, type FleetOptions, startFleet } from "../fleet/fleet.ts";
 import { finished } from "../fleet/rollouts.ts";
@@ -13,7 +13,7 @@ import { Yard } from "../processes/yard.ts";
 export const ROLLOUT_DEADLINE_MS = 60_000;
 
 /** Traffic before and after what is tested. */
-const STEADY_REQUESTS = 50;
+const STEADY_REQUESTS = 100;
 
 const SHOWN_LOG_LINES = 20;
 
@@ -58,7 +58,7 @@ export async function expectNothingLostAt<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   const traffics = await Promise.all(
-    targets.map(([name, target]) => Traffic.start(yard, `clients-${name}`, sparseTraffic(target, versions))),
+    targets.map(([name, target]) => Traffic.start(yard, `clients-${name}`, lightTraffic(target, versions))),
   );
   const steady = () => Promise.all(traffics.map((traffic) => traffic.more(STEADY_REQUESTS)));
   const [outcome] = await Promise.allSettled([
