@@ -37,7 +37,9 @@ export async function journalTail(
   isYoung: boolean,
 ): Promise<string> {
   if (invocation === "") return "";
-  const { how, printed } = await (isYoung ? untilRead(unit, invocation) : asItIs(unit, invocation));
+  const { how, printed } = await (isYoung
+    ? untilRead(unit, invocation)
+    : synced(unit, invocation, briefSyncMs));
   const all = [...printed, "+", `INVOCATION_ID=${invocation}`];
   return (await journal([...how, `--lines=${lines}`, ...all])).trimEnd();
 }
@@ -54,16 +56,15 @@ interface Printed {
  */
 async function untilRead(unit: string, invocation: string): Promise<Printed> {
   for (let looks = 1; ; looks += 1) {
-    await run("journalctl", ["--sync"], askDeadlineMs);
-    const asked = printedBy(unit, invocation, await begunAt(invocation));
+    const asked = await synced(unit, invocation, askDeadlineMs);
     if (looks === mostLooks) return asked;
     if ((await journal([...asked.how, "--lines=1", ...asked.printed])) !== "") return asked;
     await sleep(lookAgainMs);
   }
 }
 
-async function asItIs(unit: string, invocation: string): Promise<Printed> {
-  await run("journalctl", ["--sync"], briefSyncMs);
+async function synced(unit: string, invocation: string, deadlineMs: number): Promise<Printed> {
+  await run("journalctl", ["--sync"], deadlineMs);
   return printedBy(unit, invocation, await begunAt(invocation));
 }
 
