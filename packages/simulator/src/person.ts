@@ -2,7 +2,7 @@ import type { EventBody } from "@siding/control-plane/ledger/event";
 import { releaseKey } from "@siding/control-plane/ledger/state";
 import type { Refusal } from "@siding/control-plane/orchestrator/refusal";
 import type { AdmitContext } from "@siding/control-plane/orchestrator/wish";
-import type { RolloutRecord } from "@siding/control-plane/rollout/record";
+import { isMove, type RolloutRecord } from "@siding/control-plane/rollout/record";
 import type { RolloutId, ServiceName } from "@siding/shared/ids";
 import type { Result } from "@siding/shared/result";
 import type { Brain } from "./plane/brain.ts";
@@ -205,8 +205,7 @@ export class Person {
     }
     if (wish.kind !== "undo") return this.#brain.admitRollout(state, live, this.service, wish.body, context);
     const newest = [...state.rollouts.values()].findLast(
-      ({ service, origin, purpose, status }) =>
-        service === this.service && origin === "person" && purpose === "rollout" && status === "succeeded",
+      (rollout) => rollout.service === this.service && isMove(rollout) && rollout.status === "succeeded",
     );
     if (newest) return this.#brain.admitRollback(state, live, newest, context);
     return { ok: false, error: { code: "nothing-to-do", message: "nothing was ever rolled out" } };

@@ -2,7 +2,7 @@ import type { HostId, RolloutId } from "@siding/shared/ids";
 import type { ActionOf } from "../rollout/action.ts";
 import { entryOf, isNamedIn, withEntries } from "../rollout/by-host.ts";
 import type { PlannedHost } from "../rollout/plan.ts";
-import type { HostProgress, RolloutHook, RolloutRecord } from "../rollout/record.ts";
+import { type HostProgress, isMove, type RolloutHook, type RolloutRecord } from "../rollout/record.ts";
 import type { LedgerEvent, OutsideEvent } from "./event.ts";
 import { foldIdempotency } from "./idempotency.ts";
 import type { LedgerState, Touched } from "./state.ts";
@@ -283,11 +283,6 @@ export function foldRolloutFinished(
     queuedRollout: otherThan(rollout.id, service.queuedRollout),
   });
   return [...touched, { table: "services", key: rollout.service }];
-}
-
-/** A person's rollout to a target: only that says what the service is to serve. */
-function isMove({ origin, purpose }: RolloutRecord): boolean {
-  return origin === "person" && purpose === "rollout";
 }
 
 /** Reloads that each edge has made for the rollout's upstream since it began. */

@@ -8,7 +8,7 @@ import type { EventBody } from "../ledger/event.ts";
 import type { LedgerState, ServiceRecord } from "../ledger/state.ts";
 import { entryOf, isNamedIn } from "../rollout/by-host.ts";
 import { oneByOne, singlePlan } from "../rollout/planning.ts";
-import type { RolloutRecord } from "../rollout/record.ts";
+import { isMove, type RolloutRecord } from "../rollout/record.ts";
 import { countedEdges, type HostView, isActive, type Snapshot } from "../rollout/snapshot.ts";
 import type { Deliberation } from "./deliberation.ts";
 import { givesWay } from "./holds.ts";
@@ -150,14 +150,12 @@ function strayed(
 
 /**
  * A person held the host when the rollout was planned that brought the service to its target, and has given it back
- * since; or it was out of reach then, and what the fleet did of itself to bring it there came to nothing. Whoever stayed behind
- * otherwise (after an abort, say) does so because a person wanted it.
+ * since; or it was out of reach then, and what the fleet did of itself to bring it there came to nothing. Whoever stayed
+ * behind otherwise (after an abort, say) does so because a person wanted it.
  */
 function wasPassedOver(state: LedgerState, { spec, target }: ServiceRecord, { hostId }: HostView): boolean {
   const ofService = [...state.rollouts.values()].filter(({ service }) => service === spec.name);
-  const newest = ofService.findLast(
-    ({ origin, purpose, status }) => origin === "person" && purpose === "rollout" && status !== "queued",
-  );
+  const newest = ofService.findLast((rollout) => isMove(rollout) && rollout.status !== "queued");
   if (newest?.status !== "succeeded" || newest.to.id !== target?.id) return false;
   if (newest.plan.held.includes(hostId)) return true;
   const last = ofService.findLast(({ purpose, hosts }) => purpose !== "restart" && isNamedIn(hosts, hostId));

@@ -157,3 +157,8 @@ export type RolloutRecord = z.infer<typeof RolloutRecord>;
 export function isBudgetSpent({ failed, maxFailures, acceptedFailures }: RolloutRecord): boolean {
   return failed.length > Math.max(maxFailures, acceptedFailures);
 }
+
+/** A person's rollout to a target: only that says what the service is to serve. */
+export function isMove({ origin, purpose }: RolloutRecord): boolean {
+  return origin === "person" && purpose === "rollout";
+}

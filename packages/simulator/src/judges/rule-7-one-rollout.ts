@@ -36,7 +36,10 @@ function crowded({ type, rollout }: Began, service: ServiceEvidence): string | n
   return jumps ? `rollout ${rollout.id} begins while ${queued.id} waits for its turn` : null;
 }
 
-/** A plan is for the fleet at this instant: for nobody whom a person holds, or who serves that already and is not to be restarted. */
+/**
+ * A plan is for the fleet at this instant: for nobody whom a person holds, or who serves that already and is not to be
+ * restarted.
+ */
 function untimely({ rollout }: Began, service: ServiceEvidence, truth: Truth): string | null {
   if (rollout.status === "queued" || rollout.origin === "reconciler") return null;
   for (const { hostId, goal, restart } of rollout.plan.hosts) {
