@@ -22,7 +22,8 @@ export function nextCommands(survey: Survey): readonly ActionOf<"command-issued"
   });
 }
 
-function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
+/** What a host is to be told where it stands; null where it has been told, waits for others, or is through. */
+export function bodyFor(survey: Survey, host: HostSurvey): InstanceCommandBody | null {
   switch (host.position.kind) {
     case "idle":
       return stageBody(survey, host);

@@ -1,12 +1,13 @@
 import { defaults } from "@siding/shared/defaults";
 import type { WaitingReason } from "@siding/shared/phases";
 import { formatMs } from "@siding/shared/units";
+import { bodyFor } from "./commands.ts";
 import { holdingConflict } from "./conflict.ts";
 import { blindGate, conflictGates } from "./gates.ts";
 import { progressDueMs, refusingEdge } from "./interventions.ts";
 import { edgeRetryMs } from "./limits.ts";
 import type { Membership } from "./membership.ts";
-import { type Position, probeOf } from "./position.ts";
+import { probeOf } from "./position.ts";
 import { hookDueMs, hookReasons } from "./rollout-hook.ts";
 import { type CommandView, countedEdges, type EdgeView, isActive, isYetToAnswer } from "./snapshot.ts";
 import { isAtRest } from "./status.ts";
@@ -94,14 +95,13 @@ function wordedReason(survey: Survey, host: HostSurvey): WaitingReason | null {
   return { ...(isCounted ? { untilMs: host.due.atMs } : {}), ...reason, message, hostId };
 }
 
-/** The steps that are told to an agent only when everybody whom they concern has answered our start. */
-const withheld: ReadonlySet<Position["kind"]> = new Set(["out", "drained", "started", "serving"]);
-
-function withheldReason({ snapshot }: Survey, { host, position, planned }: HostSurvey): WaitingReason | null {
-  if (!withheld.has(position.kind)) return null;
-  const asked = [...(host ? [host] : []), ...countedEdges(snapshot)].filter(isYetToAnswer);
-  if (asked.length === 0) return null;
-  const message = `${names(asked)} to answer the start of the control plane, before ${planned.hostId} is told its next step`;
+/** Its next step is known, and told to it only when everybody whom that concerns has answered our start. */
+function withheldReason(survey: Survey, host: HostSurvey): WaitingReason | null {
+  const asked = [...(host.host ? [host.host] : []), ...countedEdges(survey.snapshot)].filter(isYetToAnswer);
+  const isWithheld = asked.length > 0 && host.position.kind !== "idle" && bodyFor(survey, host) !== null;
+  if (!isWithheld) return null;
+  const { hostId } = host.planned;
+  const message = `${names(asked)} to answer the start of the control plane, before ${hostId} is told its next step`;
   return { code: "hosts-unknown", message };
 }
 
